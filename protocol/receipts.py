@@ -1,0 +1,63 @@
+"""Receipts and refusals: what a gateway answers inside the protected response.
+
+A receipt says that the reading's bytes are on disk at home; only then may the device forget them, and only if sequence and digest are its
+own. Everything else, whatever its CoAP code, is no receipt.
+"""
+
+from collections import namedtuple
+
+from protocol import cbor, errors
+
+STORED, ALREADY_STORED = 0, 1
+DIGEST_BYTES = 8
+
+_SEQUENCE, _DIGEST, _UTC_MS, _STATUS = 1, 2, 3, 4
+_FAULT_CODE = 0
+
+# sequence of the reading; digest: first 8 bytes of SHA-256 of what was signed; utc_ms: the gateway's clock; status: as above
+Receipt = namedtuple("Receipt", ("sequence", "digest", "utc_ms", "status"))
+
+
+def encode(sequence: int, digest: bytes, utc_ms: int, status: int) -> bytes:
+    """Return the receipt's bytes. Raises BadReceipt: a value out of range."""
+    fields: dict[object, object] = {_SEQUENCE: sequence, _DIGEST: bytes(digest), _UTC_MS: utc_ms, _STATUS: status}
+    _check(fields)
+    return cbor.encode(fields)
+
+
+def decode(data: bytes) -> Receipt:
+    """Return the receipt that `data` holds. Raises NotCBOR, BadReceipt."""
+    fields = cbor.decode(data)
+    if not isinstance(fields, dict) or len(fields) != 4:
+        raise errors.BadReceipt(None, fields)
+    _check(fields)
+    return Receipt(fields[_SEQUENCE], fields[_DIGEST], fields[_UTC_MS], fields[_STATUS])
+
+
+def encode_refusal(fault_code: int) -> bytes:
+    """Return the payload of an error response: why, as a code of `protocol/faults.py`."""
+    return cbor.encode({_FAULT_CODE: fault_code})
+
+
+def decode_refusal(data: bytes) -> int:
+    """Return the fault code of an error response. Raises NotCBOR, BadReceipt."""
+    fields = cbor.decode(data)
+    if not isinstance(fields, dict) or len(fields) != 1:
+        raise errors.BadReceipt(None, fields)
+    return _integer(fields, _FAULT_CODE, 1 << 16)
+
+
+def _check(fields: dict[object, object]) -> None:
+    _integer(fields, _SEQUENCE, 1 << 40)
+    _integer(fields, _UTC_MS, 1 << 48)
+    _integer(fields, _STATUS, ALREADY_STORED + 1)
+    digest = fields.get(_DIGEST)
+    if not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES:
+        raise errors.BadReceipt(_DIGEST, digest)
+
+
+def _integer(fields: dict[object, object], key: int, end: int) -> int:
+    value = fields.get(key)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < end:
+        raise errors.BadReceipt(key, value)
+    return value

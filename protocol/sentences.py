@@ -1,0 +1,240 @@
+"""What a person reads for each fault code, in English and in French: what happened, what it means for the reading, what to do next.
+
+For computers only; a device shows the number and a word. A test finds codes without a sentence.
+"""
+
+from protocol import faults
+
+SENTENCES = {
+    faults.SOFTWARE_FAULT: {
+        "en": "The device met a mistake of its own and started again. Nothing kept was lost. If it happens again, please report it.",
+        "fr": "L'appareil a rencontré une erreur interne et a redémarré. Rien de ce qui était gardé n'est perdu. Si cela se "
+        "répète, signalez-le.",
+    },
+    faults.WATCHDOG: {
+        "en": "The device stood still and was started again. Nothing kept was lost. Repeat the measurement.",
+        "fr": "L'appareil s'était bloqué et a été redémarré. Rien de ce qui était gardé n'est perdu. Refaites la mesure.",
+    },
+    faults.MEMORY_SHORT: {
+        "en": "The device ran out of memory. This measurement was not saved. Measure again.",
+        "fr": "La mémoire de l'appareil était pleine. Cette mesure n'a pas été enregistrée. Recommencez.",
+    },
+    faults.SELF_TEST_FAILED: {
+        "en": "The device failed its own test and will not sign readings. Nothing is measured. Restart it; if this stays, "
+        "have it checked.",
+        "fr": "L'appareil a échoué à son autotest et ne signe plus rien. Aucune mesure n'est faite. Redémarrez-le ; si cela "
+        "persiste, faites-le vérifier.",
+    },
+    faults.SETTINGS_BAD: {
+        "en": "The device's settings cannot be read. Nothing is measured. Set it up again.",
+        "fr": "Les réglages de l'appareil sont illisibles. Aucune mesure n'est faite. Configurez-le à nouveau.",
+    },
+    faults.IDENTITY_MISSING: {
+        "en": "The device has no identity yet. Readings cannot be sent. Pair it with your home.",
+        "fr": "L'appareil n'a pas encore d'identité. Les mesures ne peuvent pas être envoyées. Associez-le à votre foyer.",
+    },
+    faults.OUTBOX_FULL: {
+        "en": "The device holds as many unsent readings as it can. This measurement was not saved. Bring it back into reach "
+        "of the gateway.",
+        "fr": "L'appareil garde déjà autant de mesures non envoyées que possible. Cette mesure n'a pas été enregistrée. "
+        "Rapprochez-le de la passerelle.",
+    },
+    faults.FLASH_BROKEN: {
+        "en": "The device could not write to its memory. This measurement was not saved. Restart it; if this stays, have it checked.",
+        "fr": "L'appareil n'a pas pu écrire dans sa mémoire. Cette mesure n'a pas été enregistrée. Redémarrez-le ; si cela "
+        "persiste, faites-le vérifier.",
+    },
+    faults.BATTERY_LOW: {
+        "en": "The battery is nearly empty. Readings already taken are kept. Replace or charge it.",
+        "fr": "La batterie est presque vide. Les mesures déjà prises sont gardées. Remplacez-la ou rechargez-la.",
+    },
+    faults.RECORD_BROKEN: {
+        "en": "An unsent reading was damaged in the device's memory. That reading is lost, the others are not. Measure again.",
+        "fr": "Une mesure non envoyée a été abîmée dans la mémoire de l'appareil. Elle est perdue, les autres non. Refaites la mesure.",
+    },
+    faults.CHIP_ABSENT: {
+        "en": "A sensor does not answer. Nothing was measured. Restart the device; if this stays, have it checked.",
+        "fr": "Un capteur ne répond pas. Rien n'a été mesuré. Redémarrez l'appareil ; si cela persiste, faites-le vérifier.",
+    },
+    faults.WRONG_CHIP: {
+        "en": "The device found another sensor than expected. Nothing was measured. Have it checked.",
+        "fr": "L'appareil a trouvé un autre capteur que prévu. Rien n'a été mesuré. Faites-le vérifier.",
+    },
+    faults.CHIP_SILENT: {
+        "en": "A sensor took too long to answer. This measurement was not saved. Measure again.",
+        "fr": "Un capteur a mis trop de temps à répondre. Cette mesure n'a pas été enregistrée. Recommencez.",
+    },
+    faults.CHIP_CHECKSUM: {
+        "en": "A sensor's answer was garbled. This measurement was not saved. Measure again.",
+        "fr": "La réponse d'un capteur était brouillée. Cette mesure n'a pas été enregistrée. Recommencez.",
+    },
+    faults.CHIP_SATURATED: {
+        "en": "A sensor was driven past its range. This measurement was not saved. Measure again within the device's limits.",
+        "fr": "Un capteur a dépassé sa plage. Cette mesure n'a pas été enregistrée. Recommencez dans les limites de l'appareil.",
+    },
+    faults.CHIP_UNTRUSTED: {
+        "en": "A sensor says that its own value cannot be trusted. This measurement was not saved. Measure again.",
+        "fr": "Un capteur signale que sa valeur n'est pas fiable. Cette mesure n'a pas été enregistrée. Recommencez.",
+    },
+    faults.BUS_HELD: {
+        "en": "The sensors cannot be reached. Nothing was measured. Unplug the device for ten seconds.",
+        "fr": "Les capteurs sont injoignables. Rien n'a été mesuré. Débranchez l'appareil pendant dix secondes.",
+    },
+    faults.SCALE_OVERLOADED: {
+        "en": "That is more than the scale can carry. The weight was not saved. Step off.",
+        "fr": "C'est plus que ce que la balance peut porter. Le poids n'a pas été enregistré. Descendez.",
+    },
+    faults.SCALE_NOT_STILL: {
+        "en": "The weight did not settle. It was not saved. Stand still for a few seconds and try again.",
+        "fr": "Le poids ne s'est pas stabilisé. Il n'a pas été enregistré. Restez immobile quelques secondes et réessayez.",
+    },
+    faults.SCALE_NOT_CALIBRATED: {
+        "en": "The scale is not calibrated. Weights cannot be taken. Have it calibrated.",
+        "fr": "La balance n'est pas étalonnée. Elle ne peut pas peser. Faites-la étalonner.",
+    },
+    faults.SCALE_NOT_EMPTY: {
+        "en": "Something stands on the scale. It cannot find its zero. Clear it and wait a moment.",
+        "fr": "Il y a quelque chose sur la balance. Elle ne trouve pas son zéro. Videz-la et attendez un instant.",
+    },
+    faults.SCALE_TOO_LIGHT: {
+        "en": "That is too light for this scale. The weight was not saved. Step on with both feet.",
+        "fr": "C'est trop léger pour cette balance. Le poids n'a pas été enregistré. Montez avec les deux pieds.",
+    },
+    faults.CUFF_LEAK: {
+        "en": "The cuff lost air. This measurement was not saved. Wrap the cuff snugly and press start.",
+        "fr": "Le brassard a perdu de l'air. Cette mesure n'a pas été enregistrée. Serrez bien le brassard et appuyez sur départ.",
+    },
+    faults.CUFF_OVERPRESSURE: {
+        "en": "The cuff reached its pressure limit and was opened. This measurement was not saved. Wait a few minutes, then press start.",
+        "fr": "Le brassard a atteint sa limite de pression et a été ouvert. Cette mesure n'a pas été enregistrée. Attendez "
+        "quelques minutes, puis appuyez sur départ.",
+    },
+    faults.CUFF_TOO_SLOW: {
+        "en": "The measurement took too long and the cuff was opened. It was not saved. Wrap the cuff snugly and press start.",
+        "fr": "La mesure a duré trop longtemps et le brassard a été ouvert. Elle n'a pas été enregistrée. Serrez bien le "
+        "brassard et appuyez sur départ.",
+    },
+    faults.CUFF_STOPPED: {
+        "en": "You stopped the measurement. It was not saved. Press start when you are ready.",
+        "fr": "Vous avez arrêté la mesure. Elle n'a pas été enregistrée. Appuyez sur départ quand vous êtes prêt.",
+    },
+    faults.CUFF_MOVED: {
+        "en": "The arm moved. This measurement was not saved. Sit still, rest your arm on a table and press start.",
+        "fr": "Le bras a bougé. Cette mesure n'a pas été enregistrée. Restez assis, le bras posé sur une table, et appuyez sur départ.",
+    },
+    faults.CUFF_NO_PULSE: {
+        "en": "No clear pulse was found. This measurement was not saved. Wrap the cuff on your bare upper arm and press start.",
+        "fr": "Aucun pouls net n'a été trouvé. Cette mesure n'a pas été enregistrée. Placez le brassard sur le bras nu et "
+        "appuyez sur départ.",
+    },
+    faults.CUFF_NOT_EMPTY: {
+        "en": "There is still air in the cuff. The measurement did not begin. Take the cuff off, press the air out, and press start.",
+        "fr": "Il reste de l'air dans le brassard. La mesure n'a pas commencé. Retirez le brassard, videz-le et appuyez sur départ.",
+    },
+    faults.CUFF_IMPLAUSIBLE: {
+        "en": "The values found cannot be right. They were not saved. Rest for a few minutes and press start.",
+        "fr": "Les valeurs trouvées ne peuvent pas être justes. Elles n'ont pas été enregistrées. Reposez-vous quelques "
+        "minutes et appuyez sur départ.",
+    },
+    faults.CUFF_VALVE: {
+        "en": "The cuff does not let its air out as it should. Take it off now. The device must be checked before it is used again.",
+        "fr": "Le brassard ne se vide pas comme il le devrait. Retirez-le maintenant. L'appareil doit être vérifié avant "
+        "d'être réutilisé.",
+    },
+    faults.CUFF_TUBE: {
+        "en": "The tube seems bent or blocked. This measurement was not saved. Straighten the tube and press start.",
+        "fr": "Le tuyau semble plié ou bouché. Cette mesure n'a pas été enregistrée. Redressez le tuyau et appuyez sur départ.",
+    },
+    faults.MICROPHONE_SILENT: {
+        "en": "The microphone is silent. Crying cannot be heard. Restart the babyphone; if this stays, have it checked.",
+        "fr": "Le microphone est muet. Les pleurs ne peuvent pas être entendus. Redémarrez le babyphone ; si cela persiste, "
+        "faites-le vérifier.",
+    },
+    faults.CLIMATE_IMPLAUSIBLE: {
+        "en": "The room's temperature cannot be measured right now. No climate is shown. Place the babyphone away from heat and damp.",
+        "fr": "La température de la chambre ne peut pas être mesurée. Le climat n'est pas affiché. Éloignez le babyphone de "
+        "la chaleur et de l'humidité.",
+    },
+    faults.WIFI_ABSENT: {
+        "en": "The Wi-Fi cannot be found. Readings are kept and sent later. Check that the Wi-Fi is on.",
+        "fr": "Le Wi-Fi est introuvable. Les mesures sont gardées et envoyées plus tard. Vérifiez que le Wi-Fi est allumé.",
+    },
+    faults.WIFI_REFUSED: {
+        "en": "The Wi-Fi refused the device. Readings are kept and sent later. Check the Wi-Fi password.",
+        "fr": "Le Wi-Fi a refusé l'appareil. Les mesures sont gardées et envoyées plus tard. Vérifiez le mot de passe.",
+    },
+    faults.GATEWAY_SILENT: {
+        "en": "The gateway does not answer. Readings are kept and sent later. Check that it is plugged in.",
+        "fr": "La passerelle ne répond pas. Les mesures sont gardées et envoyées plus tard. Vérifiez qu'elle est branchée.",
+    },
+    faults.LINK_BROKEN: {
+        "en": "The gateway and the device no longer understand each other. Readings are kept. Pair the device again.",
+        "fr": "La passerelle et l'appareil ne se comprennent plus. Les mesures sont gardées. Associez l'appareil à nouveau.",
+    },
+    faults.RECEIPT_WRONG: {
+        "en": "The gateway confirmed another reading than the one sent. The reading is kept and sent again. Nothing needs to be done.",
+        "fr": "La passerelle a confirmé une autre mesure que celle envoyée. La mesure est gardée et renvoyée. Il n'y a rien à faire.",
+    },
+    faults.COUNTER_BROKEN: {
+        "en": "The device cannot count its messages safely. Readings are kept but not sent. Pair the device again.",
+        "fr": "L'appareil ne peut plus compter ses messages avec certitude. Les mesures sont gardées mais pas envoyées. "
+        "Associez l'appareil à nouveau.",
+    },
+    faults.NOT_AUTHENTIC: {
+        "en": "A reading did not prove which device it came from. It was not taken. If it is your device, pair it again.",
+        "fr": "Une mesure n'a pas prouvé de quel appareil elle vient. Elle n'a pas été acceptée. Si c'est votre appareil, "
+        "associez-le à nouveau.",
+    },
+    faults.NOT_CBOR: {
+        "en": "A message could not be read. It was not taken. If it happens again, update the device.",
+        "fr": "Un message était illisible. Il n'a pas été accepté. Si cela se répète, mettez l'appareil à jour.",
+    },
+    faults.NOT_COSE: {
+        "en": "A message was not signed as it must be. It was not taken. If it happens again, update the device.",
+        "fr": "Un message n'était pas signé comme il se doit. Il n'a pas été accepté. Si cela se répète, mettez l'appareil à jour.",
+    },
+    faults.BAD_READING: {
+        "en": "A reading held an impossible value. It was not taken. Measure again.",
+        "fr": "Une mesure contenait une valeur impossible. Elle n'a pas été acceptée. Refaites la mesure.",
+    },
+    faults.SEQUENCE_CONFLICT: {
+        "en": "Two different readings carry the same number. The first one stays. Somebody may have copied the device: pair it again.",
+        "fr": "Deux mesures différentes portent le même numéro. La première reste. L'appareil a peut-être été copié : "
+        "associez-le à nouveau.",
+    },
+    faults.SEQUENCE_JUMP: {
+        "en": "A reading's number jumped too far ahead. It was not taken. Pair the device again.",
+        "fr": "Le numéro d'une mesure a fait un trop grand saut. Elle n'a pas été acceptée. Associez l'appareil à nouveau.",
+    },
+    faults.STORE_FULL: {
+        "en": "The gateway has no room left. Readings stay on the device. Make room on the gateway's disk.",
+        "fr": "La passerelle n'a plus de place. Les mesures restent sur l'appareil. Libérez de l'espace sur son disque.",
+    },
+    faults.TOO_LARGE: {
+        "en": "A message was too large. It was not taken. If it happens again, update the device.",
+        "fr": "Un message était trop grand. Il n'a pas été accepté. Si cela se répète, mettez l'appareil à jour.",
+    },
+    faults.WRONG_CONTENT: {
+        "en": "A message was of an unknown kind. It was not taken. Update the gateway.",
+        "fr": "Un message était d'un genre inconnu. Il n'a pas été accepté. Mettez la passerelle à jour.",
+    },
+    faults.NOT_PROTECTED: {
+        "en": "A message was not protected. It was not taken. If it is your device, pair it again.",
+        "fr": "Un message n'était pas protégé. Il n'a pas été accepté. Si c'est votre appareil, associez-le à nouveau.",
+    },
+    faults.REPLAYED: {
+        "en": "A message came a second time. It was not taken again. Nothing needs to be done.",
+        "fr": "Un message est arrivé une deuxième fois. Il n'a pas été repris. Il n'y a rien à faire.",
+    },
+}
+
+
+def sentence(fault_code: int, language: str = "en") -> str:
+    """Return the sentence for a code; a code from a newer device gets one that says so."""
+    if fault_code in SENTENCES:
+        return SENTENCES[fault_code][language]
+    unknown = {
+        "en": f"The device reports fault {fault_code}, which is not known here. Update the gateway.",
+        "fr": f"L'appareil signale le défaut {fault_code}, inconnu ici. Mettez la passerelle à jour.",
+    }
+    return unknown[language]
