@@ -54,7 +54,7 @@ acl_file {folder}/access.list
 persistence true
 persistence_location {folder}/kept/
 autosave_interval 5
-message_size_limit 300000
+max_packet_size 300000
 max_queued_messages 100000
 max_inflight_messages 40
 log_dest stdout

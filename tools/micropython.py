@@ -90,9 +90,7 @@ def _throwaway_apt(scratch: Path) -> list[str]:
     for folder in ("lists/partial", "cache/archives/partial"):
         (scratch / folder).mkdir(parents=True)
     (scratch / "status").touch()
-    (scratch / "sources.list").write_text(
-        f"deb [arch=i386 signed-by={KEYRING}] {_mirror()} {RELEASE} main\n", encoding="utf-8"
-    )
+    (scratch / "sources.list").write_text(f"deb [arch=i386 signed-by={KEYRING}] {_mirror()} {RELEASE} main\n", encoding="utf-8")
     settings = {
         "APT::Architecture": "i386",
         "APT::Architectures": "i386",
