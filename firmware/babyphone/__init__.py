@@ -1,0 +1,1 @@
+"""The babyphone: the climate and the sound of a room."""

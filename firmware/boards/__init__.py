@@ -1,0 +1,1 @@
+"""One file per board: pin numbers and nothing else."""

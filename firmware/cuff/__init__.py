@@ -1,0 +1,1 @@
+"""The blood pressure cuff: its cycle, its limits and its arithmetic."""

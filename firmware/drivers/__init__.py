@@ -1,0 +1,11 @@
+"""The chips, one file each.
+
+| file           | chip                                           | device    |
+|----------------|------------------------------------------------|-----------|
+| hx711.py       | Avia HX711, 24-bit converter for load cells    | scale     |
+| mprls.py       | Honeywell MPRLS0300YG, pressure 0-300 mmHg     | cuff      |
+| sht4x.py       | Sensirion SHT40, temperature and humidity      | babyphone |
+| ics43434.py    | TDK ICS-43434, I2S microphone                  | babyphone |
+
+A driver ends where its chip ends: zero, calibration, filters and averages belong to the device's folder.
+"""

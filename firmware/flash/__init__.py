@@ -1,0 +1,1 @@
+"""Edges to the flash: what must survive the loss of power."""

@@ -1,0 +1,69 @@
+"""What the people of a home chose for this device: a small CBOR map with names as keys, in one file.
+
+| key         | values                                                        | when absent |
+|-------------|---------------------------------------------------------------|-------------|
+| device      | "scale", "cuff" or "babyphone"                                | refused     |
+| board       | name of a file in `boards/`, without the device               | "s3"        |
+| language    | "en" or "fr"                                                  | "en"        |
+| ssid        | name of the Wi-Fi, up to 32 bytes                             | refused     |
+| password    | of the Wi-Fi                                                  | ""          |
+| gateway     | [address, UDP port]                                           | refused     |
+| calibration | whole numbers by name; each device says which (docs/devices)  | {}          |
+| climate_ms  | one reading of the climate in this time, 1 s to 1 h           | 60,000      |
+| retry_ms    | first wait after the home was silent, doubling up to 60 s     | 1,000       |
+"""
+
+from firmware.errors import SettingsBroken
+from firmware.flash import replacing
+from protocol import cbor
+from protocol.errors import ProtocolError
+
+PATH = "/settings.cbor"
+DEVICES = ("scale", "cuff", "babyphone")
+_DEFAULTS = (("board", "s3"), ("language", "en"), ("password", ""), ("climate_ms", 60_000), ("retry_ms", 1000))
+
+
+def check(settings: dict) -> dict:
+    """Return the settings with what is absent filled in. Raises SettingsBroken: a value is wrong or a needed one absent."""
+    if not isinstance(settings, dict):
+        raise SettingsBroken(field="settings", reason="not a map")
+    full = dict(settings)
+    for name, value in _DEFAULTS:
+        full.setdefault(name, value)
+    full.setdefault("calibration", {})
+    gateway = full.get("gateway")
+    right = (
+        ("device", full.get("device") in DEVICES),
+        ("board", isinstance(full["board"], str)),
+        ("language", full["language"] in ("en", "fr")),
+        ("ssid", isinstance(full.get("ssid"), str) and 0 < len(full["ssid"].encode()) <= 32),
+        ("password", isinstance(full["password"], str)),
+        ("gateway", isinstance(gateway, list) and len(gateway) == 2 and isinstance(gateway[0], str) and _lies(gateway[1], 1, 65535)),
+        ("calibration", isinstance(full["calibration"], dict) and all(isinstance(value, int) for value in full["calibration"].values())),
+        ("climate_ms", _lies(full["climate_ms"], 1000, 3_600_000)),
+        ("retry_ms", _lies(full["retry_ms"], 10, 60_000)),
+    )
+    for field, is_right in right:
+        if not is_right:
+            raise SettingsBroken(field=field, reason="absent or out of range")
+    return full
+
+
+def load(path: str = PATH) -> dict:
+    """Return the checked settings of this device. Raises SettingsBroken."""
+    data = replacing.read(path)
+    if data is None:
+        raise SettingsBroken(path=path, reason="absent")
+    try:
+        return check(cbor.decode(data))
+    except ProtocolError as error:
+        raise SettingsBroken(path=path, reason=str(error)) from None
+
+
+def save(settings: dict, path: str = PATH) -> None:
+    """Check the settings and put them in place of the old. Raises SettingsBroken; then nothing was written."""
+    replacing.replace(path, cbor.encode(check(settings)))
+
+
+def _lies(value, lowest, highest):
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest

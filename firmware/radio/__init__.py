@@ -1,0 +1,1 @@
+"""Edges to the home: bytes in, bytes out."""

@@ -1,0 +1,1 @@
+"""The body scale: what it weighs and how a weighing goes."""

@@ -1,0 +1,181 @@
+"""How a weight is found among the converter's counts: zero, step-on, stillness, hold.
+
+Pure: counts and times go in, events of `states.py` come out. All arithmetic is in whole grams, because a 32-bit float is coarse
+where it matters and a device has no other. Heartbeat and tremor shake a standing person's force at 2 to 8 Hz by 20 to 40 g rms, so stillness is
+judged on the mean of three conversions; the weight itself is the plain mean of what lies in the window.
+
+Source of the figures: shares and strays of 2-second means over 99 people standing on a force platform (docs/devices/scale.md).
+"""
+
+from array import array
+
+from micropython import const
+
+from firmware.scale import states
+
+STEPPED_ON_g = const(5000)
+STEPPED_OFF_g = const(2000)
+STILL_g = const(200)
+STILL_MS = const(1000)
+MEAN_MS = const(2000)
+LARGEST_g = const(200_000)  # four half-bridges of 50 kg
+# The plate at switch-on may lie this far from the zero that the technician stored; beyond it somebody stands on it already.
+LARGEST_ZERO_g = const(3000)
+EMPTY_STILL_g = const(100)
+AUTO_ZERO_g = const(500)
+AUTO_ZERO_STEP_g = const(2)  # a conversion: 20 g a second, slower than anything a foot does
+_ROOM = const(64)  # conversions in the window: three seconds at up to 20 a second
+_SMOOTHED = const(3)
+
+
+class Weighing:
+    """One plate: feed it conversions, and ask it for `state` and `grams`.
+
+    counts_per_100_kg: what 100 kg add to the converter's counts; zero_counts: an empty plate as last calibrated, or None when unknown.
+    """
+
+    def __init__(self, counts_per_100_kg: int, zero_counts: int | None = None):
+        self.state = states.ZEROING
+        self.grams = 0  # of the last conversion
+        self.weight_g = None  # of the person, from SETTLED until they step off
+        self._span = counts_per_100_kg
+        self._stored_zero = zero_counts
+        self._zero = zero_counts or 0
+        self._loads = array("i", bytes(4 * _ROOM))
+        self._times = array("i", bytes(4 * _ROOM))
+        self._count = 0
+        self._still_since_ms = None
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether more lies on the plate than its cells may carry."""
+        return self.grams > LARGEST_g
+
+    def lost(self) -> str:
+        """The converter failed: forget what was seen. Returns the event."""
+        self._forget()
+        return self._go(states.CONVERTER_LOST)
+
+    def feed(self, counts: int, at_ms: int) -> str | None:
+        """Take one conversion, counts at a time in ms that never falls; return the event it makes, or None."""
+        if self.state == states.BROKEN:
+            return self._go(states.CONVERTER_BACK)
+        self.grams = (counts - self._zero) * 100_000 // self._span
+        self._remember(self.grams, at_ms)
+        if self.state == states.ZEROING:
+            return self._while_zeroing(counts, at_ms)
+        if self.state == states.READY:
+            return self._while_ready(at_ms)
+        if self._recent_g() < STEPPED_OFF_g:
+            self._forget()
+            self.weight_g = None
+            return self._go(states.STEPPED_OFF)
+        if self.state == states.LOADING:
+            return self._while_loading(at_ms)
+        return None
+
+    def _while_zeroing(self, counts, at_ms):
+        if self._spread_g(at_ms) > EMPTY_STILL_g:
+            return self._stepped_on_if_stored(at_ms)
+        lies_g = self._mean_g(at_ms, STILL_MS)
+        if self._stored_zero is None or abs(lies_g) <= LARGEST_ZERO_g:
+            self._move_zero(lies_g)
+            self._forget()
+            return self._go(states.ZERO_FOUND)
+        return self._stepped_on_if_stored(at_ms)
+
+    def _stepped_on_if_stored(self, at_ms):
+        # switched on under a person's feet: the stored zero serves
+        if self._stored_zero is not None and self._filled(at_ms, STILL_MS) and self._recent_g() > STEPPED_ON_g:
+            return self._go(states.STEPPED_ON)
+        return None
+
+    def _while_ready(self, at_ms):
+        recent_g = self._recent_g()
+        if recent_g > STEPPED_ON_g:
+            self._forget()
+            return self._go(states.STEPPED_ON)
+        if self._spread_g(at_ms) <= EMPTY_STILL_g:
+            if abs(recent_g) < AUTO_ZERO_g:
+                self._move_zero(max(-AUTO_ZERO_STEP_g, min(AUTO_ZERO_STEP_g, recent_g)))
+            elif recent_g < -AUTO_ZERO_g:
+                # nothing weighs less than nothing: the zero was learnt under a load that is gone
+                self._move_zero(recent_g)
+                self._forget()
+        return None
+
+    def _while_loading(self, at_ms):
+        if self.overloaded or self._spread_g(at_ms) > STILL_g:
+            self._still_since_ms = None
+            return None
+        if self._still_since_ms is None:
+            self._still_since_ms = at_ms
+        if at_ms - self._still_since_ms < MEAN_MS:
+            return None
+        self.weight_g = self._mean_g(at_ms, MEAN_MS)
+        return self._go(states.SETTLED)
+
+    def _go(self, event):
+        self.state = states.after(self.state, event)
+        self._still_since_ms = None
+        return event
+
+    def _move_zero(self, by_g):
+        self._zero += by_g * self._span // 100_000
+
+    def _remember(self, load_g, at_ms):
+        slot = self._count % _ROOM
+        self._loads[slot] = load_g
+        self._times[slot] = at_ms
+        self._count += 1
+
+    def _forget(self):
+        self._count = 0
+        self._still_since_ms = None
+
+    def _smoothed_g(self, position):
+        total = 0
+        first = max(0, position - _SMOOTHED + 1)
+        for earlier in range(first, position + 1):
+            total += self._loads[earlier % _ROOM]
+        return total // (position + 1 - first)
+
+    def _recent_g(self):
+        return self._smoothed_g(self._count - 1)
+
+    def _within(self, at_ms, window_ms):
+        """Return the first position, counted from the first conversion ever, that lies inside the window ending now."""
+        first = self._count - 1
+        oldest = self._oldest()
+        while first > oldest and at_ms - self._times[(first - 1) % _ROOM] <= window_ms:
+            first -= 1
+        return first
+
+    def _oldest(self):
+        # smoothing looks two further back, where the ring must not have been written over
+        return max(0, self._count - _ROOM + _SMOOTHED)
+
+    def _filled(self, at_ms, window_ms):
+        """Whether the conversions remembered reach back over the whole window."""
+        oldest = self._oldest()
+        return self._count > oldest and at_ms - self._times[oldest % _ROOM] >= window_ms
+
+    def _spread_g(self, at_ms):
+        """Return peak to peak of the last second's smoothed loads; very large while there is no full second."""
+        if not self._filled(at_ms, STILL_MS):
+            return LARGEST_g
+        first = self._within(at_ms, STILL_MS)
+        highest = lowest = self._smoothed_g(first)
+        for position in range(first + 1, self._count):
+            load_g = self._smoothed_g(position)
+            highest = max(highest, load_g)
+            lowest = min(lowest, load_g)
+        return highest - lowest
+
+    def _mean_g(self, at_ms, window_ms):
+        first = self._within(at_ms, window_ms)
+        total = 0
+        for position in range(first, self._count):
+            total += self._loads[position % _ROOM]
+        number = self._count - first
+        return (total + number // 2) // number

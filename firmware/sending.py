@@ -1,0 +1,113 @@
+"""The task that empties the outbox: oldest first, again and again, until the home's receipt lets a reading go.
+
+A silent home is asked again after a wait that doubles from `retry_ms` to a minute, with jitter, so that devices which lost the same
+home do not come back together. A reading that the home refuses is neither lost nor in the way: the next one is sent, and the refused
+one tried again later. Receipts also bring the time.
+"""
+
+import asyncio
+import os
+
+from micropython import const
+
+from firmware import console
+from firmware.errors import GatewayRefused, LinkError, NoNetwork, WrongReceipt
+from protocol import errors, faults, receipts
+
+PATH = "r"
+CONTENT_FORMAT = const(18)  # application/cose
+_CHANGED = const(0x44)  # CoAP 2.04
+_UNAVAILABLE = const(0xA3)  # CoAP 5.03
+LONGEST_WAIT_MS = const(60_000)
+REFUSED_WAIT_MS = const(600_000)
+_PATIENCE_MS = const(5000)
+
+
+class Sending:
+    """link: as in `radio/wifi.py`; tell(name): says the reading's way in the words of that name; alive(): the task still runs."""
+
+    def __init__(self, outbox, link, clock, retry_ms: int, tell, alive):
+        self._outbox = outbox
+        self._link = link
+        self._clock = clock
+        self._retry_ms = retry_ms
+        self._tell = tell
+        self._alive = alive
+        self._news = asyncio.Event()
+        self._refused = {}  # sequence: when it may be tried again
+
+    def wake(self) -> None:
+        """Something new is in the outbox."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Send for ever."""
+        wait_ms = 0
+        while True:
+            self._alive()
+            if wait_ms or not self._due():
+                await self._rest(wait_ms or _PATIENCE_MS)
+            try:
+                await self._send_all()
+                wait_ms = 0
+            except LinkError as error:
+                console.fault(error.fault)
+                self._tell("no_wifi" if isinstance(error, NoNetwork) else "home_silent")
+                wait_ms = min(LONGEST_WAIT_MS, wait_ms * 2 or self._retry_ms)
+
+    async def _rest(self, wait_ms):
+        """Wait, with half of it up to chance, or until there is something new."""
+        until_ms = self._clock.up_ms() + wait_ms // 2 + wait_ms * os.urandom(1)[0] // 255
+        self._news.clear()
+        while not self._news.is_set():
+            left_ms = until_ms - self._clock.up_ms()
+            if left_ms <= 0:
+                return
+            self._alive()
+            try:
+                await asyncio.wait_for_ms(self._news.wait(), min(left_ms, 1000))
+            except asyncio.TimeoutError:
+                pass
+
+    def _due(self):
+        now_ms = self._clock.up_ms()
+        return [sequence for sequence in self._outbox.sequences() if self._refused.get(sequence, 0) <= now_ms]
+
+    async def _send_all(self):
+        for sequence in self._due():
+            self._alive()
+            kept = self._outbox.read(sequence)
+            if kept is None:
+                console.fault(faults.RECORD_BROKEN)
+                continue
+            try:
+                await self._send(kept)
+            except GatewayRefused as error:
+                self._refused[sequence] = self._clock.up_ms() + REFUSED_WAIT_MS
+                console.stop("refused", kept.kind, sequence, self._clock.up_ms(), error.reason)
+                self._tell("refused")
+
+    async def _send(self, kept):
+        console.stop("sent", kept.kind, kept.sequence, self._clock.up_ms())
+        answer = await self._link.post(PATH, kept.signed, CONTENT_FORMAT)
+        if answer.code != _CHANGED:
+            reason = _reason(answer.payload)
+            if answer.code >= _UNAVAILABLE & 0xE0:  # 5.xx: the home's trouble, not the reading's
+                raise LinkError(code=answer.code, reason=reason)
+            raise GatewayRefused(code=answer.code, reason=reason)
+        try:
+            receipt = receipts.decode(answer.payload)
+        except errors.ProtocolError:
+            raise WrongReceipt(expected=kept.sequence, got=None) from None
+        self._outbox.forget(kept, receipt.sequence, receipt.digest)
+        self._refused.pop(kept.sequence, None)
+        self._clock.learn(receipt.utc_ms)
+        console.stop("receipted", kept.kind, kept.sequence, self._clock.up_ms())
+        self._tell("arrived")
+
+
+def _reason(payload):
+    try:
+        return receipts.decode_refusal(payload)
+    except errors.ProtocolError:
+        return None

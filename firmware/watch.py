@@ -1,0 +1,46 @@
+"""The watchdog's keeper: feeds it only while every task has said lately that it is alive.
+
+A task that hangs starves the dog, and the reset that follows leaves every pin as switched on: a cuff's valve opens.
+"""
+
+import asyncio
+
+from micropython import const
+
+TIMEOUT_MS = const(30_000)
+_LOOK_MS = const(1000)
+
+
+class Watch:
+    """dog: a started `machine.WDT`; clock: as in `clock.py`."""
+
+    def __init__(self, dog, clock):
+        self._dog = dog
+        self._clock = clock
+        self._limits_ms = {}
+        self._seen_ms = {}
+
+    def expect(self, name: str, within_ms: int):
+        """Return the function by which the task of that name says that it is alive, at least once in `within_ms`."""
+        self._limits_ms[name] = within_ms
+        self._seen_ms[name] = self._clock.up_ms()
+
+        def alive():
+            self._seen_ms[name] = self._clock.up_ms()
+
+        return alive
+
+    def missing(self) -> str | None:
+        """Return the name of a task that has been silent for too long, or None."""
+        now_ms = self._clock.up_ms()
+        for name, within_ms in self._limits_ms.items():
+            if now_ms - self._seen_ms[name] > within_ms:
+                return name
+        return None
+
+    async def run(self) -> None:
+        """Feed for ever, or stop feeding."""
+        while True:
+            if self.missing() is None:
+                self._dog.feed()
+            await asyncio.sleep_ms(_LOOK_MS)
