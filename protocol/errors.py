@@ -163,6 +163,14 @@ class SequenceTooLarge(ProtocolError):
     got: int
 
 
+class SequenceJump(ProtocolError):
+    """A sequence number further ahead than any honest device gets without saying so."""
+
+    FACTS = ("expected", "got")
+    expected: int
+    got: int
+
+
 # --- CoAP (RFC 7252). `at` is an offset in the datagram.
 
 
@@ -190,8 +198,12 @@ class OptionReserved(NotCoAP):
     """An option nibble of 15 that is not the payload marker (section 3.1)."""
 
 
-class OptionTooLarge(NotCoAP):
-    """An option number over 65535, or more options than the cap."""
+class OptionNumberTooLarge(NotCoAP):
+    """An option number over 65535 (section 3.1)."""
+
+
+class TooManyOptions(NotCoAP):
+    """More options than the cap."""
 
 
 class MarkerWithoutPayload(NotCoAP):
@@ -240,8 +252,8 @@ class Replayed(NotOSCORE):
     """A sequence number seen before, or older than the replay window (section 7.4)."""
 
 
-class PlaintextBroken(NotOSCORE):
-    """Decrypted, and still no CoAP inside."""
+class PlaintextEmpty(NotOSCORE):
+    """Decrypted, and no code inside."""
 
 
 # --- between home and cloud

@@ -1,0 +1,172 @@
+"""A device's end of the protected link: one request at a time, sealed, repeated until an authentic answer comes.
+
+It joins `coap` and `oscore` and does no input or output. A sending loop is six lines:
+
+    link.post(b"r", coap.FORMAT_COSE_SIGN1, signed, now_ms)
+    while not link.over:
+        while datagram := link.poll(now_ms): send(datagram)
+        received = wait until link.due_ms or a datagram comes
+        if received: link.feed(received, now_ms)
+    link.answer is the Opened answer, or None when link.state is TIMED_OUT or REJECTED
+
+Only an answer that opens under the context and is bound to the request in flight counts. Everything else, an unprotected error too, changes
+nothing but a counter, because anybody can send it. A gateway that lost its replay window answers 4.01 with Echo (RFC 8613
+appendix B.1.2, RFC 9175); then the request is sealed again, with a new sequence number, and sent with that Echo.
+"""
+
+from protocol import coap, errors, oscore
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from protocol.oscore import Cipher, Options
+
+MAX_ECHO_BYTES = 40  # RFC 9175 section 2.2.1
+_MAX_ECHOES = 2  # a gateway may restart once more between the two
+
+
+class Link:
+    """One security context and at most one request in flight."""
+
+    def __init__(
+        self,
+        context: oscore.Context,
+        take_sequence: "Callable[[], int]",
+        seal: "Cipher",
+        open_: "Cipher",
+        random: "Callable[[int], bytes]",
+        timing: coap.Timing = coap.RFC7252_TIMING,
+    ) -> None:
+        """take_sequence: returns a sender sequence number never given before, across restarts too; random: n random bytes."""
+        self.answer: oscore.Opened | None = None
+        self.ignored = 0  # datagrams that were no CoAP, or nobody's answer
+        self.forged = 0  # answers that did not open (threats T21 wants them counted)
+        self._context = context
+        self._take_sequence = take_sequence
+        self._seal = seal
+        self._open = open_
+        self._random = random
+        self._timing = timing
+        self._message_id = int.from_bytes(random(2), "big")
+        self._exchange: coap.Exchange | None = None
+        self._replies: list[bytes] = []
+        self._answered_id: int | None = None  # message id of the separate response that was taken
+
+    @property
+    def state(self) -> str:
+        """Return the exchange's state, one of coap's; ANSWERED before the first request."""
+        return self._exchange.state if self._exchange else coap.ANSWERED
+
+    @property
+    def over(self) -> bool:
+        """Return whether nothing is in flight."""
+        return self.state not in (coap.WAITING, coap.ACKNOWLEDGED)
+
+    @property
+    def due_ms(self) -> int | None:
+        """Return when `poll` must be called next, or None when only a datagram can change anything."""
+        return None if self.over or not self._exchange else self._exchange.due_ms
+
+    def post(self, path: bytes, content_format: int, payload: bytes, now_ms: int) -> None:
+        """Begin a confirmable POST; one that was in flight is forgotten, and its late answer will be ignored."""
+        self._options: "Options" = ((coap.URI_PATH, path), (coap.CONTENT_FORMAT, coap.uint(content_format)))
+        self._payload = payload
+        self._echoes_left = _MAX_ECHOES
+        self._begin(self._options, now_ms)
+
+    def say(self, path: bytes, content_format: int, payload: bytes) -> bytes:
+        """Return the datagram of a non-confirmable POST that wants no answer (RFC 7967); nothing is kept of it."""
+        options = ((coap.URI_PATH, path), (coap.CONTENT_FORMAT, coap.uint(content_format)), (coap.NO_RESPONSE, b"\x1a"))
+        return self._protect(coap.NON, self._next_id(), self._random(2), options, payload)[0]
+
+    def poll(self, now_ms: int) -> bytes | None:
+        """Return a datagram that is to be sent now, or None; call again until None."""
+        if self._replies:
+            return self._replies.pop(0)
+        if self._exchange and self._exchange.poll(now_ms):
+            return self._datagram
+        return None
+
+    def feed(self, datagram: bytes, now_ms: int) -> None:
+        """Take a datagram from anybody; never raises, whatever it holds."""
+        try:
+            message = coap.decode(datagram)
+        except errors.NotCoAP:
+            self.ignored += 1
+            return
+        if message.type in (coap.ACK, coap.RST) and message.message_id != self._sent_id():
+            self.ignored += 1  # of an older exchange
+        elif message.type == coap.RST:
+            self._happened(coap.RESET, now_ms)
+        elif message.type == coap.ACK and message.code == coap.EMPTY:
+            self._happened(coap.EMPTY_ACK, now_ms)
+        elif message.code >> 5 in (2, 4, 5) and not self.over and message.token == self._token:
+            self._response(message, now_ms)
+        else:
+            self._stray(message)
+
+    def _response(self, message: coap.Message, now_ms: int) -> None:
+        try:
+            opened = oscore.unprotect_response(self._context, self._binding, message.options, message.payload, self._open)
+            coap.refuse_critical(opened.options)
+        except (errors.NotOSCORE, errors.NotCoAP):
+            self.forged += 1
+            return
+        if message.type == coap.CON:
+            self._reply(coap.ACK, message.message_id)
+            self._answered_id = message.message_id
+        echo = coap.option(opened.options, coap.ECHO)
+        if opened.code == coap.UNAUTHORIZED and echo and len(echo) <= MAX_ECHO_BYTES and self._echoes_left:
+            self._echoes_left -= 1
+            self._begin(self._options + ((coap.ECHO, echo),), now_ms)
+            return
+        self.answer = opened
+        self._happened(coap.RESPONSE, now_ms)
+
+    def _stray(self, message: coap.Message) -> None:
+        """Acknowledge the answer we have again, reset what else wants to be confirmed (RFC 7252 section 4.2), drop the rest."""
+        self.ignored += 1
+        if message.type == coap.CON:
+            self._reply(coap.ACK if message.message_id == self._answered_id else coap.RST, message.message_id)
+
+    def _begin(self, options: "Options", now_ms: int) -> None:
+        self.answer = None
+        self._token = self._random(2)  # OSCORE binds answers to requests; the token only sorts them
+        message_id = self._next_id()
+        self._datagram, self._binding = self._protect(coap.CON, message_id, self._token, options, self._payload)
+        self._exchange = coap.Exchange(now_ms, self._random(1)[0], self._timing)
+
+    def _protect(
+        self, message_type: int, message_id: int, token: bytes, options: "Options", payload: bytes
+    ) -> tuple[bytes, oscore.Binding]:
+        code, outer, sealed, binding = oscore.protect_request(
+            self._context, coap.POST, options, payload, self._take_sequence(), self._seal
+        )
+        return coap.encode(coap.Message(message_type, code, message_id, token, outer, sealed)), binding
+
+    def _happened(self, event: str, now_ms: int) -> None:
+        if self.over or not self._exchange:
+            self.ignored += 1
+        else:
+            self._exchange.happened(event, now_ms)
+
+    def _reply(self, message_type: int, message_id: int) -> None:
+        if len(self._replies) < 4:  # a flood of strays must not fill the heap
+            self._replies.append(coap.encode(coap.Message(message_type, coap.EMPTY, message_id, b"", (), b"")))
+
+    def _next_id(self) -> int:
+        self._message_id = (self._message_id + 1) & 0xFFFF
+        return self._message_id
+
+    def _sent_id(self) -> int | None:
+        return int.from_bytes(self._datagram[2:4], "big") if self._exchange else None
+
+
+def backoff_ms(failures: int, random_byte: int, first_ms: int = 1000, longest_ms: int = 60000) -> int:
+    """Return how long to wait after `failures` (1 or more) requests in a row without a receipt: doubling, the upper half random.
+
+    random_byte: 0..255, so that devices that lost the same gateway do not come back all at once.
+    """
+    full_ms = min(longest_ms, first_ms << min(failures - 1, 16))
+    return full_ms // 2 + full_ms * random_byte // 510

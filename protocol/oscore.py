@@ -1,0 +1,219 @@
+"""OSCORE, RFC 8613: a CoAP message sealed inside another, and a response that can only be the answer to its request.
+
+AES-CCM-16-64-128 and HKDF-SHA-256, both handed in: `hkdf(salt, secret, info, length)`, `seal(key, nonce, aad, plaintext)` and
+`open_(key, nonce, aad, sealed)`, which raises TagBroken. Pure arithmetic: the sender's sequence number comes from the caller, who must
+never give the same one twice (appendix B.1.1), and a server keeps its replay window in `protocol/replay.py`.
+Left out: Observe, group OSCORE, other algorithms.
+"""
+
+from collections import namedtuple
+
+from protocol import cbor, coap, errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Cipher = Callable[[bytes, bytes, bytes, bytes], bytes]
+    Options = tuple[tuple[int, bytes], ...]
+
+ALGORITHM = 10  # AES-CCM-16-64-128
+TAG_BYTES = 8
+MAX_ID_BYTES = 7  # nonce length 13 - 6 (section 3.3)
+SEQUENCE_END = 1 << 40  # section 7.2.1
+
+_NONCE_BYTES = 13
+_KEY_BYTES = 16
+_FLAG_KID_CONTEXT, _FLAG_KID, _PIV_LENGTH = 0x10, 0x08, 0x07  # section 6.1
+# class U options travel outside (section 4.1)
+_OUTER = (coap.URI_HOST, coap.URI_PORT, coap.PROXY_URI, coap.PROXY_SCHEME)
+
+Context = namedtuple("Context", ("sender_id", "recipient_id", "id_context", "sender_key", "recipient_key", "common_iv"))
+# what ties a response to its request: whose key id, which Partial IV
+Binding = namedtuple("Binding", ("kid", "partial_iv"))
+# what an OSCORE option says; each None when absent
+Compressed = namedtuple("Compressed", ("partial_iv", "kid", "kid_context"))
+# code: of the message without protection
+Opened = namedtuple("Opened", ("code", "options", "payload"))
+
+
+def derive(
+    master_secret: bytes,
+    master_salt: bytes,
+    sender_id: bytes,
+    recipient_id: bytes,
+    hkdf: "Callable[[bytes, bytes, bytes, int], bytes]",
+    id_context: bytes | None = None,
+) -> Context:
+    """Return the security context of one end (section 3.2); the other end swaps the ids."""
+    if len(sender_id) > MAX_ID_BYTES or len(recipient_id) > MAX_ID_BYTES or sender_id == recipient_id:
+        raise errors.NotEncodable((sender_id, recipient_id))
+
+    def key(key_id: bytes, label: str, length: int) -> bytes:
+        return hkdf(master_salt, master_secret, cbor.encode([key_id, id_context, ALGORITHM, label, length]), length)
+
+    return Context(
+        sender_id,
+        recipient_id,
+        id_context,
+        key(sender_id, "Key", _KEY_BYTES),
+        key(recipient_id, "Key", _KEY_BYTES),
+        key(b"", "IV", _NONCE_BYTES),
+    )
+
+
+def protect_request(
+    context: Context, code: int, options: "Options", payload: bytes, sequence: int, seal: "Cipher"
+) -> "tuple[int, Options, bytes, Binding]":
+    """Return the outer code, options and payload, and the binding that opens the response.
+
+    sequence: never given before with this context. Raises SequenceTooLarge: the context is used up, a new one is due.
+    """
+    partial_iv = encode_sequence(sequence)
+    binding = Binding(context.sender_id, partial_iv)
+    compressed = compress(Compressed(partial_iv, context.sender_id, context.id_context))
+    sealed = seal(
+        context.sender_key,
+        nonce(context.common_iv, context.sender_id, partial_iv),
+        aad(binding),
+        bytes((code,)) + coap.encode_options(tuple([pair for pair in options if pair[0] not in _OUTER]), payload),
+    )
+    return coap.POST, _outer(options, compressed), sealed, binding
+
+
+def unprotect_response(context: Context, binding: Binding, options: "Options", payload: bytes, open_: "Cipher") -> Opened:
+    """Return what the response says. Raises NotOSCORE (WrongContext, TagBroken, PlaintextEmpty) or NotCoAP."""
+    compressed = _oscore_option(options)
+    if compressed.kid is not None and compressed.kid != context.recipient_id:
+        raise errors.WrongContext(compressed.kid)
+    if compressed.kid_context is not None and compressed.kid_context != context.id_context:
+        raise errors.WrongContext(compressed.kid_context)
+    if compressed.partial_iv is None:
+        response_nonce = nonce(context.common_iv, binding.kid, binding.partial_iv)
+    else:
+        response_nonce = nonce(context.common_iv, context.recipient_id, compressed.partial_iv)
+    return _open(context, binding, response_nonce, payload, open_)
+
+
+def unprotect_request(
+    context: Context, options: "Options", payload: bytes, open_: "Cipher"
+) -> tuple[Opened, Binding, int]:
+    """Return what the request says, the binding for its response, and its sequence number, which the caller checks for replay."""
+    compressed = _oscore_option(options)
+    if compressed.partial_iv is None or compressed.kid is None:
+        raise errors.NotOSCORE(options)
+    if compressed.kid != context.recipient_id or compressed.kid_context != context.id_context:
+        raise errors.WrongContext(compressed.kid)
+    binding = Binding(compressed.kid, compressed.partial_iv)
+    request_nonce = nonce(context.common_iv, compressed.kid, compressed.partial_iv)
+    opened = _open(context, binding, request_nonce, payload, open_)
+    return opened, binding, int.from_bytes(compressed.partial_iv, "big")
+
+
+def protect_response(
+    context: Context,
+    binding: Binding,
+    code: int,
+    options: "Options",
+    payload: bytes,
+    seal: "Cipher",
+    sequence: int | None = None,
+) -> "tuple[int, Options, bytes]":
+    """Return the outer code, options and payload.
+
+    sequence: one of the server's own, needed for any response after the first to a request, and for every response to a request
+    whose freshness was in doubt; None uses the request's nonce (section 8.3).
+    """
+    partial_iv = None if sequence is None else encode_sequence(sequence)
+    whose = (binding.kid, binding.partial_iv) if partial_iv is None else (context.sender_id, partial_iv)
+    sealed = seal(
+        context.sender_key,
+        nonce(context.common_iv, whose[0], whose[1]),
+        aad(binding),
+        bytes((code,)) + coap.encode_options(options, payload),
+    )
+    return coap.CHANGED, _outer((), compress(Compressed(partial_iv, None, None))), sealed
+
+
+def encode_sequence(sequence: int) -> bytes:
+    """Return the Partial IV: one to five bytes. Raises SequenceTooLarge."""
+    if not 0 <= sequence < SEQUENCE_END:
+        raise errors.SequenceTooLarge(sequence)
+    return coap.uint(sequence) or b"\x00"
+
+
+def nonce(common_iv: bytes, key_id: bytes, partial_iv: bytes) -> bytes:
+    """Return the AEAD nonce (section 5.2): length of the id, id and Partial IV, padded left, xored with the common IV."""
+    id_bytes = _NONCE_BYTES - 6
+    padded = bytes((len(key_id),)) + bytes(id_bytes - len(key_id)) + key_id + bytes(5 - len(partial_iv)) + partial_iv
+    return bytes([one ^ other for one, other in zip(padded, common_iv)])
+
+
+def aad(binding: Binding) -> bytes:
+    """Return the additional authenticated data (section 5.4): a response carries its request's, and so answers nothing else."""
+    external = cbor.encode([1, [ALGORITHM], binding.kid, binding.partial_iv, b""])
+    return cbor.encode(["Encrypt0", b"", external])
+
+
+def compress(fields: Compressed) -> bytes:
+    """Return the value of the OSCORE option (section 6.1)."""
+    flags = len(fields.partial_iv or b"")
+    out = fields.partial_iv or b""
+    if fields.kid_context is not None:
+        flags |= _FLAG_KID_CONTEXT
+        out += bytes((len(fields.kid_context),)) + fields.kid_context
+    if fields.kid is not None:
+        flags |= _FLAG_KID
+        out += fields.kid
+    return bytes((flags,)) + out if flags else b""
+
+
+def decompress(value: bytes) -> Compressed:
+    """Return what an OSCORE option says. Raises NotOSCORE: reserved bits, a length that lies, a Partial IV in a longer form."""
+    if not value:
+        return Compressed(None, None, None)
+    flags = value[0]
+    length = flags & _PIV_LENGTH
+    if flags == 0 or flags & 0xE0 or length > 5 or len(value) < 1 + length:
+        raise errors.NotOSCORE(value)
+    at = 1 + length
+    partial_iv = value[1:at] if length else None
+    if length > 1 and value[1] == 0:
+        raise errors.NotOSCORE(value)
+    kid_context = None
+    if flags & _FLAG_KID_CONTEXT:
+        if len(value) <= at or len(value) - at - 1 < value[at]:
+            raise errors.NotOSCORE(value)
+        end = at + 1 + value[at]
+        kid_context = value[at + 1 : end]
+        at = end
+    if flags & _FLAG_KID:
+        return Compressed(partial_iv, value[at:], kid_context)
+    if at != len(value):
+        raise errors.NotOSCORE(value)
+    return Compressed(partial_iv, None, kid_context)
+
+
+def _oscore_option(options: "Options") -> Compressed:
+    value = coap.option(options, coap.OSCORE)
+    if value is None:
+        raise errors.NotOSCORE(None)
+    coap.refuse_critical(options, (coap.OSCORE,) + _OUTER)
+    return decompress(value)
+
+
+def _open(context: Context, binding: Binding, used_nonce: bytes, payload: bytes, open_: "Cipher") -> Opened:
+    if len(payload) < TAG_BYTES:
+        raise errors.TagBroken(len(payload))
+    plaintext = open_(context.recipient_key, used_nonce, aad(binding), payload)
+    if not plaintext:
+        raise errors.PlaintextEmpty(None)
+    options, inner = coap.decode_options(plaintext, 1)
+    return Opened(plaintext[0], options, inner)
+
+
+def _outer(options: "Options", compressed: bytes) -> "Options":
+    outer = [pair for pair in options if pair[0] in _OUTER and pair[0] < coap.OSCORE]
+    outer.append((coap.OSCORE, compressed))
+    outer.extend([pair for pair in options if pair[0] in _OUTER and pair[0] > coap.OSCORE])
+    return tuple(outer)
