@@ -1,0 +1,32 @@
+"""HMAC-SHA-256 (RFC 2104) and HKDF (RFC 5869), which MicroPython lacks, over the SHA-256 it has."""
+
+from hashlib import sha256
+
+_BLOCK_BYTES = 64
+_HASH_BYTES = 32
+
+
+def hmac_sha256(key: bytes, data: bytes) -> bytes:
+    """Return the 32-byte code."""
+    if len(key) > _BLOCK_BYTES:
+        key = sha256(key).digest()
+    key = key + bytes(_BLOCK_BYTES - len(key))
+    inner = sha256(bytes([byte ^ 0x36 for byte in key]))
+    inner.update(data)
+    outer = sha256(bytes([byte ^ 0x5C for byte in key]))
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+def hkdf(salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
+    """Return `length` bytes (at most 8160) derived from `secret`; an empty salt counts as 32 zero bytes."""
+    if length > 255 * _HASH_BYTES:
+        raise ValueError(length)
+    extracted = hmac_sha256(salt or bytes(_HASH_BYTES), secret)
+    out = block = b""
+    counter = 1
+    while len(out) < length:
+        block = hmac_sha256(extracted, block + info + bytes((counter,)))
+        out += block
+        counter += 1
+    return out[:length]

@@ -1,0 +1,203 @@
+"""ECDSA signatures with P-256 and SHA-256 (FIPS 186-5), the nonce from RFC 6979 hedged with fresh entropy (its section 3.6).
+
+k G is a signed comb (Hamburg, "Fast and compact elliptic-curve cryptography", section 3.3): every one of 264 digits is +1 or -1, so each
+of the 22 steps is one doubling and two additions, whatever k is. Before that, k gets a random multiple of the order added and the
+point random projective coordinates, and the inversion of k is blinded. MicroPython's long integers do not take constant time; this keeps
+what they leak apart from the key. `sign_steps` is a generator that yields after every step, so that nothing waits for a signature.
+
+The comb is a file of 4 KiB made by `tools/comb.py`; `power_on_test` checks it and a known answer before any key is used, because
+MicroPython 1.13 had a division that was wrong for long integers. Verification is left out: no device verifies yet.
+"""
+
+from hashlib import sha256
+from os import urandom
+
+from firmware.crypto.hkdf import hmac_sha256
+
+COMB_FILE = "p256.comb"
+_TABLES, _TEETH, _SPACING = 2, 6, 22
+_DIGITS = _TABLES * _TEETH * _SPACING
+_COMB_SHA256 = "1af9ab31cac20e2bd1d6685185d72d3f35e827e8b57e8209d212e2250552a58a"
+
+_P = (1 << 256) - (1 << 224) + (1 << 192) + (1 << 96) - 1  # SP 800-186 section 3.2.1.3
+_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+_comb = b""
+
+
+class SelfTestFailed(Exception):
+    """The comb, the arithmetic or a result is wrong: this device must not sign. The argument says which."""
+
+
+def load(comb: bytes | None = None) -> None:
+    """Keep the comb for the following calls; without one, read it from the file beside this module.
+
+    Raises SelfTestFailed: it is not the comb.
+    """
+    global _comb
+    if comb is None:
+        with open(__file__.rsplit("/", 1)[0] + "/" + COMB_FILE, "rb") as file:
+            comb = file.read()
+    if sha256(comb).digest() != bytes.fromhex(_COMB_SHA256):
+        raise SelfTestFailed("comb")
+    _comb = comb
+
+
+def power_on_test() -> None:
+    """Sign RFC 6979's sample (appendix A.2.5) and compare. Raises SelfTestFailed."""
+    load()
+    key = bytes.fromhex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721")
+    signature = sign(key, sha256(b"sample").digest())
+    if signature != bytes.fromhex(
+        "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
+        "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
+    ):
+        raise SelfTestFailed("signature")
+
+
+def sign(private_key: bytes, message_hash: bytes, extra_entropy: bytes = b"") -> bytes:
+    """Return r||s, 64 bytes, in one go; see `sign_steps`."""
+    return _finish(sign_steps(private_key, message_hash, extra_entropy))
+
+
+def public_key(private_key: bytes) -> bytes:
+    """Return the uncompressed public key, 65 bytes. Raises ValueError: the private key is not in 1..n-1."""
+    x, y = _finish(_multiply_steps(_scalar(private_key)))
+    return b"\x04" + x.to_bytes(32, "big") + y.to_bytes(32, "big")
+
+
+def sign_steps(private_key: bytes, message_hash: bytes, extra_entropy: bytes = b""):
+    """Yield some 40 times, at most 20 ms of an ESP32 apart, and return r||s, 64 bytes.
+
+    private_key: 32 bytes; message_hash: SHA-256 of what is signed; extra_entropy: up to 32 random bytes, none makes it deterministic.
+    Raises ValueError: the key is not in 1..n-1. Raises SelfTestFailed: the point that came out is not on the curve.
+    """
+    key = _scalar(private_key)
+    hashed = int.from_bytes(message_hash, "big")
+    for nonce in _nonces(private_key, message_hash, extra_entropy):
+        yield
+        x, _ = yield from _multiply_steps(nonce)
+        r = x % _N
+        # s = (hash + r key) / nonce, everything behind one random factor: neither Euclid nor a product ever sees key or nonce alone
+        blind = _random(_N)
+        inverse = yield from _inverse_steps(nonce * blind % _N, _N)
+        s = inverse * ((hashed * blind + r * (key * blind % _N)) % _N) % _N
+        if r and s:
+            return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def _finish(steps):
+    """Run a generator of steps to its end and return what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def _scalar(private_key: bytes) -> int:
+    key = int.from_bytes(private_key, "big")
+    if len(private_key) != 32 or not 0 < key < _N:
+        raise ValueError("private key")
+    return key
+
+
+def _random(end: int) -> int:
+    """Return a random number in 1..end-1 for blinding; 64 bits more than needed, so that no value is favoured."""
+    return int.from_bytes(urandom(40), "big") % (end - 1) + 1
+
+
+def _nonces(private_key: bytes, message_hash: bytes, extra: bytes):
+    """Yield nonces in 1..n-1 as RFC 6979 section 3.2 makes them, `extra` joining its seeds (section 3.6)."""
+    hashed = (int.from_bytes(message_hash, "big") % _N).to_bytes(32, "big")
+    v, k = b"\x01" * 32, bytes(32)
+    for separator in (b"\x00", b"\x01"):
+        k = hmac_sha256(k, v + separator + private_key + hashed + extra)
+        v = hmac_sha256(k, v)
+    while True:
+        v = hmac_sha256(k, v)
+        nonce = int.from_bytes(v, "big")
+        if 0 < nonce < _N:
+            yield nonce
+        k = hmac_sha256(k, v + b"\x00")
+        v = hmac_sha256(k, v)
+
+
+def _multiply_steps(scalar: int):
+    """Yield, and return the affine coordinates of scalar * G."""
+    if not _comb:
+        load()
+    z = 0
+    while not z:
+        # digit i is 2 bit_i - 1, so the bits of (scalar + 2^264 - 1) / 2; a multiple of n more or less changes the bits and not the point
+        bits = (scalar + (1 << _DIGITS) - 1) * ((_N + 1) >> 1) % _N + _N * (urandom(1)[0] % 254)
+        x, y, z = yield from _comb_steps(bits)
+        # z is 0 only when a step met its own point: not for a random nonce, but for a scalar of 1 it may; then another multiple of n
+    yield
+    inverse = yield from _inverse_steps(z, _P)
+    square = inverse * inverse % _P
+    x = x * square % _P
+    y = y * square * inverse % _P
+    if (y * y - (x * x - 3) * x - _B) % _P:
+        raise SelfTestFailed("point")
+    return x, y
+
+
+def _comb_steps(bits: int):
+    """Yield after each column, and return the Jacobian coordinates of the sum over all 264 digits."""
+    p = _P
+    x = y = z = 0
+    for column in range(_SPACING - 1, -1, -1):
+        for number in range(_TABLES):
+            shifted = bits >> (column + _SPACING * _TEETH * number)
+            index = 0
+            for tooth in range(_TEETH):
+                index |= (shifted >> (_SPACING * tooth) & 1) << tooth
+            # the top digit is the sign of the whole; if it is minus, every other digit counts the other way round
+            minus = 1 - (index >> (_TEETH - 1))
+            index = (index ^ -minus) & ((1 << (_TEETH - 1)) - 1)
+            start = (index + (number << (_TEETH - 1))) * 64
+            x2 = int.from_bytes(_comb[start : start + 32], "big")
+            y2 = int.from_bytes(_comb[start + 32 : start + 64], "big")
+            y2 = (y2, p - y2)[minus]
+            if column == _SPACING - 1 and number == 0:
+                z = _random(p)
+                zz = z * z % p
+                x, y = x2 * zz % p, y2 * zz * z % p
+                continue
+            if number == 0:
+                # doubling, a = -3 ("dbl-2001-b")
+                zz = z * z % p
+                yy = y * y % p
+                beta = x * yy % p
+                alpha = 3 * (x - zz) * (x + zz) % p
+                z = 2 * y * z % p
+                x = (alpha * alpha - 8 * beta) % p
+                y = (alpha * (4 * beta - x) - 8 * yy * yy) % p
+            # mixed addition ("add-2004-hmv"); 0 spreads to z if both points are one or opposite
+            zz = z * z % p
+            h = (x2 * zz - x) % p
+            r = (y2 * zz * z - y) % p
+            hh = h * h % p
+            hhh = hh * h % p
+            v = x * hh % p
+            z = z * h % p
+            x = (r * r - hhh - 2 * v) % p
+            y = (r * (v - x) - y * hhh) % p
+        yield
+    return x, y, z
+
+
+def _inverse_steps(number: int, modulus: int):
+    """Yield now and then, and return 1/number by Euclid; its time depends on `number`, which is blinded."""
+    a, b = modulus, number
+    u, v = 0, 1
+    while b:
+        for _ in range(24):
+            if b:
+                quotient = a // b
+                a, b = b, a - quotient * b
+                u, v = v, u - quotient * v
+        yield
+    return u % modulus
