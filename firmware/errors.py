@@ -112,6 +112,12 @@ class GatewayRefused(LinkError):
     fault = faults.LINK_BROKEN
 
 
+class GatewayBusy(LinkError):
+    """The home answered that it cannot take readings now: its store is full or its disk. Facts: code (CoAP), reason."""
+
+    fault = faults.STORE_FULL
+
+
 class WrongReceipt(LinkError):
     """A receipt that does not fit the reading it answers: the reading is kept. Facts: expected, got."""
 

@@ -68,8 +68,9 @@ async def _live(display):
     box = outbox.Outbox()
     p256.power_on_test()
     watch = Watch(machine.WDT(timeout=TIMEOUT_MS), clock)
-    link = wifi.Link(chosen, owner, numbers, clock)
-    sending = Sending(box, link, clock, chosen["retry_ms"], display.way, watch.expect("sending", _SENDING_LIMIT_MS))
+    sending_alive = watch.expect("sending", _SENDING_LIMIT_MS)
+    link = wifi.Wifi(chosen, owner, numbers.next_sender, clock, sending_alive)
+    sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive)
     signer = Signer(owner, numbers, box, clock)
 
     async def keep(kind, fields):

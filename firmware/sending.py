@@ -11,24 +11,26 @@ import os
 from micropython import const
 
 from firmware import console
-from firmware.errors import GatewayRefused, LinkError, NoNetwork, WrongReceipt
-from protocol import errors, faults, receipts
+from firmware.errors import GatewayBusy, GatewayRefused, LinkError, WrongReceipt
+from protocol import errors, faults, link, receipts
 
 PATH = "r"
 CONTENT_FORMAT = const(18)  # application/cose
 _CHANGED = const(0x44)  # CoAP 2.04
-_UNAVAILABLE = const(0xA3)  # CoAP 5.03
+_SERVER_ERROR = const(0xA0)  # CoAP 5.00 and above: the home's trouble, not the reading's
 LONGEST_WAIT_MS = const(60_000)
 REFUSED_WAIT_MS = const(600_000)
 _PATIENCE_MS = const(5000)
+_ALIVE_MS = const(1000)
+_WAY = {faults.WIFI_ABSENT: "no_wifi", faults.STORE_FULL: "home_busy"}
 
 
 class Sending:
-    """link: as in `radio/wifi.py`; tell(name): says the reading's way in the words of that name; alive(): the task still runs."""
+    """way_home: as in `radio/wifi.py`; tell(name): says the reading's way in the words of that name; alive(): the task still runs."""
 
-    def __init__(self, outbox, link, clock, retry_ms: int, tell, alive):
+    def __init__(self, outbox, way_home, clock, retry_ms: int, tell, alive):
         self._outbox = outbox
-        self._link = link
+        self._way_home = way_home
         self._clock = clock
         self._retry_ms = retry_ms
         self._tell = tell
@@ -42,30 +44,30 @@ class Sending:
 
     async def run(self) -> None:
         """Send for ever."""
-        wait_ms = 0
+        failures = 0
         while True:
             self._alive()
-            if wait_ms or not self._due():
-                await self._rest(wait_ms or _PATIENCE_MS)
+            if failures:
+                await self._rest(link.backoff_ms(failures, os.urandom(1)[0], self._retry_ms, LONGEST_WAIT_MS))
+            elif not self._due():
+                await self._rest(_PATIENCE_MS)
             try:
                 await self._send_all()
-                wait_ms = 0
+                failures = 0
             except LinkError as error:
                 console.fault(error.fault)
-                self._tell("no_wifi" if isinstance(error, NoNetwork) else "home_silent")
-                wait_ms = min(LONGEST_WAIT_MS, wait_ms * 2 or self._retry_ms)
+                self._tell(_WAY.get(error.fault, "home_silent"))
+                failures += 1
 
     async def _rest(self, wait_ms):
-        """Wait, with half of it up to chance, or until there is something new."""
-        until_ms = self._clock.up_ms() + wait_ms // 2 + wait_ms * os.urandom(1)[0] // 255
+        """Wait, or until there is something new."""
+        until_ms = self._clock.up_ms() + wait_ms
         self._news.clear()
-        while not self._news.is_set():
-            left_ms = until_ms - self._clock.up_ms()
-            if left_ms <= 0:
-                return
+        while (left_ms := until_ms - self._clock.up_ms()) > 0:
             self._alive()
             try:
-                await asyncio.wait_for_ms(self._news.wait(), min(left_ms, 1000))
+                await asyncio.wait_for_ms(self._news.wait(), min(left_ms, _ALIVE_MS))
+                return
             except asyncio.TimeoutError:
                 pass
 
@@ -89,11 +91,11 @@ class Sending:
 
     async def _send(self, kept):
         console.stop("sent", kept.kind, kept.sequence, self._clock.up_ms())
-        answer = await self._link.post(PATH, kept.signed, CONTENT_FORMAT)
+        answer = await self._way_home.post(PATH, kept.signed, CONTENT_FORMAT)
         if answer.code != _CHANGED:
             reason = _reason(answer.payload)
-            if answer.code >= _UNAVAILABLE & 0xE0:  # 5.xx: the home's trouble, not the reading's
-                raise LinkError(code=answer.code, reason=reason)
+            if answer.code >= _SERVER_ERROR:
+                raise GatewayBusy(code=answer.code, reason=reason)
             raise GatewayRefused(code=answer.code, reason=reason)
         try:
             receipt = receipts.decode(answer.payload)

@@ -12,7 +12,8 @@ from protocol import cbor
 from protocol.errors import ProtocolError
 
 PATH = "/identity.cbor"
-# each key as it stands in the file, with its least and greatest length in bytes; "sender" and "recipient" are OSCORE's names of the two ends
+# each key as it stands in the file, with its least and greatest length in bytes
+# "sender" and "recipient" are OSCORE's names of the two ends
 _BYTES = (
     ("signing_key", 32, 32),
     ("kid", 4, 4),

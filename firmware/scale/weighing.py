@@ -1,8 +1,8 @@
 """How a weight is found among the converter's counts: zero, step-on, stillness, hold.
 
 Pure: counts and times go in, events of `states.py` come out. All arithmetic is in whole grams, because a 32-bit float is coarse
-where it matters and a device has no other. Heartbeat and tremor shake a standing person's force at 2 to 8 Hz by 20 to 40 g rms, so stillness is
-judged on the mean of three conversions; the weight itself is the plain mean of what lies in the window.
+where it matters and a device has no other. Heartbeat and tremor shake a standing person's force at 2 to 8 Hz by 20 to 40 g rms,
+so stillness is judged on the mean of three conversions; the weight itself is the plain mean of what lies in the window.
 
 Source of the figures: shares and strays of 2-second means over 99 people standing on a force platform (docs/devices/scale.md).
 """
@@ -63,7 +63,7 @@ class Weighing:
         self.grams = (counts - self._zero) * 100_000 // self._span
         self._remember(self.grams, at_ms)
         if self.state == states.ZEROING:
-            return self._while_zeroing(counts, at_ms)
+            return self._while_zeroing(at_ms)
         if self.state == states.READY:
             return self._while_ready(at_ms)
         if self._recent_g() < STEPPED_OFF_g:
@@ -74,7 +74,7 @@ class Weighing:
             return self._while_loading(at_ms)
         return None
 
-    def _while_zeroing(self, counts, at_ms):
+    def _while_zeroing(self, at_ms):
         if self._spread_g(at_ms) > EMPTY_STILL_g:
             return self._stepped_on_if_stored(at_ms)
         lies_g = self._mean_g(at_ms, STILL_MS)

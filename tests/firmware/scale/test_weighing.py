@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from firmware.errors import IllegalEvent
-from firmware.scale import states
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware.errors import IllegalEvent
+from firmware.scale import states
 from tests.firmware.scale import bodies
 from tests.on_micropython import both_pythons
 

@@ -1,0 +1,108 @@
+"""The way home over Wi-Fi: CoAP over UDP, protected by OSCORE. The protocol itself is `protocol/link.py`; here are radio and socket.
+
+The network is joined when something is to be sent, and looked at again while waiting. Nothing that arrives is believed before it has
+been opened, so the socket needs no care about who sends.
+"""
+
+import asyncio
+import os
+import socket
+
+import network
+from micropython import const
+
+from firmware.crypto import ccm, hkdf
+from firmware.errors import GatewaySilent, NoNetwork
+from protocol import coap, link, oscore
+
+JOIN_MS = const(15_000)
+_JOIN_LOOK_MS = const(100)
+_LOOK_MS = const(10)
+_NETWORK_LOOK_MS = const(1000)
+_LARGEST_ANSWER_BYTES = const(512)  # a receipt has some 60; what is larger arrives cut, opens as nothing and is ignored
+# The first wait for an acknowledgement is twice the first wait after a silence: RFC 7252's 2 s with the ordinary 1 s.
+_ACKNOWLEDGE_FACTOR = const(2)
+
+
+class Wifi:
+    """settings and identity as in `flash/`; take_sequence(): the next OSCORE sender sequence; alive(): still waiting, not hanging."""
+
+    def __init__(self, settings, identity, take_sequence, clock, alive):
+        self._ssid = settings["ssid"]
+        self._password = settings["password"]
+        self._gateway = settings["gateway"]
+        self._clock = clock
+        self._alive = alive
+        self._station = network.WLAN(network.STA_IF)
+        self._socket = None
+        self._received = bytearray(_LARGEST_ANSWER_BYTES)
+        context = oscore.derive(identity.master_secret, identity.master_salt, identity.sender, identity.recipient, hkdf.hkdf)
+        ordinary = coap.RFC7252_TIMING
+        first_ms = min(ordinary.acknowledge_ms, _ACKNOWLEDGE_FACTOR * settings["retry_ms"])
+        timing = coap.Timing(first_ms, ordinary.repeats, ordinary.separate_ms)
+        self._link = link.Link(context, take_sequence, ccm.seal, ccm.open_, os.urandom, timing)
+
+    async def post(self, path: str, payload: bytes, content_format: int):
+        """Return the home's authentic answer, with code, options and payload.
+
+        Raises NoNetwork, or GatewaySilent after CoAP's whole time of retransmission.
+        """
+        await self._join()
+        self._link.post(path.encode(), content_format, payload, self._clock.up_ms())
+        looked_ms = self._clock.up_ms()
+        while not self._link.over:
+            now_ms = self._clock.up_ms()
+            while datagram := self._link.poll(now_ms):
+                self._send(datagram)
+            if received := self._receive():
+                self._link.feed(received, now_ms)
+                continue
+            if now_ms - looked_ms > _NETWORK_LOOK_MS:
+                looked_ms = now_ms
+                if not self._station.isconnected():
+                    raise NoNetwork(waited_ms=0)
+            self._alive()
+            await asyncio.sleep_ms(_LOOK_MS)
+        while datagram := self._link.poll(self._clock.up_ms()):
+            self._send(datagram)  # the acknowledgement of a separate answer
+        if self._link.answer is None:
+            raise GatewaySilent(state=self._link.state)
+        return self._link.answer
+
+    def say(self, path: str, payload: bytes, content_format: int) -> None:
+        """Send a value that is worth nothing later: no answer, no repetition, and nothing at all without a network."""
+        if self._station.active() and self._station.isconnected():
+            self._send(self._link.say(path.encode(), content_format, payload))
+
+    async def _join(self):
+        if not self._station.active():
+            self._station.active(True)
+        if self._station.isconnected():
+            return
+        self._station.connect(self._ssid, self._password)
+        for _ in range(JOIN_MS // _JOIN_LOOK_MS):
+            self._alive()
+            await asyncio.sleep_ms(_JOIN_LOOK_MS)
+            if self._station.isconnected():
+                return
+        raise NoNetwork(waited_ms=JOIN_MS)
+
+    def _open(self):
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+            self._socket.connect(socket.getaddrinfo(self._gateway[0], self._gateway[1])[0][-1])
+        return self._socket
+
+    def _send(self, datagram):
+        try:
+            self._open().send(datagram)
+        except OSError:
+            pass  # lost on the way, as any datagram may be: the exchange repeats it
+
+    def _receive(self):
+        try:
+            size = self._open().readinto(self._received)
+        except OSError:
+            return None  # the home's port is closed, which only its silence may tell
+        return bytes(memoryview(self._received)[:size]) if size else None
