@@ -1,0 +1,165 @@
+"""Lives of outbox, counters, settings and identity on a chip whose power fails; MicroPython only."""
+
+from firmware.errors import CountersBroken, OutboxFull, WrongReceipt
+from firmware.flash import identity, replacing, settings
+from firmware.flash.counters import BLOCK, Counters
+from firmware.flash.outbox import Outbox
+from tests.firmware.flash.cut import CutFlash, campaign, fresh, mounted, names
+
+SETTINGS = {"device": "scale", "ssid": "home", "gateway": ["127.0.0.1", 5683]}
+IDENTITY = {
+    "serial": "FY-S-1",
+    "signing_key": bytes(32),
+    "kid": bytes(4),
+    "pairing": bytes(8),
+    "master_secret": bytes(16),
+    "master_salt": bytes(8),
+    "sender": b"abc",
+    "recipient": b"\x01",
+}
+
+
+def signed(sequence):
+    return bytes([sequence & 255]) * 120
+
+
+def digest(sequence):
+    return bytes([255 - sequence & 255]) * 8
+
+
+def outbox_survives():
+    """Keep three, receipt two, keep one more; at every cut, each announced reading is there whole or was announced as gone."""
+
+    def prepare(folder):
+        box = Outbox(folder + "/outbox")
+        box.keep(0, 0, digest(0), signed(0))
+
+    def live(folder, told):
+        box = Outbox(folder + "/outbox")
+        for sequence in (1, 2, 3):
+            box.keep(sequence, 0, digest(sequence), signed(sequence))
+            told.append(("kept", sequence))
+        for sequence in (0, 1):
+            told.append(("forgetting", sequence))
+            box.forget(box.read(sequence), sequence, digest(sequence))
+            told.append(("forgotten", sequence))
+        box.keep(4, 0, digest(4), signed(4))
+        told.append(("kept", 4))
+
+    def check(folder, told, label):
+        box = Outbox(folder + "/outbox")
+        found = box.sequences()
+        for sequence in found:
+            kept = box.read(sequence)
+            assert kept and kept.signed == signed(sequence) and kept.digest8 == digest(sequence), label
+        for sequence in range(5):
+            must = sequence == 0 or ("kept", sequence) in told
+            if ("forgotten", sequence) in told:
+                assert sequence not in found, label
+            elif must and ("forgetting", sequence) not in told:
+                assert sequence in found, label
+        assert not [name for name in names(folder + "/outbox") if name.endswith(replacing.BESIDE)], label
+        box.keep(9, 0, digest(9), signed(9))
+
+    return campaign(prepare, live, check)
+
+
+def counters_never_repeat():
+    """Give numbers over a block's end and over a restart; whatever the cut, a later life gives none of them again."""
+
+    def live(folder, told):
+        for _ in range(2):
+            numbers = Counters(folder + "/counters.cbor")
+            told.append(("boot", numbers.boot))
+            for _ in range(BLOCK + 2):
+                told.append(("reading", numbers.next_reading()))
+                told.append(("sender", numbers.next_sender()))
+
+    def check(folder, told, label):
+        before = set(told)
+        assert len(before) == len(told), label
+        for _ in range(2):
+            numbers = Counters(folder + "/counters.cbor")
+            for pair in (("boot", numbers.boot), ("reading", numbers.next_reading()), ("sender", numbers.next_sender())):
+                assert pair not in before, label
+                before.add(pair)
+
+    return campaign(lambda folder: Counters(folder + "/counters.cbor"), live, check)
+
+
+def settings_and_identity_are_old_or_new():
+    """Replace both; whatever the cut, each is the old one or the new one, whole."""
+
+    def write(folder, version):
+        settings.save(dict(SETTINGS, ssid="home%d" % version), folder + "/settings.cbor")
+        identity.save(dict(IDENTITY, serial="FY-%d" % version), folder + "/identity.cbor")
+
+    def check(folder, _told, label):
+        assert settings.load(folder + "/settings.cbor")["ssid"] in ("home1", "home2"), label
+        assert identity.load(folder + "/identity.cbor").serial in ("FY-1", "FY-2"), label
+
+    return campaign(lambda folder: write(folder, 1), lambda folder, _told: write(folder, 2), check)
+
+
+def full_outbox_refuses():
+    """The reading after the last that fits is refused, and all before it are still there."""
+
+    def use(folder):
+        box = Outbox(folder + "/outbox", 5)
+        for sequence in range(5):
+            box.keep(sequence, 2, digest(sequence), signed(sequence))
+        try:
+            box.keep(5, 2, digest(5), signed(5))
+        except OutboxFull as error:
+            assert error.capacity == 5
+            return Outbox(folder + "/outbox", 5).sequences()
+        return None
+
+    return mounted(CutFlash(fresh()), use)
+
+
+def wrong_receipts_delete_nothing():
+    """A receipt with another's sequence or digest leaves the reading where it is."""
+
+    def use(folder):
+        box = Outbox(folder + "/outbox")
+        kept = box.keep(7, 0, digest(7), signed(7))
+        for sequence, digest8 in ((8, digest(7)), (7, digest(8)), (7, b"")):
+            try:
+                box.forget(kept, sequence, digest8)
+            except WrongReceipt:
+                continue
+            return None
+        return Outbox(folder + "/outbox").sequences()
+
+    return mounted(CutFlash(fresh()), use)
+
+
+def broken_record_is_set_aside():
+    """A record that is no record any more is neither sent nor in the way, and its bytes stay for a technician."""
+
+    def use(folder):
+        box = Outbox(folder + "/outbox")
+        box.keep(1, 0, digest(1), signed(1))
+        box.keep(2, 0, digest(2), signed(2))
+        replacing.replace(folder + "/outbox/0000000000001", b"\x00garbage")
+        found = box.read(1)
+        return [found, box.sequences(), Outbox(folder + "/outbox").sequences(), names(folder + "/outbox")]
+
+    return mounted(CutFlash(fresh()), use)
+
+
+def unreadable_counters_give_no_numbers():
+    """A counters file that is there and makes no sense is a fault, not a new beginning."""
+
+    def use(folder):
+        refused = 0
+        for data in (b"", b"\x00", b"\xa0", b"\xa3\x64boot\x20\x66sender\x00\x67reading\x00"):
+            replacing.replace(folder + "/counters.cbor", data)
+            try:
+                Counters(folder + "/counters.cbor")
+            except CountersBroken:
+                refused += 1
+        return refused
+
+    return mounted(CutFlash(fresh()), use)
