@@ -101,13 +101,15 @@ def campaign(prepare, live, check, torn_kinds=(0, 50, 100, "garbage")):
     tried = 0
     for cut_at in range(1, whole.operations + 1):
         for torn in torn_kinds:
-            memory = bytearray(start)
-            told = []
-            mounted(CutFlash(memory, cut_at, torn), lambda folder: live(folder, told))
-            label = "cut at %d torn %s" % (cut_at, torn)
-            mounted(CutFlash(memory), lambda folder: check(folder, told, label))
+            _cut_once(bytearray(start), cut_at, torn, live, check)
             tried += 1
     return tried
+
+
+def _cut_once(memory, cut_at, torn, live, check):
+    told = []
+    mounted(CutFlash(memory, cut_at, torn), lambda folder: live(folder, told))
+    mounted(CutFlash(memory), lambda folder: check(folder, told, f"cut at {cut_at}, torn {torn}"))
 
 
 def names(folder):

@@ -26,7 +26,7 @@ def test_power_may_fail_at_every_flash_operation(body: str, record_property: Cal
 
 def test_a_full_outbox_refuses_and_keeps() -> None:
     """Nothing that waits gives way to what is new."""
-    assert on_device("full_outbox_refuses") == [0, 1, 2, 3, 4]
+    assert on_device("full_outbox_refuses") == [5, [0, 1, 2, 3, 4]]
 
 
 def test_only_the_matching_receipt_lets_a_reading_go() -> None:
