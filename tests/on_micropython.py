@@ -20,6 +20,7 @@ from tools.micropython import find
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAP_KiB = 160
+BATCH_KiB = 4096  # hundreds of inputs at once: compiling their literals scatters them over the heap
 
 
 class MicroPythonFailed(AssertionError):
