@@ -1,0 +1,100 @@
+"""`python -m gateway --configuration FILE`: opens the edges in order, owns every task, and closes the edges in reverse.
+
+What can be wrong before anybody was served (a bad setting, a taken port, a missing certificate, a full disk) ends with one sentence on
+standard error and a non-zero status. SIGTERM and Ctrl-C end it in order: no new readings, what was promised is on disk, then the rest.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import secrets
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+
+from gateway import configuration
+from gateway.configuration import Configuration
+from gateway.devices import Device
+from gateway.edges import log as logging
+from gateway.edges import questions
+from gateway.edges.arrivals import Arrivals
+from gateway.edges.buffer import Buffer
+from gateway.edges.coap import Door
+from gateway.edges.contexts import Contexts
+from gateway.edges.enrolments import Enrolments
+from gateway.edges.way import Way
+from gateway.errors import CannotStart, FileUnusable
+
+
+async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.Event) -> None:
+    """Serve the home until `stop` is set. Raises CannotStart: before anybody was served."""
+    async with contextlib.AsyncExitStack() as edges:
+        folder = _folder(settings.home.data)
+        buffer = await Buffer.open(folder / "home.db", settings.home.largest_MiB)
+        edges.push_async_callback(buffer.close)
+        way = Way(buffer)
+        edges.push_async_callback(way.write)
+        contexts = Contexts(lambda kid: buffer.write_now(lambda connection: questions.reserve_sender_numbers(connection, kid)))
+
+        async def changed(devices: list[Device]) -> None:
+            contexts.enrol(devices)
+            room_id = secrets.token_bytes(16)
+            await buffer.write(lambda connection: questions.meet_devices(connection, devices, "Nursery", room_id, logging.utc_ms()))
+
+        enrolments = Enrolments(folder / "enrolments", changed, log)
+        await enrolments.look()
+        arrive = Arrivals(buffer, way, log, lambda: None, lambda *_: None)
+        door = await Door.open(settings.coap.bind, settings.coap.port, contexts, arrive, way)
+        edges.push_async_callback(door.close)
+        log.info("gateway.ready", coap_port=door.port)
+        await _until(stop, [enrolments.run(), way.run()])
+        log.info("gateway.stopping", counts=dict(way.counts))
+
+
+async def _until(stop: asyncio.Event, work: list[Coroutine[Any, Any, None]]) -> None:
+    """Run all the work in one group of tasks until `stop` is set; an error in any of it ends the rest and is raised."""
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(each) for each in work]
+        await stop.wait()
+        for task in running:
+            task.cancel()
+
+
+def _folder(path: Path) -> Path:
+    try:
+        for each in (path, path / "enrolments", path / "keys", path / "page"):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileUnusable(path, error.strerror or str(error), "choose a folder with home.data that the gateway may write") from None
+    return path
+
+
+async def _main(settings: Configuration) -> None:
+    log = logging.begin()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run(settings, log, stop)
+    log.info("gateway.stopped")
+
+
+def main() -> int:
+    """Read the command line and serve; return the exit status."""
+    parser = argparse.ArgumentParser(prog="gateway", description="The home's gateway.")
+    parser.add_argument("--configuration", type=Path, required=True, help="the TOML file described in gateway/configuration.py")
+    arguments = parser.parse_args()
+    try:
+        asyncio.run(_main(configuration.read(arguments.configuration)))
+    except CannotStart as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

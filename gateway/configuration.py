@@ -1,0 +1,212 @@
+"""The gateway's one configuration file: every setting, with its unit, its default and why it is what it is.
+
+The file is TOML; each table below is a class here, and each setting a field with its reason beside it. Paths are relative to the file.
+Anything unknown, missing or out of range ends the start with one sentence and exit status 2: a setting that is silently ignored is a
+setting that somebody relies on. `describe()` gives the same text to the documentation and its test.
+"""
+
+import dataclasses
+import ipaddress
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import BadConfiguration
+
+_HEX_32 = re.compile(r"[0-9a-fA-F]{64}")
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+def _about(reason: str, form: str = "text", *, unit: str = "", least: int = 0, most: int = 0) -> dict[str, Any]:
+    """Describe one setting; form: text, path, port, whole, hosts or key (32 bytes in hexadecimal)."""
+    return {"reason": reason, "unit": unit, "least": least, "most": most, "form": form}
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """[home]: where everything the home knows is kept."""
+
+    data: Path = field(metadata=_about("the folder of the database, the keys and the enrolments, for the gateway's user only", "path"))
+    largest_MiB: int = field(
+        default=4096,
+        metadata=_about(
+            "a full database refuses new readings, which then wait on their devices, rather than filling the machine's disk",
+            "whole",
+            unit="MiB",
+            least=1,
+            most=1_000_000,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Coap:
+    """[coap]: the devices' door."""
+
+    bind: str = field(default="::", metadata=_about("the address devices send to; :: is every address of this machine"))
+    port: int = field(default=5683, metadata=_about("the port of CoAP (RFC 7252); 0 takes any free one", "port"))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """[page]: the family's page, over HTTPS with a certificate of the home's own authority."""
+
+    bind: str = field(default="::", metadata=_about("the address browsers connect to"))
+    port: int = field(default=8443, metadata=_about("above 1023, so no special right is needed; 0 takes any free one", "port"))
+    host_names: tuple[str, ...] = field(
+        default=("foyer.local", "localhost", "127.0.0.1"),
+        metadata=_about("the names and addresses the page may be asked for under; any other is refused (DNS rebinding)", "hosts"),
+    )
+    session_days: int = field(
+        default=30, metadata=_about("how long a browser stays signed in after its last use", "whole", unit="days", least=1, most=400)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """[broker]: the way out; leave the table out and everything stays at home."""
+
+    host: str = field(metadata=_about("the broker's name as in its certificate"))
+    authority: Path = field(metadata=_about("the certificate that signed the broker's; no other is trusted", "path"))
+    certificate: Path = field(metadata=_about("the client certificate; its common name, a random alias, is all a broker learns", "path"))
+    key: Path = field(metadata=_about("the certificate's private key, mode 0600", "path"))
+    port: int = field(default=8883, metadata=_about("the port of MQTT over TLS", "port"))
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """[cloud]: whom sealed readings are for; needed with [broker]."""
+
+    sealing_key: bytes = field(metadata=_about("the ingester's X25519 public key: batches are closed to it, so a broker reads none", "key"))
+    receipt_key: bytes = field(metadata=_about("the ingester's Ed25519 public key: without its word nothing leaves the queue", "key"))
+    site: str = field(default="", metadata=_about("the address of the account's site, shown on the page"))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """[delivery]: how readings are sent on."""
+
+    in_flight: int = field(
+        default=20,
+        metadata=_about("messages that wait for a receipt; measured: more is slower", "whole", unit="messages", least=1, most=100),
+    )
+    rows_in_message: int = field(default=50, metadata=_about("sealed readings in one message", "whole", unit="rows", least=1, most=50))
+    receipt_timeout_ms: int = field(
+        default=10_000,
+        metadata=_about("a receipt takes some 50 ms; after this the rows are sent again", "whole", unit="ms", least=100, most=600_000),
+    )
+    longest_back_off_ms: int = field(
+        default=300_000,
+        metadata=_about("the pause doubles up to this while nobody answers", "whole", unit="ms", least=100, most=3_600_000),
+    )
+    reconnect_ms: int = field(
+        default=1000, metadata=_about("the first pause after the broker was lost; it doubles", "whole", unit="ms", least=50, most=60_000)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything the gateway was told."""
+
+    home: Home
+    coap: Coap
+    page: Page
+    delivery: Delivery
+    broker: Broker | None
+    cloud: Cloud | None
+
+
+_TABLES: dict[str, type[Any]] = {"home": Home, "coap": Coap, "page": Page, "broker": Broker, "cloud": Cloud, "delivery": Delivery}
+
+
+def read(path: Path) -> Configuration:
+    """Return the Configuration in a file. Raises BadConfiguration: missing, not TOML, or a setting that cannot be."""
+    try:
+        text = path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise BadConfiguration("", f"The configuration {path} cannot be read ({cause}): give one with --configuration.") from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Configuration:
+    """Return the Configuration in a file's text; `path` names the file in errors and is where relative paths start."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfiguration("", f"The configuration {path} is not TOML: {error}.") from None
+    for name in tables:
+        if name not in _TABLES or not isinstance(tables[name], dict):
+            raise BadConfiguration(name, f"The configuration {path} has a table [{name}] that means nothing: take it out.")
+    folder = path.resolve().parent
+    read_ = {name: _table(name, kind, tables.get(name, {}), folder) for name, kind in _TABLES.items() if name in tables or _optional(kind)}
+    if "home" not in read_:
+        raise BadConfiguration("home.data", f"The configuration {path} has no [home] with data: say in which folder to keep readings.")
+    broker, cloud = read_.get("broker"), read_.get("cloud")
+    if (broker is None) != (cloud is None):
+        raise BadConfiguration("cloud", f"The configuration {path} needs both [broker] and [cloud], or neither.")
+    return Configuration(read_["home"], read_["coap"], read_["page"], read_["delivery"], broker, cloud)
+
+
+def describe() -> list[tuple[str, str, str, str]]:
+    """Return (name, unit, default, reason) of every setting, in order."""
+    rows = []
+    for table, kind in _TABLES.items():
+        for each in dataclasses.fields(kind):
+            default = "required" if each.default is dataclasses.MISSING else repr(each.default)
+            rows.append((f"{table}.{each.name}", each.metadata["unit"], default, each.metadata["reason"]))
+    return rows
+
+
+def _optional(kind: type[Any]) -> bool:
+    return all(each.default is not dataclasses.MISSING for each in dataclasses.fields(kind))
+
+
+def _table(name: str, kind: type[Any], given: dict[str, object], folder: Path) -> Any:
+    known = {each.name: each for each in dataclasses.fields(kind)}
+    for key in given:
+        if key not in known:
+            raise BadConfiguration(f"{name}.{key}", f"The setting {name}.{key} does not exist: those of [{name}] are {', '.join(known)}.")
+    values: dict[str, object] = {}
+    for key, each in known.items():
+        setting = f"{name}.{key}"
+        if key in given:
+            values[key] = _value(setting, each.metadata, given[key], folder)
+        elif each.default is dataclasses.MISSING:
+            raise BadConfiguration(setting, f"The setting {setting} is missing: {each.metadata['reason']}.")
+    return kind(**values)
+
+
+def _value(setting: str, about: Any, given: object, folder: Path) -> object:
+    form = about["form"]
+    if form == "path" and isinstance(given, str) and given:
+        return folder / given
+    if form == "port" and isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= 65535:
+        return given
+    if form == "whole" and isinstance(given, int) and not isinstance(given, bool) and about["least"] <= given <= about["most"]:
+        return given
+    if form == "hosts" and isinstance(given, list) and given and all(isinstance(name, str) and _is_host(name) for name in given):
+        return tuple(given)
+    if form == "key" and isinstance(given, str) and _HEX_32.fullmatch(given):
+        return bytes.fromhex(given)
+    if form == "text" and isinstance(given, str) and len(given) <= 500:
+        return given
+    forms = {
+        "path": "a path",
+        "port": "a port from 0 to 65535",
+        "whole": f"a whole number of {about['unit']} from {about['least']} to {about['most']}",
+        "hosts": "a list of host names in lower case or addresses",
+        "key": "64 hexadecimal digits",
+        "text": "a text",
+    }
+    raise BadConfiguration(setting, f"The setting {setting} must be {forms[form]}.")
+
+
+def _is_host(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return _HOST_NAME.fullmatch(name) is not None
+    return True

@@ -1,0 +1,164 @@
+"""The devices' door: CoAP over UDP (RFC 7252), every message protected by OSCORE (RFC 8613), on aiocoap.
+
+Two resources: `r` takes a signed reading and answers with its receipt, `l` takes live values and answers nothing. From outside, an unknown
+device, a broken tag and a replay are one answer: 4.01 without a word. Left out: Observe, blockwise transfers (a Block1 option is
+refused with 4.13, so nobody can make us collect blocks), discovery, and EDHOC, which comes with its own change.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import aiocoap
+from aiocoap import interfaces, oscore
+from aiocoap.messagemanager import MessageManager
+from aiocoap.numbers.codes import Code
+from aiocoap.numbers.optionnumbers import OptionNumber
+from aiocoap.tokenmanager import TokenManager
+
+from gateway.devices import Device
+from gateway.edges import arrivals
+from gateway.edges.arrivals import Arrivals
+from gateway.edges.contexts import Contexts, DeviceContext
+from gateway.edges.datagrams import Datagrams
+from gateway.edges.way import Way
+from gateway.errors import PortTaken
+from gateway.reception import LARGEST_SIGNED_BYTES
+from protocol import faults, receipts
+
+_COSE_SIGN1 = 18  # application/cose; cose-type="cose-sign1"
+_CBOR = 60
+_CODES = {
+    arrivals.STORED: Code.CHANGED,
+    arrivals.REFUSED: Code.BAD_REQUEST,
+    arrivals.CONFLICT: Code.CONFLICT,
+    arrivals.FULL: Code.SERVICE_UNAVAILABLE,
+}
+_SILENCE = 26  # RFC 7967: no response of any class
+
+
+class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface is untyped
+    """Everything a device can ask for, behind its protected link."""
+
+    def __init__(self, contexts: Contexts, arrive: Arrivals, way: Way) -> None:
+        super().__init__()
+        self._contexts = contexts
+        self._arrive = arrive
+        self._way = way
+
+    async def render_to_pipe(self, pipe: Any) -> None:
+        """Open a request, have it answered, and protect the answer; aiocoap calls this once a request."""
+        request = pipe.request
+        try:
+            unprotected = oscore.verify_start(request)
+            context = self._contexts.find(unprotected[oscore.COSE_KID])
+            if context is None or request.code is not Code.POST:
+                raise KeyError
+        except (oscore.ProtectionInvalid, KeyError, IndexError):
+            self._refuse(pipe, "unknown_device")
+            return
+        try:
+            inner, request_id = context.unprotect(request)
+        except oscore.ReplayErrorWithEcho as echo:
+            self._way.count("echo_asked")
+            pipe.add_response(echo.to_message(), is_last=True)
+        except oscore.ReplayError:
+            self._refuse(pipe, "replayed")
+        except (oscore.ProtectionInvalid, ValueError, IndexError):
+            context.fail()
+            self._refuse(pipe, "not_opened")
+        else:
+            response = await self._answer(context, inner)
+            if response is None:
+                pipe.add_response(aiocoap.Message(code=Code.CHANGED, no_response=_SILENCE), is_last=True)
+            else:
+                protected, _ = context.protect(response, request_id)
+                pipe.add_response(protected, is_last=True)
+
+    def _refuse(self, pipe: Any, reason: str) -> None:
+        self._way.refuse(reason)
+        silent = None if pipe.request.mtype is aiocoap.CON else _SILENCE
+        pipe.add_response(aiocoap.Message(code=Code.UNAUTHORIZED, no_response=silent), is_last=True)
+
+    async def _answer(self, context: DeviceContext, request: Any) -> Any:
+        """Return the response to an opened request; None: it asked for none."""
+        wrong = _unacceptable(request)
+        if wrong is not None:
+            self._way.refuse("bad_request")
+            return _refusal(*wrong)
+        if request.opt.uri_path == ("l",):
+            self._arrive.live(context.device, request.payload)
+            return None
+        answer = await self._arrive.reading(context.device, request.payload)
+        return aiocoap.Message(code=_CODES[answer.outcome], payload=answer.payload)
+
+    async def render(self, request: Any) -> Any:
+        """Never called: `render_to_pipe` takes every request; aiocoap's interface asks for it."""
+        raise NotImplementedError
+
+    async def needs_blockwise_assembly(self, request: Any) -> bool:  # noqa: ARG002
+        """Say that aiocoap is to collect no blocks."""
+        return False
+
+
+_FORMATS = {("r",): _COSE_SIGN1, ("l",): _CBOR}
+
+
+def _unacceptable(request: Any) -> tuple[Code, int] | None:
+    """Return the code and fault number with which an opened request is refused, or None if it may be looked at."""
+    if request.opt.block1 is not None or len(request.payload) > LARGEST_SIGNED_BYTES:
+        return Code.REQUEST_ENTITY_TOO_LARGE, faults.TOO_LARGE
+    for option in request.opt.option_list():
+        if option.number.is_critical() and option.number is not OptionNumber.URI_PATH:
+            return Code.BAD_OPTION, faults.WRONG_CONTENT
+    if request.opt.uri_path not in _FORMATS:
+        return Code.NOT_FOUND, faults.WRONG_CONTENT
+    if request.code is not Code.POST:
+        return Code.METHOD_NOT_ALLOWED, faults.WRONG_CONTENT
+    if request.opt.content_format != _FORMATS[request.opt.uri_path]:
+        return Code.UNSUPPORTED_CONTENT_FORMAT, faults.WRONG_CONTENT
+    return None
+
+
+def _refusal(code: Code, fault: int) -> Any:
+    return aiocoap.Message(code=code, payload=receipts.encode_refusal(fault))
+
+
+class Door:
+    """The open UDP port with all that stands behind it."""
+
+    def __init__(self, context: Any, contexts: Contexts, datagrams: Datagrams) -> None:
+        self._context = context
+        self._contexts = contexts
+        self._datagrams = datagrams
+
+    @classmethod
+    async def open(cls, bind: str, port: int, contexts: Contexts, arrive: Arrivals, way: Way) -> "Door":
+        """Open the UDP port. Raises PortTaken: somebody else has it, or the address is not this machine's."""
+        loop = asyncio.get_running_loop()
+        context = aiocoap.Context(loop=loop, serversite=Front(contexts, arrive, way), loggername="coap-server")
+        tokens = TokenManager(context)
+        messages = MessageManager(tokens)
+        try:
+            _, datagrams = await loop.create_datagram_endpoint(
+                lambda: Datagrams(messages, lambda device_id: contexts.find(device_id) is not None, way.refuse), local_addr=(bind, port)
+            )
+        except OSError as error:
+            raise PortTaken("coap.port", bind, port, error.strerror or str(error)) from None
+        messages.message_interface = datagrams
+        tokens.token_interface = messages
+        context.request_interfaces.append(tokens)
+        return cls(context, contexts, datagrams)
+
+    @property
+    def port(self) -> int:
+        """The UDP port that is open."""
+        return self._datagrams.port
+
+    def enrol(self, devices: Iterable[Device]) -> None:
+        """Let these devices in, and no others."""
+        self._contexts.enrol(devices)
+
+    async def close(self) -> None:
+        """Take nothing more; answers that are still due go out until their tasks end."""
+        await self._context.shutdown()

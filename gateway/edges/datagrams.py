@@ -1,0 +1,170 @@
+"""RFC 7252 section 3 on a UDP socket: what may pass from the air to aiocoap, and what is dropped before it costs anything.
+
+A datagram that is too large, is not CoAP, or is not protected by OSCORE leaves no state behind: it is counted, and a confirmable
+request is answered with four to twelve bytes, never more than it had, so nobody can use the gateway to flood another. aiocoap then
+does the message layer: duplicates, acknowledgements, retransmission of separate responses.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import aiocoap
+from aiocoap import error, interfaces
+from aiocoap.numbers.codes import Code
+from aiocoap.numbers.constants import TransportTuning
+from aiocoap.util import hostportjoin
+
+LARGEST_DATAGRAM_BYTES = 4096
+_LONGEST_TOKEN_BYTES = 8
+# Strangers' messages that may pass a second, so that answering them as politely as everybody else stays cheap.
+_STRANGERS_PER_S = 50
+
+
+class _Tuning(TransportTuning):  # type: ignore[misc]  # untyped
+    # A commit takes a few ms, on a slow card 100: wait for it and answer in the acknowledgement, before the device sends again (2 s).
+    EMPTY_ACK_DELAY = 1.0
+
+
+_TUNING = _Tuning()
+
+
+class _Address(NamedTuple):
+    datagrams: "Datagrams"
+    host: str
+    port: int
+
+
+class Peer(_Address, interfaces.EndpointAddress):  # type: ignore[misc]  # aiocoap's interface is untyped
+    """Where a datagram came from."""
+
+    is_multicast = False
+    is_multicast_locally = False
+    scheme = "coap"
+
+    def __repr__(self) -> str:
+        return "Peer"  # logs hold no addresses
+
+    @property
+    def hostinfo(self) -> str:
+        return str(hostportjoin(self.host, self.port))
+
+    @property
+    def hostinfo_local(self) -> str:
+        return "gateway"
+
+    @property
+    def uri_base(self) -> str:
+        return f"coap://{self.hostinfo}"
+
+    @property
+    def uri_base_local(self) -> str:
+        return "coap://gateway"
+
+    @property
+    def blockwise_key(self) -> tuple[str, int]:
+        return self.host, self.port
+
+
+class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type: ignore[misc]
+    """The UDP socket under aiocoap's message manager.
+
+    known(device_id): whether a device has that OSCORE id; refused(reason): counts.
+    """
+
+    def __init__(self, manager: Any, known: Callable[[bytes], bool], refused: Callable[[str], None]) -> None:
+        self._manager = manager
+        self._known = known
+        self._refused = refused
+        self._transport: asyncio.DatagramTransport | None = None
+        self._strangers = float(_STRANGERS_PER_S)
+        self._counted_s = time.monotonic()
+
+    @property
+    def port(self) -> int:
+        """The UDP port that was bound."""
+        assert self._transport is not None  # noqa: S101  # bound before anybody can ask
+        return int(self._transport.get_extra_info("sockname")[1])
+
+    # --- asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)  # in 3.11 it is one in all but its class
+
+    def datagram_received(self, data: bytes, address: tuple[Any, ...]) -> None:
+        if len(data) > LARGEST_DATAGRAM_BYTES:
+            self._refused("too_large")
+            return
+        peer = Peer(self, address[0], address[1])
+        try:
+            if data[0] & 0x0F > _LONGEST_TOKEN_BYTES:  # aiocoap takes them, RFC 7252 section 3 forbids it
+                raise ValueError
+            message = aiocoap.Message.decode(data, remote=peer)
+        except (error.UnparsableMessage, ValueError, IndexError):  # aiocoap lets a bad text option through as UnicodeDecodeError
+            self._refused("not_coap")
+            return
+        if message.code.is_request() and self._may_pass(message):
+            message.transport_tuning = _TUNING
+            self._manager.dispatch_message(message)
+        elif message.code is Code.EMPTY:
+            self._manager.dispatch_message(message)
+        elif not message.code.is_request():
+            self._refused("not_a_request")
+
+    def _may_pass(self, message: Any) -> bool:
+        device_id = _device_id(message.opt.oscore) if message.payload else None
+        if device_id is None:
+            self._refused("not_protected")
+        elif self._known(device_id) or self._stranger_may_pass():
+            return True
+        else:
+            self._refused("unknown_device")
+            return False
+        if message.mtype is aiocoap.CON:
+            answer = aiocoap.Message(code=Code.UNAUTHORIZED, _mtype=aiocoap.ACK, _mid=message.mid, _token=message.token)
+            message.remote.datagrams.send_bytes(answer.encode(), message.remote)
+        return False
+
+    def _stranger_may_pass(self) -> bool:
+        now_s = time.monotonic()
+        self._strangers = min(_STRANGERS_PER_S, self._strangers + (now_s - self._counted_s) * _STRANGERS_PER_S)
+        self._counted_s = now_s
+        if self._strangers < 1:
+            return False
+        self._strangers -= 1
+        return True
+
+    def error_received(self, _: Exception) -> None:
+        """Let it pass: an unreachable peer sends again when it is back."""
+
+    # --- aiocoap's side
+
+    def send(self, message: Any) -> None:
+        self.send_bytes(message.encode(), message.remote)
+
+    def send_bytes(self, data: bytes, peer: Peer) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(data, (peer.host, peer.port))
+
+    async def determine_remote(self, _: Any) -> None:
+        """Return None: a gateway sends no request over this socket of its own accord."""
+
+    async def recognize_remote(self, remote: object) -> bool:
+        return isinstance(remote, Peer)
+
+    async def shutdown(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _device_id(option: bytes | None) -> bytes | None:
+    """Return the key id in an OSCORE option (RFC 8613 section 6.1), or None if there is none."""
+    if not option or not option[0] & 0x08:
+        return None
+    start = 1 + (option[0] & 0x07)
+    if option[0] & 0x10:
+        if len(option) <= start:
+            return None
+        start += 1 + option[start]
+    return option[start:] if start <= len(option) else None

@@ -1,0 +1,207 @@
+"""RFC 9052 (COSE_Sign1) and RFC 8949 4.2 (deterministic CBOR) as the gateway receives them: bytes in, a verified reading out.
+
+Nothing is believed before the signature fits: the kind stands inside the signed bytes and again in what is signed along with them
+(external_aad, with version, role and pairing), so signed bytes of one pairing fit no other. What a reading may say stands in
+`protocol/readings.py`; whether its number may be believed after the last one stands here (`continues`).
+
+Left out: other algorithms than ES256 on P-256, tags, detached payloads, counter-signatures.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, NoReturn
+
+import cbor2
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from gateway.devices import Device
+from gateway.errors import (
+    BadLive,
+    BadReading,
+    NotAuthentic,
+    NotCBOR,
+    NotSigned,
+    SequenceJump,
+    SequenceTooLarge,
+    UnknownKey,
+    WrongAlgorithm,
+)
+from protocol import cose, readings
+from protocol.errors import ProtocolError
+
+LARGEST_SIGNED_BYTES = 1024  # a climate reading, the largest today, takes about 150; extensions at most 32 bytes each
+_FAR = 4096
+_BLOCK = 64  # numbers a device reserves at each start
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256, FIPS 186-5
+_ECDSA = ECDSA(SHA256())
+_MAY_SEND: Mapping[str, tuple[int, ...]] = {
+    "scale": (readings.SCALE, readings.STATUS, readings.FAULT),
+    "cuff": (readings.CUFF, readings.STATUS, readings.FAULT),
+    "babyphone": (readings.CLIMATE, readings.STATUS, readings.FAULT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a device measured, as signed: the fields by their numbers, and the bytes that prove it."""
+
+    kid: bytes
+    kind: int
+    sequence: int
+    boot: int
+    up_ms: int
+    signed_utc_s: int | None
+    values: Mapping[int, int | bytes]
+    signed: bytes
+    digest: bytes
+
+    @property
+    def digest8(self) -> bytes:
+        """The eight bytes by which a receipt names this reading: of what was signed, never of the signature."""
+        return self.digest[:8]
+
+
+class _NoTags(dict[int, object]):
+    """Answers every semantic tag with the refusal below; cbor2 would else build dates, regular expressions and cycles."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def get(self, _tag: object, _default: object = None) -> object:
+        return _refuse_tag
+
+    def __getitem__(self, _tag: int) -> object:
+        return _refuse_tag
+
+
+def _refuse_tag(*_: object) -> NoReturn:
+    raise ValueError("tag")
+
+
+_NO_TAGS = _NoTags()
+
+
+def decode(data: bytes) -> object:
+    """Return the value in deterministic CBOR: one item, no tags, depth at most 8, and no second way to write it.
+
+    Raises NotCBOR: anything else.
+    """
+    try:
+        value = cbor2.loads(
+            data,
+            max_depth=8,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            semantic_decoders=_NO_TAGS,  # type: ignore[arg-type]  # any mapping serves
+            tag_hook=_refuse_tag,
+        )
+        # cbor2 accepts long lengths, any order of keys and trailing bytes: writing it again finds all three.
+        again = cbor2.dumps(value, canonical=True)
+    except (cbor2.CBORError, ValueError, TypeError, RecursionError, OverflowError):
+        raise NotCBOR from None
+    if again != data:
+        raise NotCBOR
+    return value
+
+
+def open_reading(message: bytes, device: Device) -> Reading:
+    """Return the Reading in the COSE_Sign1 bytes that `device` sent.
+
+    Raises NotCBOR, NotSigned, WrongAlgorithm: not an object a device makes. Raises NotAuthentic: not this device's.
+    Raises BadReading, SequenceTooLarge: authentic, and not a reading.
+    """
+    if len(message) > LARGEST_SIGNED_BYTES:
+        raise NotSigned
+    match decode(message):
+        case [bytes() as protected, dict() as unprotected, bytes() as payload, bytes() as signature]:
+            pass
+        case _:
+            raise NotSigned
+    if unprotected or len(signature) != 64:
+        raise NotSigned
+    kid = _key_id(protected)
+    fields = decode(payload)
+    if not isinstance(fields, dict):
+        raise NotSigned
+    kind = fields.get(readings.KIND)
+    if not isinstance(kind, int) or isinstance(kind, bool):
+        raise NotSigned
+    if kid != device.kid:
+        raise UnknownKey
+    to_be_signed = cose.sig_structure(protected, cose.reading_aad(kind, device.pairing), payload)
+    _verify(device, to_be_signed, signature)
+    sequence = fields.get(readings.SEQUENCE)
+    if isinstance(sequence, int) and sequence >= readings.SEQUENCE_END:
+        raise SequenceTooLarge
+    checked = _check(payload)
+    if kind not in _MAY_SEND[device.kind]:
+        raise BadReading(f"kind {kind} of a {device.kind}")
+    boot, up_ms = checked[readings.UPTIME]
+    common = (readings.KIND, readings.SEQUENCE, readings.UPTIME, readings.UTC)
+    return Reading(
+        kid=kid,
+        kind=kind,
+        sequence=checked[readings.SEQUENCE],
+        boot=boot,
+        up_ms=up_ms,
+        signed_utc_s=checked.get(readings.UTC),
+        values={key: value for key, value in checked.items() if key not in common},
+        signed=message,
+        digest=sha256(to_be_signed).digest(),
+    )
+
+
+def continues(last_sequence: int, last_boot: int, reading: Reading) -> None:
+    """Return if a reading's number may follow the highest kept of its device.
+
+    A device starts each boot behind the numbers it had reserved, so restarts announce a jump: 64 numbers each.
+    Raises SequenceJump: too far beyond, with too few restarts between.
+    """
+    restarts = max(0, reading.boot - last_boot)
+    if reading.sequence > last_sequence + _FAR + _BLOCK * min(restarts, 2**20):
+        raise SequenceJump(last_sequence, reading.sequence)
+
+
+def open_live(payload: bytes) -> dict[int, object]:
+    """Return the live values a babyphone sent over the protected link: sealed on the link, never signed, never kept.
+
+    Raises BadLive: not a map of the numbers a live value may carry.
+    """
+    try:
+        decode(payload)
+        return readings.decode_live(payload)
+    except (NotCBOR, ProtocolError):
+        raise BadLive from None
+
+
+def _key_id(protected: bytes) -> bytes:
+    header = decode(protected)
+    if not isinstance(header, dict) or set(header) != {1, 4}:
+        raise NotSigned
+    algorithm, kid = header[1], header[4]
+    if not isinstance(algorithm, int) or isinstance(algorithm, bool) or not isinstance(kid, bytes):
+        raise NotSigned
+    if algorithm != cose.ESP256:
+        raise WrongAlgorithm(algorithm)
+    return kid
+
+
+def _verify(device: Device, to_be_signed: bytes, signature: bytes) -> None:
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    if not 0 < r < _ORDER or not 0 < s < _ORDER:
+        raise NotAuthentic
+    try:
+        device.verify_key.verify(encode_dss_signature(r, s), to_be_signed, _ECDSA)
+    except InvalidSignature:
+        raise NotAuthentic from None
+
+
+def _check(payload: bytes) -> dict[int, Any]:
+    try:
+        return readings.decode(payload)
+    except ProtocolError as error:
+        raise BadReading(str(error)) from None

@@ -1,0 +1,128 @@
+"""A reading closed for its owner, and a packet of closed readings closed again for the ingester.
+
+What goes into a row and which key closes it stands in `protocol/seals.py`, what goes into a packet in `protocol/envelope.py`; here
+they meet `cryptography` (AES-256-GCM; HPKE of RFC 9180 with X25519, HKDF-SHA-256 and AES-256-GCM) and the order of rows: each names
+the one sealed before it, so that its owner sees a missing or a moved one. Randomness is handed in.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+from gateway.errors import BadReceipt
+from gateway.pseudonyms import Keys, hkdf
+from protocol import envelope, seals
+from protocol.errors import ProtocolError
+
+_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Where a pseudonym's rows have got to: the digest of the last sealed row (empty before the first) and the next row's number."""
+
+    previous: bytes
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sealed reading as it leaves the home: a minute and a random id in the clear, the rest closed."""
+
+    minute: int
+    row_id: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What proves a reading to its owner: the device's signed bytes, and the pairing and key they were signed with."""
+
+    signed: bytes
+    pairing: bytes
+    public_key: bytes
+
+
+START = Chain(b"", 0)
+
+
+def seal(
+    keys: Keys, chain: Chain, kind: int, utc_s: int, values: Mapping[int, int | bytes], origin: Origin, random: Callable[[int], bytes]
+) -> tuple[Row, Chain]:
+    """Return the sealed Row of a reading and the Chain after it; random(n) gives n random bytes."""
+    minute = utc_s // 60
+    row_id = random(seals.ROW_ID_BYTES)
+    entry = {
+        seals.KIND: kind,
+        seals.UTC: utc_s,
+        seals.VALUES: dict(values),
+        seals.SIGNED: origin.signed,
+        seals.PAIRING: origin.pairing,
+        seals.DEVICE_KEY: origin.public_key,
+        seals.PREVIOUS: chain.previous,
+        seals.NUMBER: chain.number,
+    }
+    sealed = seals.seal_row(keys.root_key, keys.pseudonym, minute, row_id, entry, hkdf, _aes_gcm, random(seals.NONCE_BYTES))
+    return Row(minute, row_id, sealed), Chain(sha256(sealed).digest(), chain.number + 1)
+
+
+def pack(keys: Keys, rows: Sequence[Row], sent_utc_ms: int, ingester: X25519PublicKey) -> bytes:
+    """Return one message for the ingester: up to 50 rows of one pseudonym, signed by it, and closed to everybody between."""
+    packed = [envelope.Row(row.minute, row.row_id, row.sealed) for row in rows]
+    return _SUITE.encrypt(envelope.encode_batch(keys.write_public_key, packed, sent_utc_ms, keys.sign), ingester, info=envelope.BATCH_INFO)
+
+
+def close_to(public_key: bytes, plaintext: bytes, info: bytes) -> bytes:
+    """Return bytes that only the holder of the private half of an X25519 key (32 bytes) can open."""
+    return _SUITE.encrypt(plaintext, X25519PublicKey.from_public_bytes(public_key), info=info)
+
+
+def digest8(sealed: bytes) -> bytes:
+    """Return the eight bytes by which a receipt names the sealed bytes of a row."""
+    return sha256(sealed).digest()[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class RowReceipt:
+    """The ingester's word about one row: stored, stored before, or in conflict with other bytes under its id."""
+
+    row_id: bytes
+    digest8: bytes
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The ingester's word about one message, verified."""
+
+    message_digest: bytes
+    rows: tuple[RowReceipt, ...]
+    committed_utc_ms: int
+
+
+def open_receipt(message: bytes, ingester: Ed25519PublicKey) -> Receipt:
+    """Return the Receipt in bytes from the broker. Raises BadReceipt: not one, or not signed by the ingester's pinned key."""
+
+    def verify(signed: bytes, signature: bytes) -> bool:
+        try:
+            ingester.verify(signature, signed)
+        except InvalidSignature:
+            return False
+        return True
+
+    try:
+        receipt = envelope.decode_receipt(message, verify)
+    except ProtocolError as error:
+        raise BadReceipt(str(error)) from None
+    rows = tuple(RowReceipt(row.row_id, row.digest8, row.status) for row in receipt.rows)
+    return Receipt(receipt.message_digest, rows, receipt.committed_utc_ms)
+
+
+def _aes_gcm(key: bytes, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+    return AESGCM(key).encrypt(nonce, plaintext, associated_data)

@@ -1,0 +1,152 @@
+"""A device as somebody else would write it: aiocoap's client and OSCORE, cbor2 and `cryptography`, nothing of `protocol` or `gateway`.
+
+It signs and sends as docs/wire.md says, so a slip of ours on either side shows.
+"""
+
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import aiocoap
+import cbor2
+from aiocoap import oscore
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+KINDS = {"scale": 0, "cuff": 1, "babyphone": 2}
+
+
+class MemoryContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils):
+    """One end of an OSCORE link, its numbers in memory."""
+
+    alg_aead = oscore.algorithms["AES-CCM-16-64-128"]
+    hashfun = oscore.hashfunctions["sha256"]
+    id_context = None
+    is_signing = False
+    responses_send_kid = False
+    echo_recovery = None
+
+    def __init__(self, secret: bytes, salt: bytes, sender_id: bytes, recipient_id: bytes, sequence: int = 0) -> None:
+        self.sender_id = sender_id
+        self.recipient_id = recipient_id
+        self.derive_keys(salt, secret)
+        self.recipient_replay_window = oscore.ReplayWindow(32, lambda: None)
+        self.recipient_replay_window.initialize_empty()
+        self.sender_sequence_number = sequence
+
+    def post_seqnoincrease(self) -> None:
+        pass
+
+
+@dataclass
+class Counterpart:
+    """One device: its keys, and the readings it signs."""
+
+    kind: str = "scale"
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    pairing: bytes = field(default_factory=lambda: secrets.token_bytes(8))
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    salt: bytes = field(default_factory=lambda: secrets.token_bytes(8))
+    device_id: bytes = field(default_factory=lambda: secrets.token_bytes(3))
+    gateway_id: bytes = b"\x01"
+    boot: int = 1
+    sent: int = 0
+
+    @property
+    def public_key(self) -> bytes:
+        return self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+    @property
+    def kid(self) -> bytes:
+        return sha256(self.public_key).digest()[:4]
+
+    def enrolment(self) -> dict[str, str]:
+        return {
+            "serial": f"FY-{self.kid.hex()}",
+            "kind": self.kind,
+            "name": f"The {self.kind}",
+            "kid": self.kid.hex(),
+            "public_key": self.public_key.hex(),
+            "pairing": self.pairing.hex(),
+            "master_secret": self.secret.hex(),
+            "master_salt": self.salt.hex(),
+            "device_id": self.device_id.hex(),
+            "gateway_id": self.gateway_id.hex(),
+        }
+
+    def enrol(self, data: Path) -> None:
+        folder = data / "enrolments"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{self.kid.hex()}.json").write_text(json.dumps(self.enrolment()))
+
+    def fields(self, sequence: int, up_ms: int = 5000, **values: int) -> dict[int, Any]:
+        own = {
+            "scale": {10: 72400, 11: 1, 12: 512},
+            "cuff": {10: 121, 11: 79, 12: 94, 13: 63, 14: 0},
+            "babyphone": {13: 2050, 14: 45},
+        }[self.kind]
+        changed = {int(key.lstrip("_")): value for key, value in values.items()}
+        return {0: KINDS[self.kind], 1: sequence, 2: [self.boot, up_ms], 9: 88, **own, **changed}
+
+    def signed(
+        self, fields: dict[int, Any] | bytes, *, algorithm: int = -9, kid: bytes | None = None, pairing: bytes | None = None
+    ) -> bytes:
+        payload = fields if isinstance(fields, bytes) else cbor2.dumps(fields, canonical=True)
+        kind = cbor2.loads(payload).get(0, 0) if isinstance(fields, dict) else KINDS[self.kind]
+        protected = cbor2.dumps({1: algorithm, 4: kid or self.kid}, canonical=True)
+        r, s = decode_dss_signature(self.key.sign(self.to_be_signed(protected, kind, payload, pairing), ec.ECDSA(SHA256())))
+        return cbor2.dumps([protected, {}, payload, r.to_bytes(32, "big") + s.to_bytes(32, "big")])
+
+    def to_be_signed(self, protected: bytes, kind: int, payload: bytes, pairing: bytes | None = None) -> bytes:
+        return cbor2.dumps(["Signature1", protected, cbor2.dumps([1, 0, kind, pairing or self.pairing]), payload])
+
+    def digest8(self, message: bytes) -> bytes:
+        protected, _, payload, _ = cbor2.loads(message)
+        return sha256(self.to_be_signed(protected, cbor2.loads(payload)[0], payload)).digest()[:8]
+
+    def context(self) -> MemoryContext:
+        """Return the device's end of the link; its numbers go on where the last context's may have ended."""
+        self.sent += 1000
+        return MemoryContext(self.secret, self.salt, self.device_id, self.gateway_id, self.sent)
+
+
+@asynccontextmanager
+async def link(device: Counterpart, port: int) -> AsyncIterator["Link"]:
+    """Open a device's link to a gateway on this machine."""
+    context = await aiocoap.Context.create_client_context(transports=["oscore", "udp6"])
+    context.client_credentials[f"coap://127.0.0.1:{port}/*"] = device.context()
+    try:
+        yield Link(device, context, port)
+    finally:
+        await context.shutdown()
+
+
+@dataclass
+class Link:
+    """An open link: sends, and tells what came back."""
+
+    device: Counterpart
+    context: aiocoap.Context
+    port: int
+
+    async def post(self, path: str, payload: bytes, content_format: int | None = 18, **options: Any) -> aiocoap.Message:
+        request = aiocoap.Message(code=aiocoap.POST, uri=f"coap://127.0.0.1:{self.port}/{path}", payload=payload, **options)
+        request.opt.content_format = content_format
+        try:
+            return await self.context.request(request, handle_blockwise=False).response
+        except oscore.NotAProtectedMessage as unprotected:  # an answer from outside the link
+            return unprotected.plain_message
+
+    async def send(self, message: bytes) -> dict[int, Any]:
+        """Send a signed reading; return its receipt."""
+        response = await self.post("r", message)
+        assert response.code == aiocoap.CHANGED, (response.code, response.payload)
+        receipt: dict[int, Any] = cbor2.loads(response.payload)
+        return receipt

@@ -1,0 +1,247 @@
+"""The devices' door, with a device of other people's code before it and a real process behind it."""
+
+import asyncio
+import os
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import aiocoap
+import cbor2
+import pytest
+
+from tests.gateway.counterpart import Counterpart, link
+from tests.gateway.process import configure, gateway
+
+pytestmark = pytest.mark.anyio
+
+
+def rows(folder: Path, question: str = "SELECT kid, sequence, digest FROM readings ORDER BY reading") -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(folder / "data" / "home.db")
+    try:
+        return connection.execute(question).fetchall()
+    finally:
+        connection.close()
+
+
+async def test_a_signed_reading_is_receipted_once_and_kept_once(tmp_path: Path) -> None:
+    """The receipt names the reading; the same bytes again get the receipt again, and other bytes under its number are a conflict."""
+    device = Counterpart()
+    device.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path)) as home:
+        port = (await home.event("gateway.ready"))["coap_port"]
+        async with link(device, port) as way:
+            message = device.signed(device.fields(1))
+            receipt = await way.send(message)
+            assert (receipt[1], receipt[2], receipt[4]) == (1, device.digest8(message), 0)
+            assert set(receipt) == {1, 2, 3, 4}
+            # a hedged signature of the same fields differs in its bytes, not in what was signed
+            again = await way.send(device.signed(device.fields(1)))
+            assert (again[1], again[2], again[4]) == (1, device.digest8(message), 1)
+            other = await way.post("r", device.signed(device.fields(1, _10=80000)))
+            assert (other.code, cbor2.loads(other.payload)) == (aiocoap.CONFLICT, {0: 104})
+        await home.event("reading.committed", sequence=1, row=device.digest8(message).hex())
+        assert await home.stop() == 0
+    assert len(rows(tmp_path)) == 1
+    assert len(rows(tmp_path, "SELECT * FROM conflicts")) == 1
+
+
+async def test_what_was_receipted_survives_being_killed(tmp_path: Path) -> None:
+    """kill -9 right after receipts: everything receipted is there once, and what is sent again is known."""
+    device = Counterpart()
+    device.enrol(tmp_path / "data")
+    configuration = configure(tmp_path)
+    sent: dict[int, bytes] = {}
+    receipted: set[int] = set()
+    for life in range(3):
+        async with gateway(configuration) as home:
+            port = (await home.event("gateway.ready"))["coap_port"]
+            async with link(device, port) as way:
+                await way.send(device.signed(device.fields(900 + life)))  # opens the replay window by its Echo
+
+                async def one(sequence: int, way: Any = way) -> None:
+                    message = sent.setdefault(sequence, device.signed(device.fields(sequence, up_ms=sequence)))
+                    receipt = await way.send(message)
+                    assert receipt[2] == device.digest8(message)
+                    receipted.add(sequence)
+
+                again = [asyncio.create_task(one(sequence)) for sequence in list(sent)]
+                fresh = [asyncio.create_task(one(sequence)) for sequence in range(life * 20 + 1, life * 20 + 21)]
+                await asyncio.gather(*again, *fresh[:10])
+                await home.kill()
+            await asyncio.gather(*fresh, return_exceptions=True)
+        kept = [sequence for _, sequence, _ in rows(tmp_path) if sequence < 900]
+        assert len(kept) == len(set(kept))
+        assert receipted <= set(kept)
+
+
+async def test_a_request_recorded_before_a_restart_opens_nothing(tmp_path: Path) -> None:
+    """After a restart the gateway asks for its Echo: a recorded datagram is answered by a challenge and changes nothing."""
+    device = Counterpart()
+    device.enrol(tmp_path / "data")
+    configuration = configure(tmp_path)
+    context = device.context()
+    request = aiocoap.Message(code=aiocoap.POST, payload=device.signed(device.fields(7)), uri_path=("r",), content_format=18)
+    request.direction = aiocoap.message.Direction.OUTGOING
+    protected, _ = context.protect(request)
+    datagram = _datagram(protected, 77)
+    for _ in range(2):
+        async with gateway(configuration) as home:
+            port = (await home.event("gateway.ready"))["coap_port"]
+            answer = _exchange(port, datagram)
+            assert answer is not None
+            assert len(answer) <= len(datagram)
+            await home.stop()
+    assert rows(tmp_path) == []
+    numbers = rows(tmp_path, "SELECT sender_reserved FROM devices")
+    assert numbers == [(128,)], "each life reserved its own block of sender numbers before using one"
+
+
+async def test_hostile_datagrams_are_counted_and_change_nothing(tmp_path: Path) -> None:
+    """Not CoAP, not protected, too large, an unknown device, a broken tag, a replay: refused, counted by reason, nothing kept."""
+    device, stranger = Counterpart(), Counterpart()
+    device.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path)) as home:
+        port = (await home.event("gateway.ready"))["coap_port"]
+        async with link(device, port) as way:
+            await way.send(device.signed(device.fields(1)))
+        before = rows(tmp_path)
+        plain = aiocoap.Message(code=aiocoap.POST, payload=device.signed(device.fields(2)), uri_path=("r",), content_format=18)
+        plain.direction = aiocoap.message.Direction.OUTGOING
+        of_stranger, _ = stranger.context().protect(plain)
+        broken, _ = device.context().protect(plain)
+        broken.payload = broken.payload[:-1] + bytes([broken.payload[-1] ^ 1])
+        answers = [
+            _exchange(port, b"\x00" * 5000, wait_s=0.1),
+            _exchange(port, os.urandom(4097), wait_s=0.1),
+            _exchange(port, b"\x80\x00\x00\x01", wait_s=0.1),
+            _exchange(port, b"\x4f\x02\x00\x01" + b"t" * 15, wait_s=0.1),
+            _exchange(port, b"", wait_s=0.1),
+        ]
+        assert answers == [None] * 5, "what is no CoAP gets no answer"
+        refused = [_exchange(port, _datagram(message, mid)) for mid, message in enumerate((plain, of_stranger, broken), 1)]
+        assert [answer and answer[1] for answer in refused] == [0x81] * 3, "4.01, one answer for all"
+        assert {len(answer or b"") for answer in refused} == {5}, "with its token and nothing else"
+        await _not_moved(tmp_path, before)
+        async with link(device, port) as way:
+            await way.send(device.signed(device.fields(3)))
+        await home.stop()
+    counts = next(event["counts"] for event in home.events if event["event"] == "gateway.stopping")
+    assert counts["refused.too_large"] == 2
+    assert counts["refused.not_coap"] == 3
+    assert counts["refused.not_protected"] == 1
+    assert counts["refused.unknown_device"] == 1
+    assert counts["refused.not_opened"] == 1
+
+
+async def test_a_replayed_datagram_is_refused(tmp_path: Path) -> None:
+    """The same protected bytes from another port are a replay: 4.01, and nothing is kept twice."""
+    device = Counterpart()
+    device.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path)) as home:
+        port = (await home.event("gateway.ready"))["coap_port"]
+        async with link(device, port) as way:
+            await way.send(device.signed(device.fields(1)))
+        request = aiocoap.Message(code=aiocoap.POST, payload=device.signed(device.fields(2)), uri_path=("r",), content_format=18)
+        request.direction = aiocoap.message.Direction.OUTGOING
+        protected, _ = device.context().protect(request)
+        datagram = _datagram(protected, 5)
+        first = _exchange(port, datagram)
+        assert first is not None
+        assert first[1] == 0x44
+        assert _exchange(port, datagram, wait_s=1.0) == b"\x61\x81" + datagram[2:5]
+        await home.stop()
+    assert [sequence for _, sequence, _ in rows(tmp_path)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("path", "content_format", "options", "code"),
+    [
+        ("r", 60, {}, aiocoap.UNSUPPORTED_CONTENT_FORMAT),
+        ("r", None, {}, aiocoap.UNSUPPORTED_CONTENT_FORMAT),
+        ("x", 18, {}, aiocoap.NOT_FOUND),
+        ("r", 18, {"if_none_match": True}, aiocoap.BAD_OPTION),
+        ("r", 18, {"block1": (0, True, 6)}, aiocoap.REQUEST_ENTITY_TOO_LARGE),
+    ],
+)
+async def test_a_protected_request_for_something_else_is_refused(
+    door: tuple[Any, Any], path: str, content_format: int | None, options: dict[str, Any], code: Any
+) -> None:
+    """Another path, format, a critical option we do not know, or a first block: its own code, and the way stays open."""
+    device, way = door
+    assert (await way.post(path, device.signed(device.fields(5)), content_format, **options)).code == code
+    assert (await way.send(device.signed(device.fields(6))))[1] == 6
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> Any:
+    device = Counterpart()
+    device.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path)) as home:
+        async with link(device, (await home.event("gateway.ready"))["coap_port"]) as way:
+            yield device, way
+
+
+async def test_a_full_database_refuses_and_loses_nothing(tmp_path: Path) -> None:
+    """5.03 with its reason when there is no room; what was receipted is there, and what was refused is not."""
+    device = Counterpart()
+    device.enrol(tmp_path / "data")
+    receipted = 0
+    async with gateway(configure(tmp_path, largest_MiB=1)) as home:
+        async with link(device, (await home.event("gateway.ready"))["coap_port"]) as way:
+            await way.send(device.signed(device.fields(1)))
+            response = None
+            for start in range(2, 6000, 25):
+                messages = [device.signed(device.fields(n, _40=n)) for n in range(start, start + 25)]
+                answers = await asyncio.gather(*(way.post("r", message) for message in messages))
+                receipted += sum(answer.code == aiocoap.CHANGED for answer in answers)
+                response = next((answer for answer in answers if answer.code != aiocoap.CHANGED), None)
+                if response is not None:
+                    break
+        await home.stop()
+    assert response is not None
+    assert (response.code, cbor2.loads(response.payload)) == (aiocoap.SERVICE_UNAVAILABLE, {0: 106})
+    assert len(rows(tmp_path)) == receipted + 1
+
+
+async def test_a_device_enrolled_later_is_let_in_and_one_taken_away_is_not(tmp_path: Path) -> None:
+    """The folder is watched: a new file opens the door within a second or two, a removed one closes it."""
+    device = Counterpart()
+    async with gateway(configure(tmp_path)) as home:
+        port = (await home.event("gateway.ready"))["coap_port"]
+        device.enrol(tmp_path / "data")
+        async with asyncio.timeout(8):
+            while True:
+                async with link(device, port) as way:
+                    response = await way.post("r", device.signed(device.fields(1)))
+                if response.code == aiocoap.CHANGED:
+                    break
+                await asyncio.sleep(0.2)
+        (tmp_path / "data" / "enrolments" / f"{device.kid.hex()}.json").unlink()
+        await asyncio.sleep(1.5)
+        async with link(device, port) as way:
+            assert (await way.post("r", device.signed(device.fields(2)))).code == aiocoap.UNAUTHORIZED
+
+
+def _datagram(message: Any, mid: int) -> bytes:
+    sent = message.copy()
+    sent.mtype, sent.mid, sent.token = aiocoap.CON, mid, b"\x07"
+    sent.direction = aiocoap.message.Direction.OUTGOING
+    encoded: bytes = sent.encode()
+    return encoded
+
+
+def _exchange(port: int, datagram: bytes, wait_s: float = 3.0) -> bytes | None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+        ours.settimeout(wait_s)
+        ours.sendto(datagram, ("127.0.0.1", port))
+        try:
+            return ours.recv(2000)
+        except TimeoutError:
+            return None
+
+
+async def _not_moved(folder: Path, before: list[tuple[Any, ...]]) -> None:
+    await asyncio.sleep(0.3)
+    assert rows(folder) == before
