@@ -1,0 +1,171 @@
+"""The accounts store: its tables, and the questions asked about accounts.
+
+Nothing here tells what anybody weighs, and nothing here can be joined with the readings store: pseudonyms are inside link boxes,
+which only the account's private key opens, and that key is wrapped by the password's. Columns that say something about a person
+are sealed under the account's erasure key; an e-mail address is found by a keyed MAC of it. Every primary key begins with what a
+distributed engine would spread the rows by.
+"""
+
+from typing import NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from cloud.errors import Declined
+
+METADATA = MetaData()
+
+
+def _account_column() -> Column[bytes]:
+    owner = ForeignKey("accounts.account_id", ondelete="CASCADE")
+    return Column("account_id", LargeBinary(16), owner, nullable=False, comment="random")
+
+
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("account_id", LargeBinary(16), primary_key=True, comment="random"),
+    Column("personal", LargeBinary, nullable=False, comment="sealed under the erasure key: e-mail address, language"),
+    Column("password_profile", Text, nullable=False, comment="name of an argon2id profile"),
+    Column("password_salt", LargeBinary(16), nullable=False, comment="random"),
+    Column("password_verifier", LargeBinary(32), nullable=False, comment="secret: peppered half of the argon2id root"),
+    Column("public_key", LargeBinary(32), nullable=False, comment="X25519, public; homes seal link boxes to it"),
+    Column("password_wrap", LargeBinary, nullable=False, comment="private key under the password's key, under the erasure key"),
+    Column("recovery_wrap", LargeBinary, nullable=False, comment="private key under the recovery code's key, under the erasure key"),
+    Column("created_day", Integer, nullable=False, comment="UTC days since 1970"),
+)
+
+ADDRESSES = Table(
+    "addresses",
+    METADATA,
+    Column("address_mac", LargeBinary(32), primary_key=True, comment="pseudonymous: HMAC of the e-mail address under the pepper"),
+    _account_column(),
+)
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("session_digest", LargeBinary(32), primary_key=True, comment="SHA-256 of the session id"),
+    _account_column(),
+    Column("store_half", LargeBinary(32), nullable=False, comment="secret: half of the session's key, useless without the cookie's"),
+    Column("key_box", LargeBinary, nullable=False, comment="private key under the session's key, under the erasure key"),
+    Column("personal", LargeBinary, nullable=False, comment="sealed under the erasure key: browser family, time zone"),
+    Column("recovery_box", LargeBinary, comment="a new recovery code under the session's key, until it has been written down"),
+    Column("created_utc_s", BigInteger, nullable=False, comment="personal: time of a connection, kept 30 days"),
+    Column("seen_utc_s", BigInteger, nullable=False, comment="personal: time of a connection, kept 30 days"),
+)
+
+LINK_CODES = Table(
+    "link_codes",
+    METADATA,
+    Column("link_mac", LargeBinary(32), primary_key=True, comment="HMAC of the link id under the pepper"),
+    _account_column(),
+    Column("link_id_box", LargeBinary, nullable=False, comment="sealed under the erasure key: the link id, to show the code again"),
+    Column("made_utc_s", BigInteger, nullable=False, comment="a code lives 15 minutes"),
+    Column("box_digest", LargeBinary(32), comment="SHA-256 of the one box this code took"),
+)
+
+LINK_BOXES = Table(
+    "link_boxes",
+    METADATA,
+    _account_column(),
+    Column("box_id", LargeBinary(16), nullable=False, comment="random"),
+    Column("box", LargeBinary, nullable=False, comment="pseudonym, keys, label: sealed to the account's key, under the erasure key"),
+    PrimaryKeyConstraint("account_id", "box_id"),
+)
+
+CONSENTS = Table(
+    "consents",
+    METADATA,
+    _account_column(),
+    Column("consent_id", LargeBinary(16), nullable=False, comment="random"),
+    Column("purpose", Text, nullable=False, comment="terms or cookies"),
+    Column("text_digest", LargeBinary(32), nullable=False, comment="SHA-256 of the text that was shown"),
+    Column("language", Text, nullable=False, comment="of that text"),
+    Column("given_utc_s", BigInteger, nullable=False, comment="when"),
+    PrimaryKeyConstraint("account_id", "consent_id"),
+)
+
+
+class Account(NamedTuple):
+    """One account as it is kept; nothing in it can be read without the erasure key, and its keys not without the password."""
+
+    account_id: bytes
+    personal: bytes
+    password_profile: str
+    password_salt: bytes
+    password_verifier: bytes
+    public_key: bytes
+    password_wrap: bytes
+    recovery_wrap: bytes
+    created_day: int
+
+    def __repr__(self) -> str:
+        return "Account(***)"
+
+
+class Password(NamedTuple):
+    """What a change of password replaces."""
+
+    profile: str
+    salt: bytes
+    verifier: bytes
+    wrap: bytes
+
+    def __repr__(self) -> str:
+        return "Password(***)"
+
+
+def add_account(connection: Connection, account: Account, address_mac: bytes) -> None:
+    """Store a new account. Raises Declined("address_taken"): there is one with this address."""
+    try:
+        connection.execute(insert(ACCOUNTS).values(**account._asdict()))
+        connection.execute(insert(ADDRESSES).values(address_mac=address_mac, account_id=account.account_id))
+    except IntegrityError:
+        raise Declined("address_taken") from None
+
+
+def account_of(connection: Connection, account_id: bytes) -> Account | None:
+    """Return an account, or None."""
+    row = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.account_id == account_id)).one_or_none()
+    return None if row is None else Account(*row)
+
+
+def account_with_address(connection: Connection, address_mac: bytes) -> Account | None:
+    """Return the account with this address, or None."""
+    chosen = select(ACCOUNTS).join(ADDRESSES, ADDRESSES.c.account_id == ACCOUNTS.c.account_id)
+    row = connection.execute(chosen.where(ADDRESSES.c.address_mac == address_mac)).one_or_none()
+    return None if row is None else Account(*row)
+
+
+def change_password(connection: Connection, account_id: bytes, password: Password) -> None:
+    """Replace everything that depends on the password."""
+    connection.execute(
+        update(ACCOUNTS)
+        .where(ACCOUNTS.c.account_id == account_id)
+        .values(
+            password_profile=password.profile,
+            password_salt=password.salt,
+            password_verifier=password.verifier,
+            password_wrap=password.wrap,
+        )
+    )
+
+
+def change_recovery(connection: Connection, account_id: bytes, recovery_wrap: bytes) -> None:
+    """Replace the recovery code's wrap: the code before it opens nothing any more."""
+    connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.account_id == account_id).values(recovery_wrap=recovery_wrap))

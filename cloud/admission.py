@@ -1,0 +1,237 @@
+"""How one comes in: registering, signing in, coming back with a recovery code, changing the password.
+
+Each is one argon2id run (or two, for a new password) and one transaction. "Wrong password" and "no such account" take the same
+run and the same statements and are answered alike. What is returned is the text of a cookie; the private key is never kept.
+"""
+
+import hmac
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from cloud import accounts, consents, credentials, hpke, sessions, wrapping
+from cloud.accounts import Account, Password
+from cloud.errors import CannotUnwrap, Declined
+from cloud.keys import ErasureKeys, Pepper
+from cloud.stores import writing
+from protocol import cbor
+
+ACCOUNT_ID_BYTES = 16
+LONGEST_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
+
+# no quoted local parts and nothing that could end a header line; whether it exists, only a letter to it can tell
+_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]+@[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]+")
+_PASSWORD_PURPOSE = b"foyer wrap password\x00"
+_RECOVERY_PURPOSE = b"foyer wrap recovery\x00"
+_PERSONAL_PURPOSE = b"foyer account personal\x00"
+_BROWSER_PURPOSE = b"foyer session personal\x00"
+
+
+class Browser(NamedTuple):
+    """By what a person recognises a session: "Firefox, Linux", and the time zone in which their times are shown."""
+
+    words: str
+    zone: str
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The doors of one accounts store."""
+
+    engine: Engine
+    pepper: Pepper
+    erasure: ErasureKeys
+
+    def register(self, address: str, password: str, language: str, accepted: set[str], browser: Browser, now_utc_s: int) -> str:
+        """Make an account and return the cookie of its first session; the recovery code waits in that session.
+
+        Raises Declined: a consent is missing, the address is none or taken, or the password too weak.
+        """
+        for needed in consents.NEEDED:
+            if needed not in accepted:
+                raise Declined(f"{needed}_not_accepted")
+        address = check_address(address)
+        password = credentials.check_password(password, address)
+        account_id, private_key = os.urandom(ACCOUNT_ID_BYTES), hpke.new_private_key()
+        erasure_key = self.erasure.make(account_id)
+        try:
+            code = credentials.new_recovery_code()
+            protected = self._protect(password, account_id, private_key, erasure_key)
+            personal = wrapping.wrap(erasure_key, cbor.encode({0: address, 1: language}), _PERSONAL_PURPOSE + account_id)
+            account = Account(
+                account_id,
+                personal,
+                protected.profile,
+                protected.salt,
+                protected.verifier,
+                hpke.public_half(private_key),
+                protected.wrap,
+                self._recovery_wrap(code, account_id, private_key, erasure_key),
+                now_utc_s // 86400,
+            )
+            text = sessions.new_cookie()
+            with writing(self.engine) as connection:
+                accounts.add_account(connection, account, self._address_mac(address))
+                for purpose in consents.NEEDED:
+                    consents.record(connection, account_id, purpose, language, now_utc_s)
+                cookie, session = self._open(connection, text, account_id, private_key, erasure_key, browser, now_utc_s)
+                sessions.keep_recovery_code(connection, session, cookie, code)
+        except BaseException:
+            # no account came of it, so no key may stay behind
+            self.erasure.destroy(account_id)
+            raise
+        return text
+
+    def sign_in(self, address: str, password: str, browser: Browser, now_utc_s: int) -> str:
+        """Return the cookie of a new session. Raises Declined("sign_in_wrong"): for any reason, always the same."""
+        account, stretched = self._authenticate(address, password)
+        try:
+            erasure_key = self.erasure.of(account.account_id)
+            private_key = _unwrap_twice(erasure_key, stretched.wrap_key, account.password_wrap, _PASSWORD_PURPOSE + account.account_id)
+        except CannotUnwrap:
+            # erased since: the row may come from a restored backup, and says nothing any more
+            raise Declined("sign_in_wrong") from None
+        text = sessions.new_cookie()
+        moved = None
+        if account.password_profile != credentials.CURRENT:
+            moved = self._protect(password, account.account_id, private_key, erasure_key)
+        with writing(self.engine) as connection:
+            if moved is not None:
+                accounts.change_password(connection, account.account_id, moved)
+            self._open(connection, text, account.account_id, private_key, erasure_key, browser, now_utc_s)
+        return text
+
+    def recover(self, address: str, code: str, password: str, browser: Browser, now_utc_s: int) -> str:
+        """Set a new password by the recovery code; every session ends, a new code waits in the session whose cookie is returned.
+
+        Raises Declined("recovery_wrong"): no such account or code, always the same; or what is wrong with the password.
+        """
+        password = credentials.check_password(password, address)
+        key = credentials.recovery_key(code, self.pepper.password)
+        with self.engine.connect() as connection:
+            account = accounts.account_with_address(connection, self._address_mac(_fold(address)))
+        if account is None:
+            raise Declined("recovery_wrong")
+        account_id = account.account_id
+        try:
+            erasure_key = self.erasure.of(account_id)
+            private_key = _unwrap_twice(erasure_key, key, account.recovery_wrap, _RECOVERY_PURPOSE + account_id)
+        except CannotUnwrap:
+            raise Declined("recovery_wrong") from None
+        protected = self._protect(password, account_id, private_key, erasure_key)
+        new_code, text = credentials.new_recovery_code(), sessions.new_cookie()
+        with writing(self.engine) as connection:
+            accounts.change_password(connection, account_id, protected)
+            accounts.change_recovery(connection, account_id, self._recovery_wrap(new_code, account_id, private_key, erasure_key))
+            sessions.revoke_all(connection, account_id)
+            cookie, session = self._open(connection, text, account_id, private_key, erasure_key, browser, now_utc_s)
+            sessions.keep_recovery_code(connection, session, cookie, new_code)
+        return text
+
+    def change_password(self, account_id: bytes, old: str, new: str, keep_session: bytes) -> None:
+        """Replace the password; every session but the one named ends. Raises Declined("password_wrong"), or what is wrong with the new."""
+        address = self.address_of(account_id)
+        new = credentials.check_password(new, address)
+        try:
+            account, stretched = self._authenticate(address, old)
+        except Declined:
+            raise Declined("password_wrong") from None
+        erasure_key = self.erasure.of(account_id)
+        private_key = _unwrap_twice(erasure_key, stretched.wrap_key, account.password_wrap, _PASSWORD_PURPOSE + account_id)
+        protected = self._protect(new, account_id, private_key, erasure_key)
+        with writing(self.engine) as connection:
+            accounts.change_password(connection, account_id, protected)
+            sessions.revoke_all(connection, account_id, keep_session)
+
+    def new_recovery_code(self, session: sessions.Session, cookie: sessions.Cookie) -> None:
+        """Replace the recovery code; the new one waits in this session until it has been written down."""
+        erasure_key = self.erasure.of(session.account_id)
+        private_key = sessions.private_key(session, cookie, erasure_key)
+        code = credentials.new_recovery_code()
+        wrap = self._recovery_wrap(code, session.account_id, private_key, erasure_key)
+        with writing(self.engine) as connection:
+            accounts.change_recovery(connection, session.account_id, wrap)
+            sessions.keep_recovery_code(connection, session, cookie, code)
+
+    def address_of(self, account_id: bytes) -> str:
+        """Return the e-mail address of an account. Raises CannotUnwrap: it was erased."""
+        with self.engine.connect() as connection:
+            account = accounts.account_of(connection, account_id)
+        if account is None:
+            raise CannotUnwrap("account")
+        personal = cbor.decode(wrapping.unwrap(self.erasure.of(account_id), account.personal, _PERSONAL_PURPOSE + account_id))
+        return str(personal[0]) if isinstance(personal, dict) else ""
+
+    def browser_of(self, session: sessions.Session) -> Browser:
+        """Return by what a session is recognised."""
+        purpose = _BROWSER_PURPOSE + session.account_id
+        fields = cbor.decode(wrapping.unwrap(self.erasure.of(session.account_id), session.personal, purpose))
+        return Browser(str(fields[0]), str(fields[1])) if isinstance(fields, dict) else Browser("", "UTC")
+
+    def _authenticate(self, address: str, password: str) -> tuple[Account, credentials.Stretched]:
+        address_mac = self._address_mac(_fold(address))
+        with self.engine.connect() as connection:
+            account = accounts.account_with_address(connection, address_mac)
+        # an address without an account gets a salt of its own that never changes, and the same long run
+        salt = account.password_salt if account else address_mac[: credentials.SALT_BYTES]
+        profile = account.password_profile if account else credentials.CURRENT
+        stretched = credentials.stretch(password, salt, self.pepper.password, profile)
+        expected = account.password_verifier if account else os.urandom(32)
+        if not hmac.compare_digest(stretched.verifier, expected) or account is None:
+            raise Declined("sign_in_wrong")
+        return account, stretched
+
+    def _protect(self, password: str, account_id: bytes, private_key: bytes, erasure_key: bytes) -> Password:
+        salt = os.urandom(credentials.SALT_BYTES)
+        stretched = credentials.stretch(password, salt, self.pepper.password)
+        wrap = _wrap_twice(erasure_key, stretched.wrap_key, private_key, _PASSWORD_PURPOSE + account_id)
+        return Password(credentials.CURRENT, salt, stretched.verifier, wrap)
+
+    def _recovery_wrap(self, code: str, account_id: bytes, private_key: bytes, erasure_key: bytes) -> bytes:
+        key = credentials.recovery_key(code, self.pepper.password)
+        return _wrap_twice(erasure_key, key, private_key, _RECOVERY_PURPOSE + account_id)
+
+    def _open(
+        self,
+        connection: Connection,
+        text: str,
+        account_id: bytes,
+        private_key: bytes,
+        erasure_key: bytes,
+        browser: Browser,
+        now_utc_s: int,
+    ) -> tuple[sessions.Cookie, sessions.Session]:
+        cookie = sessions.parse_cookie(text)
+        if cookie is None:
+            raise CannotUnwrap("a cookie of our own making")
+        personal = wrapping.wrap(erasure_key, cbor.encode({0: browser.words, 1: browser.zone}), _BROWSER_PURPOSE + account_id)
+        return cookie, sessions.open_session(connection, cookie, account_id, private_key, erasure_key, personal, now_utc_s)
+
+    def _address_mac(self, address: str) -> bytes:
+        return wrapping.mac(self.pepper.address, address.encode())
+
+
+def check_address(typed: str) -> str:
+    """Return an e-mail address in the one form that is used. Raises Declined("address_wrong"): it is none."""
+    address = _fold(typed)
+    if len(address) > LONGEST_ADDRESS or not _ADDRESS.fullmatch(address):
+        raise Declined("address_wrong")
+    if any(part == "" for part in address.split("@")[1].split(".")):
+        raise Declined("address_wrong")
+    return address
+
+
+def _fold(typed: str) -> str:
+    return unicodedata.normalize("NFKC", typed).strip().casefold()
+
+
+def _wrap_twice(erasure_key: bytes, key: bytes, private_key: bytes, purpose: bytes) -> bytes:
+    return wrapping.wrap(erasure_key, wrapping.wrap(key, private_key, purpose), purpose)
+
+
+def _unwrap_twice(erasure_key: bytes, key: bytes, box: bytes, purpose: bytes) -> bytes:
+    return wrapping.unwrap(key, wrapping.unwrap(erasure_key, box, purpose), purpose)

@@ -1,0 +1,200 @@
+"""The settings of the account store, read from one TOML file and checked before anything starts.
+
+Every setting stands in SETTINGS with its meaning, unit, default and the reason for it; a setting that is not there is refused, so
+a slip of the pen is a sentence and not a surprise. Paths are taken from the folder of the file. Secrets are never settings: they
+live in files of the folder that [keys] names.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from cloud.errors import BadConfiguration
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+
+
+class Setting(NamedTuple):
+    """One setting: what it means with its unit, its default (None: it must be given) and why that default."""
+
+    meaning: str
+    default: str | int | None
+    reason: str
+
+
+SETTINGS: dict[str, dict[str, Setting]] = {
+    "stores": {
+        "accounts": Setting("SQLAlchemy URL of the accounts store", None, "two stores, so that neither alone tells who weighs what"),
+        "readings": Setting("SQLAlchemy URL of the readings store", None, "the only store the ingester opens"),
+    },
+    "broker": {
+        "host": Setting("name or address of the MQTT broker", None, "it must match the broker's certificate"),
+        "port": Setting("its TLS port", 8883, "the port registered for MQTT over TLS"),
+        "authority": Setting("PEM file of the authority that signed the broker's certificate", None, "no other authority is believed"),
+        "ingester_name": Setting("MQTT client id of this ingester", "ingester-1", "each ingester of a broker needs its own"),
+        "ingester_certificate": Setting("PEM file of the ingester's client certificate", None, "the access list goes by its name"),
+        "ingester_key": Setting("PEM file of its private key", None, "readable by the ingester alone"),
+        "site_certificate": Setting("PEM file of the site's client certificate", None, "the site may link homes and read no readings"),
+        "site_key": Setting("PEM file of its private key", None, "readable by the site alone"),
+    },
+    "keys": {
+        "directory": Setting("folder of key files, mode 0700", None, "outside every database and every backup of one"),
+    },
+    "site": {
+        "bind": Setting("address to listen at", "127.0.0.1", "a proxy with TLS stands before it on the net"),
+        "port": Setting("port to listen at, TCP", 8080, "needs no privilege"),
+        "address": Setting("the address people type, https unless it is this machine", None, "other names are refused: DNS rebinding"),
+        "contact": Setting("e-mail address for questions of privacy", "privacy@localhost", "shown at the foot of every page"),
+        "libraries": Setting("folder of uPlot's built files", "", "empty: node_modules/uplot/dist beside the project"),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The two databases; the ingester is handed `readings` only."""
+
+    accounts: URL
+    readings: URL
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where the broker is, whom to believe, and who we are there."""
+
+    host: str
+    port: int
+    ingester_name: str
+    authority: Path
+    ingester_certificate: Path
+    ingester_key: Path
+    site_certificate: Path
+    site_key: Path
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the site listens and what it is called."""
+
+    bind: str
+    port: int
+    address: str
+    contact: str
+    libraries: Path
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach it over https; without it cookies cannot carry the __Host- prefix."""
+        return self.address.startswith("https:")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Every setting, checked."""
+
+    stores: Stores
+    broker: Broker
+    keys: Path
+    site: Site
+
+
+def read(path: Path) -> Configuration:
+    """Return the checked settings of a TOML file.
+
+    Raises BadConfiguration: the file or a setting is missing, unknown or wrong; its text is one sentence.
+    """
+    try:
+        with path.open("rb") as file:
+            given = tomllib.load(file)
+    except OSError as error:
+        raise BadConfiguration("file", f"{path} cannot be read ({error.strerror}); name it with --configuration.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadConfiguration("file", f"{path} is not TOML: {error}.") from None
+    values = _complete(given)
+    folder = path.resolve().parent
+    broker = values["broker"]
+    return Configuration(
+        Stores(_store("accounts", values, folder), _store("readings", values, folder)),
+        Broker(
+            _text("broker.host", broker["host"]),
+            _port("broker.port", broker["port"]),
+            _text("broker.ingester_name", broker["ingester_name"]),
+            *(folder / _text(f"broker.{name}", broker[name]) for name in (
+                "authority", "ingester_certificate", "ingester_key", "site_certificate", "site_key"
+            )),
+        ),
+        folder / _text("keys.directory", values["keys"]["directory"]),
+        _site(values["site"], folder),
+    )
+
+
+def must_exist(setting: str, path: Path) -> Path:
+    """Return the path. Raises BadConfiguration: there is no such file."""
+    if not path.is_file():
+        raise BadConfiguration(setting, f"{path} is not there; make the certificates first.")
+    return path
+
+
+def _complete(given: dict[str, object]) -> dict[str, dict[str, object]]:
+    for section in given:
+        if section not in SETTINGS:
+            raise BadConfiguration(f"[{section}]", f"there is no such section; there are {', '.join(SETTINGS)}.")
+    values: dict[str, dict[str, object]] = {}
+    for section, settings in SETTINGS.items():
+        found = given.get(section, {})
+        if not isinstance(found, dict):
+            raise BadConfiguration(f"[{section}]", "must be a section, not a value.")
+        for name in found:
+            if name not in settings:
+                raise BadConfiguration(f"{section}.{name}", f"there is no such setting; [{section}] has {', '.join(settings)}.")
+        values[section] = {}
+        for name, setting in settings.items():
+            value = found.get(name, setting.default)
+            if value is None:
+                raise BadConfiguration(f"{section}.{name}", f"is missing; it is the {setting.meaning}.")
+            values[section][name] = value
+    return values
+
+
+def _text(setting: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise BadConfiguration(setting, "must be text in quotes.")
+    return value
+
+
+def _port(setting: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
+        raise BadConfiguration(setting, "must be a whole number from 1 to 65535.")
+    return value
+
+
+def _store(name: str, values: dict[str, dict[str, object]], folder: Path) -> URL:
+    setting = f"stores.{name}"
+    try:
+        url = make_url(_text(setting, values["stores"][name]))
+    except ArgumentError:
+        raise BadConfiguration(setting, 'is no database address; write "sqlite:///NAME.db".') from None
+    if url.get_backend_name() != "sqlite":
+        raise BadConfiguration(setting, f"this release keeps its stores in SQLite, not in {url.get_backend_name()}.")
+    if not url.database or url.database == ":memory:":
+        raise BadConfiguration(setting, 'must name a file: "sqlite:///NAME.db".')
+    return url.set(database=str(folder / url.database))
+
+
+def _site(values: dict[str, object], folder: Path) -> Site:
+    address = _text("site.address", values["address"]).rstrip("/")
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+        raise BadConfiguration("site.address", 'must look like "https://example.org", without a path.')
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_NAMES:
+        raise BadConfiguration("site.address", "must begin with https, because passwords and health travel to it.")
+    libraries = values["libraries"]
+    built = folder / libraries if isinstance(libraries, str) and libraries else Path(__file__).parents[1] / "node_modules/uplot/dist"
+    return Site(
+        _text("site.bind", values["bind"]), _port("site.port", values["port"]), address, _text("site.contact", values["contact"]), built
+    )

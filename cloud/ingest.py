@@ -1,0 +1,184 @@
+"""The ingester: what homes publish becomes rows of the readings store, and a receipt goes back.
+
+Per group of messages: open and check each, one transaction, then a signed receipt for each, then the acknowledgement to the
+broker. Killed anywhere in between, the broker or the home sends again, and rows that are there already are receipted again. A
+message that can never be stored is set aside in the same transaction and acknowledged, so it blocks nobody.
+
+It opens the readings store and no other, holds no key that opens a reading, and keeps nothing of who sent what.
+"""
+
+import queue
+import secrets
+import threading
+import time
+from collections import Counter
+from typing import NamedTuple
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from cloud import intake, readings, stores, wrapping
+from cloud.broker import Delivery, Line, alias_of
+from cloud.configuration import Configuration
+from cloud.errors import CannotStart, Poison
+from cloud.keys import IngesterKeys, ingester_keys
+from cloud.logs import Log
+from protocol.envelope import ALREADY, CONFLICT, STORED, Batch
+
+SHARED = "$share/ingest/foyer/1/+/up"
+# A commit costs the same for one message as for many; this many are never waited for.
+GROUP_MESSAGES = 64
+SELF_TEST_TOPIC = "foyer/1/ingester/up"
+SELF_TEST_TIMEOUT_S = 10
+STORE_RETRY_S = 1.0
+
+
+class DeafSubscription(CannotStart):
+    """The broker grants the shared subscription and delivers nothing; some do."""
+
+    def __init__(self) -> None:
+        super().__init__("The broker delivers nothing to a shared subscription; use one that does, for instance mosquitto.")
+
+
+class Outcome(NamedTuple):
+    """What became of one message: its batch and the status of each row, or neither when it was set aside."""
+
+    delivery: Delivery
+    batch: Batch | None
+    statuses: list[int]
+
+
+class Ingester:
+    """One ingester between one broker and one readings store."""
+
+    def __init__(self, engine: Engine, keys: IngesterKeys, line: Line, log: Log) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._line = line
+        self._log = log
+
+    def run(self, stop: threading.Event) -> None:
+        """Take what arrives until told to stop. Raises DeafSubscription at the first connect."""
+        self._line.start()
+        try:
+            tested = False
+            while not stop.is_set():
+                if not tested:
+                    tested = self._test_subscription(stop)
+                    continue
+                group = self._next_group()
+                while group and not stop.is_set():
+                    try:
+                        outcomes = self.commit(group)
+                    except OperationalError as error:
+                        # a full disk or a locked file passes; nothing was acknowledged, so nothing is lost
+                        self._log.error("ingest.store_failed", reason=type(error.orig).__name__, detail=str(error.orig))
+                        stop.wait(STORE_RETRY_S)
+                        continue
+                    self.answer(outcomes)
+                    break
+        finally:
+            self._line.stop()
+
+    def commit(self, group: list[Delivery]) -> list[Outcome]:
+        """Store what a group of messages holds, in one transaction that is on disk when this returns."""
+        day = int(time.time()) // 86400
+        outcomes = []
+        with stores.writing(self._engine) as connection:
+            for delivery in group:
+                try:
+                    batch = intake.open_message(delivery.payload, self._keys)
+                except Poison as poison:
+                    readings.set_aside(connection, delivery.payload[: intake.LARGEST_MESSAGE_BYTES], poison.reason, day)
+                    digest = wrapping.digest(delivery.payload).hex()
+                    self._log.warning("ingest.set_aside", reason=poison.reason, detail=poison.detail, digest=digest)
+                    outcomes.append(Outcome(delivery, None, []))
+                    continue
+                outcomes.append(Outcome(delivery, batch, readings.add_batch(connection, batch, day)))
+        return outcomes
+
+    def answer(self, outcomes: list[Outcome]) -> None:
+        """Send the receipts for what was committed, then let the broker forget the messages."""
+        committed_utc_ms = time.time_ns() // 1_000_000
+        counts: Counter[int] = Counter()
+        for delivery, batch, statuses in outcomes:
+            if batch is not None:
+                counts.update(statuses)
+                receipt = intake.receipt_for(delivery.payload, batch, statuses, committed_utc_ms, self._keys)
+                self._line.publish(f"foyer/1/{alias_of(delivery.topic)}/down", receipt)
+            self._line.acknowledge(delivery)
+        if counts[CONFLICT]:
+            self._log.error("ingest.conflict", rows=counts[CONFLICT])
+        self._log.info("ingest.committed", messages=len(outcomes), stored=counts[STORED], already=counts[ALREADY])
+
+    def _next_group(self) -> list[Delivery]:
+        group: list[Delivery] = []
+        try:
+            group.append(self._line.arrived.get(timeout=0.2))
+            while len(group) < GROUP_MESSAGES:
+                group.append(self._line.arrived.get_nowait())
+        except queue.Empty:
+            pass
+        return [delivery for delivery in group if not self._is_self_test(delivery)]
+
+    def _is_self_test(self, delivery: Delivery) -> bool:
+        """Another ingester's test, or our own again: it is for nobody to store."""
+        if delivery.topic == SELF_TEST_TOPIC:
+            self._line.acknowledge(delivery)
+            return True
+        return False
+
+    def _test_subscription(self, stop: threading.Event) -> bool:
+        """Publish to ourselves through a shared subscription of our own; return whether an answer came, False to try again.
+
+        A broker that is away is waited for. One whose access list forbids the test is believed, and the log says so.
+        """
+        try:
+            granted = self._line.subscribed.get(timeout=0.2)
+        except queue.Empty:
+            return False
+        if not granted:
+            raise CannotStart(f"The broker's access list does not let this ingester read {SHARED}.")
+        word = secrets.token_bytes(16)
+        own = f"$share/{word.hex()}/{SELF_TEST_TOPIC}"
+        self._line.subscribe(own)
+        held: list[Delivery] = []
+        heard, forbidden = False, False
+        number, connection = None, self._line.connection
+        end_s = time.monotonic() + SELF_TEST_TIMEOUT_S
+        while not (heard or forbidden or stop.is_set()) and connection == self._line.connection and time.monotonic() < end_s:
+            if number is None and not self._line.subscribed.empty():
+                self._line.subscribed.get()
+                number = self._line.publish(SELF_TEST_TOPIC, word)
+            forbidden = number is not None and number in self._line.refused.queue
+            try:
+                delivery = self._line.arrived.get(timeout=0.02)
+            except queue.Empty:
+                continue
+            if delivery.topic == SELF_TEST_TOPIC:
+                heard = heard or delivery.payload == word
+                self._line.acknowledge(delivery)
+            else:
+                held.append(delivery)
+        self._line.unsubscribe(own)
+        for delivery in held:
+            self._line.arrived.put(delivery)
+        if stop.is_set() or connection != self._line.connection:
+            return False
+        if not (heard or forbidden or held):
+            raise DeafSubscription
+        self._log.info("ingest.ready", self_test="passed" if heard or held else "not allowed")
+        return True
+
+
+def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
+    """Run one ingester until told to stop. Raises CannotStart."""
+    keys = ingester_keys(configuration.keys)
+    broker = configuration.broker
+    line = Line(broker.ingester_name, broker, broker.ingester_certificate, broker.ingester_key, [SHARED], log)
+    engine = stores.open_store(configuration.stores.readings)
+    try:
+        stores.upgrade(engine, "readings")
+        Ingester(engine, keys, line, log).run(stop)
+    finally:
+        engine.dispose()
