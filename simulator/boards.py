@@ -1,0 +1,161 @@
+"""The three boards: which part hangs on which pin of the ESP32-S3.
+
+The firmware's own files name the same pins, written again there from the circuit; nothing is shared.
+"""
+
+import random
+from collections.abc import Callable
+
+from simulator.buses.i2c import I2CBus
+from simulator.buses.i2s import Transmitter
+from simulator.buses.lines import Lines
+from simulator.chips import hx711, mprls, sht4x
+from simulator.chips.hx711 import HX711
+from simulator.chips.ics43434 import ICS43434
+from simulator.chips.mprls import MPRLS
+from simulator.chips.sht4x import SHT4x
+from simulator.clock import Clock
+from simulator.parts import load_cell
+from simulator.parts.button import Button
+from simulator.parts.comparator import Comparator
+from simulator.parts.load_cell import LoadCell, STANDARD_GRAVITY_m_per_s2
+from simulator.parts.plate import Plate
+from simulator.parts.pneumatics import Pneumatics
+from simulator.parts.room import Room
+from simulator.parts.sound import SoundField
+
+Report = Callable[[str, dict[str, object]], None]  # what, facts
+
+BUTTON = 0
+HX711_DOUT, HX711_SCK = 4, 5
+I2C_SCL, I2C_SDA = 9, 8
+PUMP, VALVE = 6, 7
+I2S_SCK, I2S_WS, I2S_SD = 14, 15, 16
+
+
+class Board:
+    """Pins and buses of one device; `lines`, `i2c` and `i2s` are what the bridge reaches."""
+
+    kind = ""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.lines = Lines()
+        self.i2c: dict[tuple[int, int], I2CBus] = {}
+        self.i2s: dict[tuple[int, int, int], Transmitter] = {}
+        self.button = Button()
+        self.lines.connect_input(BUTTON, self.button.level)
+
+    def reset(self) -> None:
+        """Do what the parts do when the processor restarts: it lets go of every pin."""
+        self.lines.release(self.clock.now_s())
+
+    def lose_power(self) -> None:
+        """Do what the parts do when the supply goes."""
+        self.reset()
+
+    def tick(self) -> None:
+        """Bring parts that act by themselves up to now."""
+
+    def look(self) -> dict[str, object]:
+        """Return what somebody standing beside the device can see."""
+        return {}
+
+
+class ScaleBoard(Board):
+    """The body scale: plate, load cells, HX711."""
+
+    kind = "scale"
+
+    def __init__(self, clock: Clock, seed: int) -> None:
+        super().__init__(clock)
+        self.plate = Plate()
+        self.cell = LoadCell(load_cell.properties(seed), self.plate.load_N)
+        self.hx711 = HX711(clock.now_s(), seed)
+        self.hx711.follow(self.cell.output_mV)
+        self.lines.connect_output(HX711_SCK, self.hx711.clock_edge, may_wait=True)
+        self.lines.connect_input(HX711_DOUT, self.hx711.data_level)
+
+    def lose_power(self) -> None:
+        super().lose_power()
+        self.hx711.unplug()
+        self.hx711.plug(self.clock.now_s())
+
+    def look(self) -> dict[str, object]:
+        load_kg = self.plate.load_N(self.clock.now_s()) / STANDARD_GRAVITY_m_per_s2
+        return {"load_kg": round(load_kg, 2), "occupied": self.plate.occupied}
+
+
+class CuffBoard(Board):
+    """The blood pressure cuff: pump, valve, cuff, MPRLS, and the comparator that needs no firmware."""
+
+    kind = "cuff"
+
+    def __init__(self, clock: Clock, seed: int, report: Report) -> None:
+        super().__init__(clock)
+        self.pneumatics = Pneumatics(clock.now_s())
+        self.comparator = Comparator(self.pneumatics, seed, lambda mmHg: report("overpressure_cut_off", {"pressure_mmHg": round(mmHg, 1)}))
+        self.mprls = MPRLS(seed)
+        self.mprls.follow(self.pneumatics.pressure_mmHg)
+        self.bus = I2CBus()
+        self.bus.attach(mprls.ADDRESS, self.mprls)
+        self.i2c[I2C_SCL, I2C_SDA] = self.bus
+        self.lines.connect_duty(PUMP, lambda share, _Hz, at_s: self.pneumatics.drive_pump(share, at_s))
+        self.lines.connect_output(PUMP, lambda level, at_s, _rested: self.pneumatics.drive_pump(level, at_s))
+        self.lines.connect_output(VALVE, lambda level, at_s, _rested: self.pneumatics.drive_valve(bool(level), at_s))
+
+    def lose_power(self) -> None:
+        super().lose_power()
+        self.comparator.lose_power(self.clock.now_s())
+
+    def tick(self) -> None:
+        self.pneumatics.pressure_mmHg(self.clock.now_s())
+
+    def look(self) -> dict[str, object]:
+        return {
+            "pressure_mmHg": round(self.pneumatics.pressure_mmHg(self.clock.now_s()), 1),
+            "wrapped": self.pneumatics.wrapped,
+            "pump_runs": self.pneumatics.pump_runs,
+            "valve_closed": self.pneumatics.valve_is_closed,
+            "cut_off": self.comparator.tripped,
+        }
+
+
+class BabyphoneBoard(Board):
+    """The babyphone: SHT40 and microphone in a room."""
+
+    kind = "babyphone"
+
+    def __init__(self, clock: Clock, seed: int, report: Report) -> None:
+        super().__init__(clock)
+        self.room = Room(clock.now_s(), air_Cel=random.Random(seed).uniform(19.0, 20.5), air_percent=48.0)
+        self.sound = SoundField(seed)
+        self.sht4x = SHT4x(
+            clock.now_s(), seed, lambda Cel, percent: report("climate", {"Cel": round(Cel, 3), "percent": round(percent, 2)})
+        )
+        self.sht4x.follow(self.room.air_Cel, self.room.air_percent)
+        self.microphone = ICS43434(seed)
+        self.microphone.follow(self.sound.pressure_Pa)
+        self.bus = I2CBus()
+        self.bus.attach(sht4x.ADDRESS, self.sht4x)
+        self.i2c[I2C_SCL, I2C_SDA] = self.bus
+        self.i2s[I2S_SCK, I2S_WS, I2S_SD] = self.microphone
+
+    def look(self) -> dict[str, object]:
+        now_s = self.clock.now_s()
+        return {
+            "room_Cel": round(self.room.air_Cel(now_s), 2),
+            "room_percent": round(self.room.air_percent(now_s), 1),
+            "sound_dBA": round(self.sound.level_dBA(now_s), 1),
+            "window_open": self.room.window_open,
+        }
+
+
+def scale_calibration(seed: int) -> dict[str, int]:
+    """Return what a technician with reference weights finds for the scale of this seed."""
+    own = load_cell.properties(seed)
+    counts_per_mV = 128 * hx711.FULL_SCALE / (0.5 * hx711.SUPPLY_V * 1000)
+    return {
+        "counts_per_100_kg": round(own.sensitivity_mV_per_N * 100 * STANDARD_GRAVITY_m_per_s2 * counts_per_mV),
+        "zero_counts": round(own.zero_mV * counts_per_mV),
+    }

@@ -1,0 +1,65 @@
+"""What can go wrong in the simulator itself, as one small tree; faults of simulated parts are not errors but behaviour."""
+
+
+class SimulatorError(Exception):
+    """The simulator cannot do what was asked."""
+
+
+class NotModelled(SimulatorError):
+    """The firmware touched something of a chip that the simulator does not have."""
+
+    def __init__(self, chip: str, what: str) -> None:
+        super().__init__(f"{chip}: {what} is not modelled")
+        self.chip = chip
+        self.what = what
+
+
+class OutOfRange(SimulatorError):
+    """A world face was given a value that the part cannot meet."""
+
+    def __init__(self, part: str, what: str, got: float, lowest: float, highest: float) -> None:
+        super().__init__(f"{part}: {what} must be {lowest:g}..{highest:g}, got {got:g}")
+        self.part = part
+        self.what = what
+        self.got = got
+        self.lowest = lowest
+        self.highest = highest
+
+
+class NotAcknowledged(SimulatorError):
+    """No chip answered at an I2C address, or it refused."""
+
+    def __init__(self, address: int) -> None:
+        super().__init__(f"no acknowledgement from 0x{address:02x}")
+        self.address = address
+
+
+class BusStuck(SimulatorError):
+    """Something holds an I2C line low."""
+
+
+class BadFrame(SimulatorError):
+    """A device's stand-ins and the bridge disagree about their frames."""
+
+    def __init__(self, operation: int, size: int) -> None:
+        super().__init__(f"operation {operation} with {size} bytes is not a frame")
+        self.operation = operation
+        self.size = size
+
+
+class WrongKind(SimulatorError):
+    """A device was asked for something that only another kind of device can do."""
+
+    def __init__(self, device: str, kind: str, wanted: str) -> None:
+        super().__init__(f"{device} is a {kind}, not a {wanted}")
+        self.device = device
+        self.kind = kind
+        self.wanted = wanted
+
+
+class DeviceNotRunning(SimulatorError):
+    """A device has no power, so it cannot be waited for."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(f"{device} has no power")
+        self.device = device
