@@ -84,6 +84,12 @@ class IdentityBroken(FlashError):
     fault = faults.IDENTITY_MISSING
 
 
+class NotCalibrated(FlashError):
+    """The settings lack what turns counts into units: another part's figures would be a guess. Facts: field."""
+
+    fault = faults.SCALE_NOT_CALIBRATED
+
+
 class CountersBroken(FlashError):
     """The counters cannot be read, so no number can be given without the risk of giving it twice. Facts: path."""
 

@@ -53,6 +53,7 @@ _OF_FAULT = {
     faults.COUNTER_BROKEN: "memory_fault",
     faults.SETTINGS_BAD: "set_up_again",
     faults.IDENTITY_MISSING: "set_up_again",
+    faults.SCALE_NOT_CALIBRATED: "set_up_again",
     faults.SCALE_OVERLOADED: "too_heavy",
     faults.CUFF_LEAK: "loose",
     faults.CUFF_OVERPRESSURE: "too_much_air",
@@ -61,6 +62,7 @@ _OF_FAULT = {
     faults.CUFF_MOVED: "moved",
     faults.CUFF_NO_PULSE: "no_pulse",
     faults.CUFF_VALVE: "take_off",
+    faults.CUFF_NOT_EMPTY: "take_off",
 }
 
 

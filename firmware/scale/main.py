@@ -6,13 +6,11 @@ import machine
 from micropython import const
 
 from firmware.drivers.hx711 import HX711
-from firmware.errors import ChipError, OutboxFull
+from firmware.errors import ChipError, NotCalibrated, OutboxFull
 from firmware.scale import states
 from firmware.scale.weighing import Weighing
 from protocol import faults, readings
 
-# Cells of 1 mV/V at 200 kg, on a converter of +-20 mV at 5 V: 0.128 of its 2^23 counts for 100 kg.
-COUNTS_PER_100_KG = const(1_073_742)
 _POLL_MS = const(5)
 _WORDS = {states.ZEROING: "empty_plate", states.READY: "step_on", states.LOADING: "stand_still"}
 
@@ -22,7 +20,10 @@ async def measure(ground) -> None:
     board, calibration = ground.board, ground.settings["calibration"]
     data, clock = machine.Pin(board.HX711_DATA, machine.Pin.IN), machine.Pin(board.HX711_CLOCK, machine.Pin.OUT)
     converter = HX711(data, clock, machine.disable_irq, machine.enable_irq)
-    weighing = Weighing(calibration.get("counts_per_100_kg", COUNTS_PER_100_KG), calibration.get("zero_counts"))
+    span = calibration.get("counts_per_100_kg", 0)
+    if span <= 0:
+        raise NotCalibrated(field="counts_per_100_kg")
+    weighing = Weighing(span, calibration.get("zero_counts"))
     _show(ground, weighing)
     while True:
         ground.alive()
