@@ -76,8 +76,8 @@ class Link:
         self._begin(self._options, now_ms)
 
     def say(self, path: bytes, content_format: int, payload: bytes) -> bytes:
-        """Return the datagram of a non-confirmable POST that wants no answer (RFC 7967); nothing is kept of it."""
-        options = ((coap.URI_PATH, path), (coap.CONTENT_FORMAT, coap.uint(content_format)), (coap.NO_RESPONSE, b"\x1a"))
+        """Return the datagram of a non-confirmable POST; nothing is kept of it, and an answer to it is ignored."""
+        options = ((coap.URI_PATH, path), (coap.CONTENT_FORMAT, coap.uint(content_format)))
         return self._protect(coap.NON, self._next_id(), self._random(2), options, payload)[0]
 
     def poll(self, now_ms: int) -> bytes | None:
