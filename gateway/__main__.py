@@ -23,9 +23,15 @@ from gateway.edges import log as logging
 from gateway.edges import questions
 from gateway.edges.arrivals import Arrivals
 from gateway.edges.buffer import Buffer
+from gateway.edges.changes import Changes
 from gateway.edges.coap import Door
 from gateway.edges.contexts import Contexts
 from gateway.edges.enrolments import Enrolments
+from gateway.edges.forwarding import Forwarding
+from gateway.edges.home_secret import home_secret_in
+from gateway.edges.linking import Linking
+from gateway.edges.mqtt import Outside
+from gateway.edges.sending import Sending
 from gateway.edges.way import Way
 from gateway.errors import CannotStart, FileUnusable
 
@@ -34,25 +40,60 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
     """Serve the home until `stop` is set. Raises CannotStart: before anybody was served."""
     async with contextlib.AsyncExitStack() as edges:
         folder = _folder(settings.home.data)
+        home_secret = home_secret_in(folder / "keys")
         buffer = await Buffer.open(folder / "home.db", settings.home.largest_MiB)
         edges.push_async_callback(buffer.close)
         way = Way(buffer)
         edges.push_async_callback(way.write)
+        changes = Changes()
+        forwarding = Forwarding(buffer, way, log, home_secret, changes.happened)
         contexts = Contexts(lambda kid: buffer.write_now(lambda connection: questions.reserve_sender_numbers(connection, kid)))
 
-        async def changed(devices: list[Device]) -> None:
+        async def enrolled(devices: list[Device]) -> None:
             contexts.enrol(devices)
             room_id = secrets.token_bytes(16)
             await buffer.write(lambda connection: questions.meet_devices(connection, devices, "Nursery", room_id, logging.utc_ms()))
+            changes.happened()
 
-        enrolments = Enrolments(folder / "enrolments", changed, log)
+        enrolments = Enrolments(folder / "enrolments", enrolled, log)
         await enrolments.look()
-        arrive = Arrivals(buffer, way, log, lambda: None, lambda *_: None)
+        work = [enrolments.run(), way.run(), forwarding.run()]
+        if settings.broker is not None:
+            outside = Outside(settings.broker, settings.delivery.reconnect_ms, settings.delivery.in_flight, log)
+            sending = Sending(buffer, way, log, outside, forwarding.keys, settings, changes.happened)
+            linking = Linking(buffer, way, log, outside, forwarding.keys, forwarding.wake)
+            forwarding.queued = sending.wake
+            work += [sending.run(), linking.run(), _from_outside(outside, sending, linking, changes)]
+        arrive = Arrivals(buffer, way, log, forwarding.wake, changes.live)
         door = await Door.open(settings.coap.bind, settings.coap.port, contexts, arrive, way)
         edges.push_async_callback(door.close)
         log.info("gateway.ready", coap_port=door.port)
-        await _until(stop, [enrolments.run(), way.run()])
+        await _until(stop, work)
         log.info("gateway.stopping", counts=dict(way.counts))
+
+
+async def _from_outside(outside: Outside, sending: Sending, linking: Linking, changes: Changes) -> None:
+    """Hand what comes from the broker to whom it is for, one at a time and in order, until cancelled."""
+    messages: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(1000)
+
+    def received(branch: str, payload: bytes) -> None:
+        # Full: dropped, for whatever is not answered is asked again.
+        if not messages.full():
+            messages.put_nowait((branch, payload))
+
+    def changed() -> None:
+        sending.connection_changed()
+        changes.happened()
+
+    outside.received = received
+    outside.changed = changed
+    outside.open()
+    try:
+        while True:
+            branch, payload = await messages.get()
+            await (sending.receipt(payload) if branch == "down" else linking.answered(payload))
+    finally:
+        await outside.close()
 
 
 async def _until(stop: asyncio.Event, work: list[Coroutine[Any, Any, None]]) -> None:

@@ -38,6 +38,7 @@ _FAR = 4096
 _BLOCK = 64  # numbers a device reserves at each start
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256, FIPS 186-5
 _ECDSA = ECDSA(SHA256())
+_COMMON = (readings.KIND, readings.SEQUENCE, readings.UPTIME, readings.UTC)
 _MAY_SEND: Mapping[str, tuple[int, ...]] = {
     "scale": (readings.SCALE, readings.STATUS, readings.FAULT),
     "cuff": (readings.CUFF, readings.STATUS, readings.FAULT),
@@ -141,7 +142,6 @@ def open_reading(message: bytes, device: Device) -> Reading:
     if kind not in _MAY_SEND[device.kind]:
         raise BadReading(f"kind {kind} of a {device.kind}")
     boot, up_ms = checked[readings.UPTIME]
-    common = (readings.KIND, readings.SEQUENCE, readings.UPTIME, readings.UTC)
     return Reading(
         kid=kid,
         kind=kind,
@@ -149,10 +149,21 @@ def open_reading(message: bytes, device: Device) -> Reading:
         boot=boot,
         up_ms=up_ms,
         signed_utc_s=checked.get(readings.UTC),
-        values={key: value for key, value in checked.items() if key not in common},
+        values={key: value for key, value in checked.items() if key not in _COMMON},
         signed=message,
         digest=sha256(to_be_signed).digest(),
     )
+
+
+def stored_fields(signed: bytes) -> dict[int, Any]:
+    """Return all fields of a reading that was verified when it was kept."""
+    fields: dict[int, Any] = cbor2.loads(cbor2.loads(signed)[2])
+    return fields
+
+
+def stored_values(signed: bytes) -> dict[int, int | bytes]:
+    """Return what a kept reading measured: its fields without kind, number, uptime and time."""
+    return {key: value for key, value in stored_fields(signed).items() if key not in _COMMON}
 
 
 def continues(last_sequence: int, last_boot: int, reading: Reading) -> None:

@@ -3,17 +3,20 @@
 Those that write are handed to `Buffer.write` and run in the writer's thread; they decide nothing that a pure file can decide.
 """
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from sqlite3 import Connection
+from sqlite3 import Row as Found
 from typing import Any
 
-from gateway import anchors, reception
+from gateway import anchors, links, reception, sealing
 from gateway.anchors import Anchor
 from gateway.devices import Device
 from gateway.errors import SequenceConflict
+from gateway.links import Link
 from gateway.people import Person
 from gateway.sealing import START, Chain, Row
+from protocol import envelope
 
 STORED = 0
 ALREADY = 1
@@ -38,7 +41,7 @@ class Kept:
     status: int
 
 
-def keep(connection: sqlite3.Connection, device: Device, reading: reception.Reading, received_ms: int) -> Kept | SequenceConflict:
+def keep(connection: Connection, device: Device, reading: reception.Reading, received_ms: int) -> Kept | SequenceConflict:
     """Keep a verified reading, once. Raises SequenceJump: its number does not follow.
 
     A number that is taken by other bytes gives a SequenceConflict back, because the evidence must be written, not rolled back.
@@ -68,7 +71,7 @@ def keep(connection: sqlite3.Connection, device: Device, reading: reception.Read
     return Kept(int(cursor.lastrowid or 0), STORED)
 
 
-def hear(connection: sqlite3.Connection, kid: bytes, boot: int, up_ms: int, received_ms: int) -> Anchor:
+def hear(connection: Connection, kid: bytes, boot: int, up_ms: int, received_ms: int) -> Anchor:
     """Note that a device was heard in a boot at an uptime; return the boot's anchor, mended by it.
 
     Readings of this boot that are still at home and had only the time of their arrival get the better time.
@@ -95,7 +98,7 @@ def hear(connection: sqlite3.Connection, kid: bytes, boot: int, up_ms: int, rece
     return anchor
 
 
-def _mend_times(connection: sqlite3.Connection, kid: bytes, boot: int, anchor: Anchor) -> None:
+def _mend_times(connection: Connection, kid: bytes, boot: int, anchor: Anchor) -> None:
     rows = connection.execute(
         "SELECT reading, up_ms, received_ms FROM readings WHERE kid = ? AND boot = ? AND time_source = 'arrival' AND place IN (?, ?, ?)",
         (kid, boot, KEPT, INBOX, HOME),
@@ -108,7 +111,7 @@ def _mend_times(connection: sqlite3.Connection, kid: bytes, boot: int, anchor: A
         )
 
 
-def _set_aside(connection: sqlite3.Connection, reading: reception.Reading, at_ms: int) -> None:
+def _set_aside(connection: Connection, reading: reception.Reading, at_ms: int) -> None:
     if connection.execute("SELECT count(*) FROM conflicts").fetchone()[0] < _LARGEST_CONFLICTS:
         connection.execute(
             "INSERT INTO conflicts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -116,7 +119,7 @@ def _set_aside(connection: sqlite3.Connection, reading: reception.Reading, at_ms
         )
 
 
-def reserve_sender_numbers(connection: sqlite3.Connection, kid: bytes) -> int:
+def reserve_sender_numbers(connection: Connection, kid: bytes) -> int:
     """Return the first of 64 OSCORE sender numbers that were never used and now count as used (RFC 8613 appendix B.1.1)."""
     row = connection.execute(
         "INSERT INTO devices (kid, sender_reserved) VALUES (?, ?)"
@@ -126,12 +129,12 @@ def reserve_sender_numbers(connection: sqlite3.Connection, kid: bytes) -> int:
     return int(row[0]) - _RESERVED
 
 
-def pass_stops(connection: sqlite3.Connection, stops: Iterable[tuple[int, str, int]]) -> None:
+def pass_stops(connection: Connection, stops: Iterable[tuple[int, str, int]]) -> None:
     """Note when readings passed stops; the first time counts."""
     connection.executemany("INSERT INTO stops VALUES (?, ?, ?) ON CONFLICT DO NOTHING", stops)
 
 
-def note_device(connection: sqlite3.Connection, kid: bytes, battery_percent: int | None, fault: int | None) -> None:
+def note_device(connection: Connection, kid: bytes, battery_percent: int | None, fault: int | None) -> None:
     """Note what a device's last reading said about the device itself."""
     connection.execute(
         "UPDATE devices SET battery_percent = coalesce(?, battery_percent), last_fault = ? WHERE kid = ?",
@@ -142,18 +145,18 @@ def note_device(connection: sqlite3.Connection, kid: bytes, battery_percent: int
 # --- people, rooms and devices
 
 
-def people(connection: sqlite3.Connection) -> list[Person]:
+def people(connection: Connection) -> list[Person]:
     """Return whom a weight may belong to."""
     rows = connection.execute("SELECT subject, usual_g FROM subjects WHERE kind = 0 AND usual_g IS NOT NULL")
     return [Person(row["subject"], row["usual_g"]) for row in rows]
 
 
-def subjects(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+def subjects(connection: Connection) -> list[dict[str, Any]]:
     """Return everybody and every room, in the order they were added."""
     return [dict(row) for row in connection.execute("SELECT * FROM subjects ORDER BY subject")]
 
 
-def add_subject(connection: sqlite3.Connection, kind: int, name: str, usual_g: int | None, person_id: bytes, now_ms: int) -> int:
+def add_subject(connection: Connection, kind: int, name: str, usual_g: int | None, person_id: bytes, now_ms: int) -> int:
     """Add a person or room; return their number."""
     cursor = connection.execute(
         "INSERT INTO subjects (kind, name, usual_g, person_id, made_ms) VALUES (?, ?, ?, ?, ?)", (kind, name, usual_g, person_id, now_ms)
@@ -161,17 +164,17 @@ def add_subject(connection: sqlite3.Connection, kind: int, name: str, usual_g: i
     return int(cursor.lastrowid or 0)
 
 
-def change_subject(connection: sqlite3.Connection, subject: int, name: str, usual_g: int | None) -> None:
+def change_subject(connection: Connection, subject: int, name: str, usual_g: int | None) -> None:
     """Change what a person or room is called, and a person's usual weight."""
     connection.execute("UPDATE subjects SET name = ?, usual_g = coalesce(?, usual_g) WHERE subject = ?", (name, usual_g, subject))
 
 
-def devices(connection: sqlite3.Connection) -> dict[bytes, dict[str, Any]]:
+def devices(connection: Connection) -> dict[bytes, dict[str, Any]]:
     """Return what the home learnt of each device, by key id."""
     return {row["kid"]: dict(row) for row in connection.execute("SELECT * FROM devices")}
 
 
-def meet_devices(connection: sqlite3.Connection, enrolled: Iterable[Device], room_name: str, room_id: bytes, now_ms: int) -> None:
+def meet_devices(connection: Connection, enrolled: Iterable[Device], room_name: str, room_id: bytes, now_ms: int) -> None:
     """Note the enrolled devices; the first babyphone without a room brings the home's first room with it."""
     for device in enrolled:
         connection.execute("INSERT INTO devices (kid) VALUES (?) ON CONFLICT DO NOTHING", (device.kid,))
@@ -183,7 +186,7 @@ def meet_devices(connection: sqlite3.Connection, enrolled: Iterable[Device], roo
         connection.execute("UPDATE devices SET room = ? WHERE kid = ?", (room, device.kid))
 
 
-def give_device(connection: sqlite3.Connection, kid: bytes, used_by: int | None, room: int | None) -> None:
+def give_device(connection: Connection, kid: bytes, used_by: int | None, room: int | None) -> None:
     """Say who uses a device and where it stands."""
     connection.execute(
         "INSERT INTO devices (kid, used_by, room) VALUES (?, ?, ?)"
@@ -195,16 +198,16 @@ def give_device(connection: sqlite3.Connection, kid: bytes, used_by: int | None,
 # --- whose it is, and its way to the account
 
 
-def unsettled(connection: sqlite3.Connection, limit: int) -> list[sqlite3.Row]:
+def unsettled(connection: Connection, limit: int) -> list[Found]:
     """Return readings nobody has looked at yet, oldest first, with what was said of their device."""
     return connection.execute(
-        "SELECT r.reading, r.kid, r.kind, r.sequence, r.signed, r.received_ms, d.used_by, d.room"
+        "SELECT r.reading, r.kid, r.kind, r.sequence, r.digest, r.signed, d.used_by, d.room"
         " FROM readings r LEFT JOIN devices d USING (kid) WHERE r.place = ? ORDER BY r.reading LIMIT ?",
         (KEPT, limit),
     ).fetchall()
 
 
-def sealable(connection: sqlite3.Connection, limit: int) -> list[sqlite3.Row]:
+def sealable(connection: Connection, limit: int) -> list[Found]:
     """Return readings at home whose subject has an account, oldest first."""
     return connection.execute(
         "SELECT r.*, s.person_id, s.epoch FROM readings r JOIN subjects s USING (subject)"
@@ -213,14 +216,14 @@ def sealable(connection: sqlite3.Connection, limit: int) -> list[sqlite3.Row]:
     ).fetchall()
 
 
-def settle(connection: sqlite3.Connection, reading: int, place: str, subject: int | None, reason: str) -> None:
+def settle(connection: Connection, reading: int, place: str, subject: int | None, reason: str) -> None:
     """Say whose a reading is, if nobody has said so before."""
     connection.execute(
         "UPDATE readings SET place = ?, subject = ?, reason = ? WHERE reading = ? AND place = ?", (place, subject, reason, reading, KEPT)
     )
 
 
-def assign(connection: sqlite3.Connection, reading: int, subject: int) -> bool:
+def assign(connection: Connection, reading: int, subject: int) -> bool:
     """Give a reading from the inbox to somebody; return False if it is not there (any more)."""
     kind = connection.execute("SELECT kind FROM readings WHERE reading = ? AND place = ?", (reading, INBOX)).fetchone()
     somebody = connection.execute("SELECT kind FROM subjects WHERE subject = ?", (subject,)).fetchone()
@@ -230,12 +233,12 @@ def assign(connection: sqlite3.Connection, reading: int, subject: int) -> bool:
     return True
 
 
-def follow_weight(connection: sqlite3.Connection, subject: int, usual_g: int) -> None:
+def follow_weight(connection: Connection, subject: int, usual_g: int) -> None:
     """Set a person's usual weight."""
     connection.execute("UPDATE subjects SET usual_g = ? WHERE subject = ?", (usual_g, subject))
 
 
-def chain(connection: sqlite3.Connection, pseudonym: bytes) -> Chain:
+def chain(connection: Connection, pseudonym: bytes) -> Chain:
     """Return where a pseudonym's sealed rows have got to."""
     row = connection.execute("SELECT previous, number FROM chains WHERE pseudonym = ?", (pseudonym,)).fetchone()
     return START if row is None else Chain(row["previous"], row["number"])
@@ -252,7 +255,7 @@ class Sealed:
     row: Row
 
 
-def queue_sealed(connection: sqlite3.Connection, sealed: Iterable[Sealed], chains: dict[bytes, Chain]) -> None:
+def queue_sealed(connection: Connection, sealed: Iterable[Sealed], chains: dict[bytes, Chain]) -> None:
     """Put sealed rows into the queue and move the ends of their chains along, together."""
     for each in sealed:
         connection.execute(
@@ -267,17 +270,112 @@ def queue_sealed(connection: sqlite3.Connection, sealed: Iterable[Sealed], chain
         )
 
 
-def queued(connection: sqlite3.Connection, after: int, limit: int) -> list[sqlite3.Row]:
-    """Return queued rows behind a number, in order."""
-    return connection.execute("SELECT * FROM outgoing WHERE number > ? ORDER BY number LIMIT ?", (after, limit)).fetchall()
+def queued(connection: Connection, after: int, limit: int) -> list[tuple[int, bytes]]:
+    """Return number and pseudonym of queued rows behind a number, in order."""
+    rows = connection.execute("SELECT number, pseudonym FROM outgoing WHERE number > ? ORDER BY number LIMIT ?", (after, limit))
+    return [(row["number"], row["pseudonym"]) for row in rows]
 
 
-def queue_length(connection: sqlite3.Connection) -> int:
+def queued_rows(connection: Connection, numbers: tuple[int, ...]) -> list[Found]:
+    """Return queued rows by their numbers, in order, with what their keys are derived from."""
+    marks = ", ".join("?" * len(numbers))
+    return connection.execute(
+        f"SELECT o.*, s.person_id FROM outgoing o JOIN subjects s USING (subject) WHERE number IN ({marks}) ORDER BY number",  # noqa: S608
+        numbers,
+    ).fetchall()
+
+
+def queue_length(connection: Connection) -> int:
     """Return how many rows wait for the ingester's receipt."""
     return int(connection.execute("SELECT count(*) FROM outgoing").fetchone()[0])
 
 
-def drop(connection: sqlite3.Connection, number: int, reading: int, place: str) -> None:
-    """Take a receipted row out of the queue; its reading's place says how it ended."""
-    connection.execute("DELETE FROM outgoing WHERE number = ?", (number,))
-    connection.execute("UPDATE readings SET place = ? WHERE reading = ?", (place, reading))
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A row that left the queue, and what the ingester said of it."""
+
+    number: int
+    reading: int
+    kid: bytes
+    sequence: int
+    digest8: bytes
+    row_id: bytes
+    status: int
+
+
+def drop_receipted(connection: Connection, receipt: sealing.Receipt) -> list[Dropped]:
+    """Take the rows out of the queue that a receipt names by id and digest; return them. Others stay as they are."""
+    dropped: list[Dropped] = []
+    for each in receipt.rows:
+        row = connection.execute(
+            "SELECT o.number, o.sealed, o.reading, r.kid, r.sequence, r.digest FROM outgoing o JOIN readings r USING (reading)"
+            " WHERE o.row_id = ?",
+            (each.row_id,),
+        ).fetchone()
+        if row is None or sealing.digest8(row["sealed"]) != each.digest8:
+            continue
+        place = CONFLICT if each.status == envelope.CONFLICT else ACCOUNT
+        connection.execute("DELETE FROM outgoing WHERE number = ?", (row["number"],))
+        connection.execute("UPDATE readings SET place = ? WHERE reading = ?", (place, row["reading"]))
+        facts = (row["number"], row["reading"], row["kid"], row["sequence"], row["digest"][:8])
+        dropped.append(Dropped(*facts, each.row_id, each.status))
+    return dropped
+
+
+# --- links
+
+
+def subject(connection: Connection, number: int) -> Found:
+    """Return one person or room."""
+    found: Found = connection.execute("SELECT * FROM subjects WHERE subject = ?", (number,)).fetchone()
+    return found
+
+
+def begin_link(connection: Connection, link: Link) -> bool:
+    """Write a new link down, ending the subject's earlier attempt; return False if the code was used or the subject is linked."""
+    row = connection.execute("SELECT account_key FROM subjects WHERE subject = ?", (link.subject,)).fetchone()
+    used = connection.execute("SELECT 1 FROM links WHERE link_id = ?", (link.link_id,)).fetchone()
+    if row is None or row["account_key"] is not None or used is not None:
+        return False
+    connection.execute(
+        f"UPDATE links SET state = ?, ended_ms = ? WHERE subject = ? AND state IN ({_OPEN_MARKS})",  # noqa: S608
+        (links.EXPIRED, link.started_ms, link.subject, *links.OPEN),
+    )
+    connection.execute(
+        "INSERT INTO links (link_id, subject, fingerprint, state, started_ms) VALUES (?, ?, ?, ?, ?)",
+        (link.link_id, link.subject, link.fingerprint, link.state, link.started_ms),
+    )
+    return True
+
+
+def link(connection: Connection, link_id: bytes) -> Link | None:
+    """Return a link by its id."""
+    row = connection.execute(f"{_LINKS} WHERE link_id = ?", (link_id,)).fetchone()
+    return None if row is None else Link(*row)
+
+
+def open_links(connection: Connection) -> list[Link]:
+    """Return the links that something is still owed to."""
+    return [Link(*row) for row in connection.execute(f"{_LINKS} WHERE state IN ({_OPEN_MARKS})", links.OPEN)]
+
+
+def last_links(connection: Connection) -> dict[int, Link]:
+    """Return each subject's latest link."""
+    return {row["subject"]: Link(*row) for row in connection.execute(f"{_LINKS} ORDER BY started_ms")}
+
+
+def move_link(connection: Connection, moved: Link, state: str, account_key: bytes | None, box: bytes | None, now_ms: int) -> None:
+    """Move a link to a state, with the key that was pinned and the box made for it; a linked subject's readings may go."""
+    ended_ms = None if state in links.OPEN else now_ms
+    connection.execute(
+        "UPDATE links SET state = ?, account_key = coalesce(?, account_key), box = coalesce(?, box), ended_ms = ? WHERE link_id = ?",
+        (state, account_key, box, ended_ms, moved.link_id),
+    )
+    if state == links.LINKED:
+        connection.execute(
+            "UPDATE subjects SET account_key = ?, linked_ms = ? WHERE subject = ?", (moved.account_key, now_ms, moved.subject)
+        )
+
+
+_LINKS = "SELECT link_id, subject, fingerprint, state, started_ms, account_key, box FROM links"
+_OPEN_MARKS = ", ".join("?" * len(links.OPEN))

@@ -3,6 +3,7 @@
 It signs and sends as docs/wire.md says, so a slip of ours on either side shows.
 """
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator
@@ -135,12 +136,15 @@ class Link:
     device: Counterpart
     context: aiocoap.Context
     port: int
+    # aiocoap's client looks its peer up in a thread, so requests overtake each other: keep them within the replay window of 32
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(12))
 
     async def post(self, path: str, payload: bytes, content_format: int | None = 18, **options: Any) -> aiocoap.Message:
         request = aiocoap.Message(code=aiocoap.POST, uri=f"coap://127.0.0.1:{self.port}/{path}", payload=payload, **options)
         request.opt.content_format = content_format
         try:
-            return await self.context.request(request, handle_blockwise=False).response
+            async with self.places:
+                return await self.context.request(request, handle_blockwise=False).response
         except oscore.NotAProtectedMessage as unprotected:  # an answer from outside the link
             return unprotected.plain_message
 

@@ -1,0 +1,80 @@
+"""News for whoever watches the page: that something moved, and the nursery's live values. Nothing here is kept on disk."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from gateway.devices import Device
+from protocol import readings, units
+
+_WAITING = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The last live values of one babyphone: loudness in dB(A), air in Celsius and percent; at_s: when, by the monotonic clock."""
+
+    kid: bytes
+    loudness_dB: float | None
+    temperature_Cel: float | None
+    humidity_percent: int | None
+    at_s: float
+
+
+class Changes:
+    """Passes news on to every watcher; a watcher too slow to keep up misses some and gets the newest."""
+
+    def __init__(self) -> None:
+        self.latest: dict[bytes, Live] = {}
+        self._watchers: set[asyncio.Queue[Live | None]] = set()
+
+    def happened(self) -> None:
+        """Say that something on the page may have changed."""
+        self._tell(None)
+
+    def live(self, device: Device, values: dict[int, object]) -> None:
+        """Take live values of a babyphone."""
+        half_dB, centi_Cel = values.get(readings.LOUDNESS), values.get(readings.TEMPERATURE)
+        humidity = values.get(readings.HUMIDITY)
+        now = Live(
+            device.kid,
+            units.dB_from_half_dB(half_dB) if isinstance(half_dB, int) else None,
+            units.Cel_from_centi_Cel(centi_Cel) if isinstance(centi_Cel, int) else None,
+            humidity if isinstance(humidity, int) else None,
+            time.monotonic(),
+        )
+        self.latest[device.kid] = now
+        self._tell(now)
+
+    @contextmanager
+    def watch(self) -> Iterator["Watcher"]:
+        """Watch until the end of the `with`."""
+        queue: asyncio.Queue[Live | None] = asyncio.Queue(_WAITING)
+        self._watchers.add(queue)
+        try:
+            yield Watcher(queue)
+        finally:
+            self._watchers.discard(queue)
+
+    def _tell(self, news: Live | None) -> None:
+        for queue in self._watchers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(news)
+
+
+class Watcher:
+    """One who watches."""
+
+    def __init__(self, queue: asyncio.Queue[Live | None]) -> None:
+        self._queue = queue
+
+    async def next(self, longest_s: float) -> tuple[bool, Live | None]:
+        """Return (True, news) or, when nothing happened for that long, (False, None); news None: something else moved."""
+        try:
+            async with asyncio.timeout(longest_s):
+                return True, await self._queue.get()
+        except TimeoutError:
+            return False, None

@@ -1,0 +1,123 @@
+"""From kept to queued: whose a reading is, and its row sealed for them. Woken by every new reading, assignment and link.
+
+Both steps look only at the database, so whatever a crash interrupted is done again at the next start, once: a reading moves from place to
+place in one transaction with everything that follows from it.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from sqlite3 import Connection
+
+from structlog.typing import FilteringBoundLogger
+
+from gateway import people, reception, sealing
+from gateway.edges import questions, way
+from gateway.edges.buffer import Buffer
+from gateway.edges.log import utc_ms
+from gateway.edges.way import Way
+from gateway.errors import NoRoom
+from gateway.pseudonyms import Keys, keys_of
+from gateway.sealing import Chain, Origin
+from protocol import readings
+
+_AT_ONCE = 200
+_NO_ROOM_PAUSE_S = 5.0
+
+
+class Forwarding:
+    """Assigns and seals; `queued` is called when rows were added to the queue, `changed` when anything moved."""
+
+    def __init__(self, buffer: Buffer, ways: Way, log: FilteringBoundLogger, home_secret: bytes, changed: Callable[[], None]) -> None:
+        self._buffer = buffer
+        self._way = ways
+        self._log = log
+        self._home_secret = home_secret
+        self._changed = changed
+        self._woken = asyncio.Event()
+        self._woken.set()
+        self.queued: Callable[[], None] = lambda: None
+
+    def wake(self) -> None:
+        """Say that there may be something to do."""
+        self._woken.set()
+
+    def keys(self, person_id: bytes, epoch: int) -> Keys:
+        """Return the keys of a subject."""
+        return keys_of(self._home_secret, person_id, epoch)
+
+    async def run(self) -> None:
+        """Assign and seal whatever waits, until cancelled."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                while await self._settle() + await self._seal():
+                    self._changed()
+            except NoRoom:
+                self._way.count("no_room")
+                await asyncio.sleep(_NO_ROOM_PAUSE_S)
+                self._woken.set()
+
+    async def _settle(self) -> int:
+        """Say whose the newest readings are; return how many were looked at."""
+        rows = self._buffer.read(lambda connection: questions.unsettled(connection, _AT_ONCE))
+        if not rows:
+            return 0
+        known = {person.subject: person for person in self._buffer.read(questions.people)}
+        decided: list[tuple[int, str, people.Assignment]] = []
+        followed: dict[int, int] = {}
+        notes: list[tuple[bytes, int | None, int | None]] = []
+        for row in rows:
+            fields = reception.stored_fields(row["signed"])
+            weight_g = fields.get(readings.GRAMS) if row["kind"] == readings.SCALE else None
+            whose = people.assign(row["kind"], weight_g, list(known.values()), row["used_by"], row["room"])
+            place = questions.INBOX if whose.subject is None and people.needs_somebody(row["kind"]) else questions.HOME
+            decided.append((row["reading"], place, whose))
+            notes.append((row["kid"], fields.get(readings.BATTERY), fields.get(readings.FAULT_CODE)))
+            if weight_g is not None and whose.subject is not None:
+                usual_g = people.followed(known[whose.subject].usual_g, weight_g)
+                known[whose.subject] = people.Person(whose.subject, usual_g)
+                followed[whose.subject] = usual_g
+
+        def write(connection: Connection) -> None:
+            for reading, place, whose in decided:
+                questions.settle(connection, reading, place, whose.subject, whose.reason)
+            for subject, usual_g in followed.items():
+                questions.follow_weight(connection, subject, usual_g)
+            for kid, battery_percent, fault in notes:
+                questions.note_device(connection, kid, battery_percent, fault)
+
+        await self._buffer.write(write)
+        now_ms = utc_ms()
+        for row, (reading, place, whose) in zip(rows, decided, strict=True):
+            facts = {"kid": row["kid"].hex(), "sequence": row["sequence"], "row": row["digest"][:8].hex()}
+            if whose.subject is not None:
+                self._way.passed(reading, way.ASSIGNED, now_ms)
+                self._log.info("reading.assigned", **facts, subject=whose.subject, reason=whose.reason)
+            elif place == questions.INBOX:
+                self._log.info("reading.doubtful", **facts, reason=whose.reason)
+        return len(rows)
+
+    async def _seal(self) -> int:
+        """Seal and queue readings whose subject has an account; return how many."""
+        rows = self._buffer.read(lambda connection: questions.sealable(connection, _AT_ONCE))
+        if not rows:
+            return 0
+        chains: dict[bytes, Chain] = {}
+        sealed: list[questions.Sealed] = []
+        for row in rows:
+            keys = self.keys(row["person_id"], row["epoch"])
+            chain = chains.get(keys.pseudonym) or questions.chain(self._buffer.reader, keys.pseudonym)
+            values = reception.stored_values(row["signed"])
+            origin = Origin(row["signed"], row["pairing"], row["public_key"])
+            closed, chains[keys.pseudonym] = sealing.seal(keys, chain, row["kind"], int(row["utc_s"]), values, origin, secrets.token_bytes)
+            sealed.append(questions.Sealed(row["reading"], row["subject"], row["epoch"], keys.pseudonym, closed))
+        await self._buffer.write(lambda connection: questions.queue_sealed(connection, sealed, chains))
+        now_ms = utc_ms()
+        for row, each in zip(rows, sealed, strict=True):
+            self._way.passed(row["reading"], way.SEALED, now_ms)
+            facts = {"kid": row["kid"].hex(), "sequence": row["sequence"], "row": row["digest"][:8].hex()}
+            self._log.info("reading.sealed", **facts, row_id=each.row.row_id.hex())
+        self.queued()
+        return len(rows)
