@@ -4,6 +4,7 @@ Two tables of 32 points, 64 bytes each (x and y, big-endian), 4 KiB in all; `fir
 their SHA-256. Run as a program it writes the file that the firmware reads.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def write(path: Path = FILE) -> Path:
     """Write the table to `path`, unless it is there already, and return the path."""
     made = table()
     if not path.exists() or path.read_bytes() != made:
-        path.write_bytes(made)
+        beside = path.with_suffix(f".{os.getpid()}")  # renamed when whole: somebody may be reading
+        beside.write_bytes(made)
+        beside.replace(path)
     return path
 
 

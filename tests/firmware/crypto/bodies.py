@@ -1,0 +1,85 @@
+"""What the tests of firmware/crypto/ run under both Pythons: plain functions from literals to literals."""
+
+import sys
+
+if sys.implementation.name == "cpython":
+    from tests import cryptolib
+
+    cryptolib.install()
+
+from firmware.crypto import ccm, hkdf, p256
+from protocol import errors
+
+
+def signatures(rows):
+    return [p256.sign(*row) for row in rows]
+
+
+def public_keys(private_keys):
+    return [p256.public_key(key) for key in private_keys]
+
+
+def refused_keys(private_keys):
+    out = []
+    for key in private_keys:
+        try:
+            p256.public_key(key)
+        except ValueError:
+            out.append(key)
+    return out
+
+
+def power_on(comb):
+    """Return the part the test finds broken when the comb's file holds these bytes, or None."""
+    try:
+        p256.load(comb)
+        p256.power_on_test()
+    except p256.SelfTestFailed as error:
+        return error.part
+    return None
+
+
+def codes(rows):
+    return [hkdf.hmac_sha256(*row) for row in rows]
+
+
+def derived(rows):
+    return [hkdf.hkdf(*row) for row in rows]
+
+
+def sealed(rows):
+    """Return each row sealed, after opening it again."""
+    out = []
+    for key, nonce, aad, plaintext, tag_bytes in rows:
+        box = ccm.seal(key, nonce, aad, plaintext, tag_bytes)
+        if ccm.open_(key, nonce, aad, box, tag_bytes) != plaintext:
+            raise ValueError("not the same again")
+        out.append(box)
+    return out
+
+
+def opened(rows):
+    """Return each row's plaintext, or "TagBroken"."""
+    out = []
+    for row in rows:
+        try:
+            out.append(ccm.open_(*row))
+        except errors.TagBroken:
+            out.append("TagBroken")
+    return out
+
+
+def longest_pause(private_key, message_hash):
+    """Return [steps, longest step in us, all steps in us] of one signature."""
+    import time
+
+    now_us = time.ticks_us if hasattr(time, "ticks_us") else lambda: time.perf_counter_ns() // 1000
+    p256.load()
+    begun = before = now_us()
+    longest = steps = 0
+    for _ in p256.sign_steps(private_key, message_hash, bytes(32)):
+        now = now_us()
+        longest = max(longest, now - before)
+        before = now
+        steps += 1
+    return [steps, longest, before - begun]
