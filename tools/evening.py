@@ -1,0 +1,258 @@
+"""One scripted evening with nobody present: three weigh-ins, a blood pressure, a cooling nursery, and three things that go wrong.
+
+A recorded real person and two simulated ones step on the scale. In between the gateway is killed and started again while a reading
+waits on the scale, whose power is cut too; and the broker is stopped for 20 s. What each person is then shown by the site, signed in
+to their own account, is held against what the simulator put on the chips (tools/verdict.py).
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from simulator.events import Event
+from simulator.people.person import Person
+from tools.build import ROOT
+from tools.household import Household
+from tools.verdict import Finding, Shown, Truth, Values, Verdict, judge
+from tools.visitor import Page, Visitor, read_page
+from tools.ways import STOPS, Way
+
+BROKER_AWAY_S = 20.0
+PAGES = ("weight", "pressure", "climate")
+RECORDING = ROOT / "tests/vectors/standing/person2.csv"
+RECORDED_KG = 54.2
+
+PEOPLE = [
+    Person("Anna", 62.4, 124.0, 79.0, 66.0, seed=11),
+    Person("Ben", 81.7, 131.0, 84.0, 71.0, seed=12),
+    Person("Clara", RECORDED_KG, 112.0, 72.0, 64.0, seed=13),
+]
+
+
+class Evidence(NamedTuple):
+    """What the world did, and the pages as each person received them; enough to judge again later."""
+
+    truths: list[Truth]
+    pages: dict[str, dict[str, str]]
+
+    def to_json(self) -> dict[str, object]:
+        return {"truths": [truth._asdict() for truth in self.truths], "pages": self.pages}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, object]) -> "Evidence":
+        truths, pages = kept["truths"], kept["pages"]
+        if not isinstance(truths, list) or not isinstance(pages, dict):
+            raise TypeError("not evidence")
+        return cls([Truth(**truth) for truth in truths], pages)
+
+    def verdict(self) -> Verdict:
+        return judge(self.truths, [row for person, pages in self.pages.items() for page in pages.values() for row in rows(person, page)])
+
+
+class Outcome(NamedTuple):
+    """How the evening went: its evidence, when each row was first shown, the ways of the readings, and how long it took."""
+
+    evidence: Evidence
+    shown_at_s: dict[str, float]
+    ways: list[Way]
+    seconds: float
+
+
+class EveningFailed(Exception):
+    """Something that the script waits for did not come; the message says what."""
+
+
+async def run(household: Household, say: Callable[[str], None]) -> Outcome:
+    """Play the evening in a household that has just started. Raises EveningFailed: it got stuck."""
+    began_s = time.monotonic()
+    house = household.house
+    scale = house.devices["scale"]
+    anna, ben, clara = (resident.person for resident in household.residents)
+    async with AsyncExitStack() as stack:
+        visitors = {resident.person.name: await stack.enter_async_context(household.site_visitor()) for resident in household.residents}
+        for resident in household.residents:
+            await household.sign_in(resident, visitors[resident.person.name])
+        watcher = await stack.enter_async_context(_watching(visitors))
+
+        say(f"{clara.name} steps on the scale")
+        await house.stand_recorded("scale", RECORDING, 10.0, clara.name)
+        await _until(lambda: _count(household, "scale", "receipted") >= 1, 30, "the first weight to be receipted")
+
+        say(f"The gateway is killed; {ben.name} steps on the scale, whose power fails before the reading is away")
+        await household.gateway.kill()
+        await house.step_on("scale", ben, 9.0)
+        await _until(lambda: _count(household, "scale", "kept") >= 2, 20, "the second weight to be kept in flash")
+        await scale.cut_power()
+        await household.restart_gateway()
+        await scale.restore_power()
+        await _until(lambda: _count(household, "scale", "receipted") >= 2, 60, "the waiting weight to be receipted")
+
+        say(f"The broker is stopped for {BROKER_AWAY_S:.0f} s; {anna.name} steps on the scale and takes her blood pressure; a window opens")
+        await asyncio.to_thread(household.broker.stop)
+        house.open_window()
+        async with asyncio.TaskGroup() as meanwhile:
+            meanwhile.create_task(house.step_on("scale", anna, 9.0))
+            meanwhile.create_task(house.wrap_and_press("cuff", anna))
+            await asyncio.sleep(BROKER_AWAY_S)
+            say("The broker is back")
+            await asyncio.to_thread(household.broker.start)
+        house.close_window()
+        await _until(lambda: _count(household, "cuff", "kept") >= 1, 30, "the blood pressure to be kept in flash")
+
+        say("Waiting until everything has arrived")
+        truths = await _truths_after_the_next_climate(household)
+        with contextlib.suppress(EveningFailed):  # whatever is missing then is the verdict's to say
+            await _until(lambda: watcher.count >= len(truths), 60, "every reading to be shown")
+        await asyncio.sleep(1.0)  # room for a duplicate to show itself
+        evidence = Evidence(truths, await _pages(visitors, truths))
+        return Outcome(evidence, dict(watcher.first_seen_s), list(household.ways.ways.values()), time.monotonic() - began_s)
+
+
+def report(outcome: Outcome, verdict: Verdict) -> dict[str, object]:
+    """Return what `--report FILE` holds: each reading at each stop, and the summary."""
+    used: set[int] = set()
+    lines = []
+    for finding in verdict.findings:
+        way = _way_of(finding, outcome.ways, used)
+        stops = {stop: round(way.stops[stop], 3) for stop in STOPS if way and stop in way.stops}
+        if finding.shown and finding.shown.row in outcome.shown_at_s:
+            stops["shown"] = round(outcome.shown_at_s[finding.shown.row], 3)
+        lines.append(
+            {
+                "kind": finding.truth.kind,
+                "person": finding.truth.person,
+                "truth": finding.truth.values,
+                "truth_at": round(finding.truth.at_s, 3),
+                "shown": finding.shown.values if finding.shown else None,
+                "verified": finding.shown.verified if finding.shown else None,
+                "faults": list(finding.faults),
+                "sequence": way.key.sequence if way else None,
+                "stops": stops,
+            }
+        )
+    return {"readings": lines, "summary": {**verdict.counts, "seconds": round(outcome.seconds, 1)}}
+
+
+def write_report(path: Path, made: Mapping[str, object]) -> None:
+    """Write a report beside and rename it, so that a half-written one is never read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(path.suffix + ".partial")
+    partial.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.rename(path)
+
+
+def rows(person: str, page: str) -> list[Shown]:
+    """Return the readings in the tables of one page of the site."""
+    return [_shown(person, data) for data in (row.data for row in read_page_text(page)) if "id" in data and "kind" in data]
+
+
+def read_page_text(text: str) -> list:
+    raise NotImplementedError
+
+
+def _shown(person: str, data: Mapping[str, str]) -> Shown:
+    raise NotImplementedError
+
+
+def truths_of(events: Sequence[Event], owner_of_cuff: str, owner_of_room: str, until_s: float) -> list[Truth]:
+    """Return what the world did up to a moment: every weigh-in, every pressure in the artery, every conversion of the climate sensor."""
+    truths = []
+    for event in events:
+        facts = event.facts
+        if event.at_s > until_s:
+            continue
+        if event.what == "stood":
+            truths.append(Truth("weight", str(facts["person"]), _numbers(facts, weight_kg="load_kg"), event.at_s))
+        elif event.what == "measured_pressure":
+            values = _numbers(facts, systolic_mmHg="systolic_mmHg", diastolic_mmHg="diastolic_mmHg")
+            truths.append(Truth("pressure", owner_of_cuff, values, event.at_s))
+        elif event.what == "climate":
+            truths.append(Truth("climate", owner_of_room, _numbers(facts, room_Cel="Cel", humidity_percent="percent"), event.at_s))
+    return truths
+
+
+def _numbers(facts: Mapping[str, object], **names: str) -> Values:
+    return {ours: float(str(facts[theirs])) for ours, theirs in names.items()}
+
+
+async def _truths_after_the_next_climate(household: Household) -> list[Truth]:
+    """Wait for one more conversion of the climate sensor and end the evening with it."""
+    began_s = time.time()
+
+    def conversions() -> list[Event]:
+        return [event for event in household.events if event.what == "climate" and event.at_s > began_s]
+
+    await _until(lambda: bool(conversions()), 60, "one more measurement of the nursery's climate")
+    owner = household.residents[0].person.name
+    return truths_of(household.events, owner, owner, conversions()[0].at_s)
+
+
+def _count(household: Household, device: str, stop: str) -> int:
+    return sum(way.key.device == device and stop in way.stops for way in household.ways.ways.values())
+
+
+async def _until(condition: Callable[[], bool], timeout_s: float, words: str) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            raise EveningFailed(f"Waited {timeout_s:.0f} s for {words}, and it did not come.")
+        await asyncio.sleep(0.05)
+
+
+class _Watcher:
+    """Looks at every account's readings again and again, and remembers when each row was first there."""
+
+    def __init__(self, visitors: Mapping[str, Visitor]) -> None:
+        self.first_seen_s: dict[str, float] = {}
+        self._visitors = visitors
+
+    @property
+    def count(self) -> int:
+        return len(self.first_seen_s)
+
+    async def run(self) -> None:
+        while True:
+            for visitor in self._visitors.values():
+                for page in PAGES:
+                    answer = await visitor.json(f"/en/{page}.json")
+                    if isinstance(answer, dict):
+                        for reading in answer["readings"]:
+                            self.first_seen_s.setdefault(str(reading["id"]), time.time())
+            await asyncio.sleep(0.2)
+
+
+@contextlib.asynccontextmanager
+async def _watching(visitors: Mapping[str, Visitor]) -> AsyncIterator[_Watcher]:
+    watcher = _Watcher(visitors)
+    task = asyncio.create_task(watcher.run())
+    try:
+        yield watcher
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _pages(visitors: Mapping[str, Visitor], truths: Sequence[Truth]) -> dict[str, dict[str, str]]:
+    """Return every account's pages as they are shown now."""
+    return {person: {page: (await visitor.get(f"/en/{page}")).text for page in PAGES} for person, visitor in visitors.items()}
+
+
+def _way_of(finding: Finding, ways: Sequence[Way], used: set[int]) -> Way | None:
+    """Return the way that was measured nearest to a truth, each way once; for the report's times only."""
+    kinds = {"weight": 0, "pressure": 1, "climate": 2}
+    fitting = [
+        (abs(way.stops["measured"] - finding.truth.at_s), number)
+        for number, way in enumerate(ways)
+        if number not in used and way.kind == kinds[finding.truth.kind] and "measured" in way.stops
+    ]
+    if not fitting:
+        return None
+    number = min(fitting)[1]
+    used.add(number)
+    return ways[number]
