@@ -32,7 +32,7 @@ _MEASURING_LIMIT_MS = const(20_000)
 
 # What a device's own main is handed: settings (a map), board (its pin numbers), and the parts of the ground it stands on.
 # keep(kind, fields): see `signing.py`, and the home is told at once; alive(): the measuring task still runs.
-Ground = namedtuple("Ground", ("settings", "board", "clock", "display", "link", "keep", "keep_fault", "alive"))
+Ground = namedtuple("Ground", ("settings", "board", "boot", "clock", "display", "link", "keep", "keep_fault", "alive"))
 
 
 def run() -> None:
@@ -85,7 +85,8 @@ async def _live(display):
 
     measure = _measuring(chosen["device"])
     alive = watch.expect("measuring", _MEASURING_LIMIT_MS)
-    ground = Ground(chosen, _board(chosen), clock, display, link, keep, keep_fault, alive)
+    ground = Ground(chosen, _board(chosen), numbers.boot, clock, display, link, keep, keep_fault, alive)
+    link.begin()
     gc.collect()
     console.ready(chosen["device"], numbers.boot, gc.mem_free())
     await asyncio.gather(watch.run(), sending.run(), measure(ground))

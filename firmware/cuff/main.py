@@ -18,6 +18,7 @@ from protocol import readings
 
 _STEP_MS = const(3)  # beside the conversion's 5: some 100 values a second
 _RESTING_MS = const(50)  # while nothing runs, the button is all there is to see
+_ABSENT_MS = const(1000)
 _PUMP_Hz = const(20_000)  # above hearing
 _WORDS = {
     states.IDLE: "press_start",
@@ -38,10 +39,24 @@ async def measure(ground) -> None:
     button = machine.Pin(board.BUTTON, machine.Pin.IN, machine.Pin.PULL_UP)
     bus = machine.I2C(0, scl=machine.Pin(board.I2C_CLOCK), sda=machine.Pin(board.I2C_DATA), freq=400_000)
     try:
-        await _cycles(ground, MPRLS(bus), pump, valve, button)
+        await _cycles(ground, await _sensor(ground, bus), pump, valve, button)
     finally:
         pump.duty_u16(0)
         valve.value(0)
+
+
+async def _sensor(ground, bus):
+    """Return the sensor once it answers; its absence is said once."""
+    said = False
+    while True:
+        ground.alive()
+        try:
+            return MPRLS(bus)
+        except ChipError as error:
+            if not said:
+                said = True
+                await _keep_fault(ground, error.fault)
+        await asyncio.sleep_ms(_ABSENT_MS)
 
 
 async def _cycles(ground, sensor, pump, valve, button):
@@ -83,15 +98,22 @@ async def _tell(ground, cycle):
     if cycle.state == states.COMPUTING:
         await asyncio.sleep_ms(0)  # others first: the arithmetic takes a moment, and the cuff is empty
         found = _compute(cycle, ground.clock)
-    try:
-        if found:
+    if found:
+        try:
             await ground.keep(readings.CUFF, _fields(found))
-            ground.display.reading(_number(found))
-        elif cycle.state == states.FAULT:
-            await ground.keep_fault(cycle.fault)
-    except OutboxFull:
-        if found:  # a fault is on the display already
+        except OutboxFull:
             ground.display.show(_number(found), "full")
+            return
+        ground.display.reading(_number(found))
+    elif cycle.state == states.FAULT:
+        await _keep_fault(ground, cycle.fault)
+
+
+async def _keep_fault(ground, code):
+    try:
+        await ground.keep_fault(code)
+    except OutboxFull:
+        pass  # it is on the display; the home learns of it by what stays away
 
 
 def _compute(cycle, clock):

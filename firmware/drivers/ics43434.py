@@ -16,16 +16,17 @@ COUNTS_RMS_AT_94_dB = const(297_286)
 _DEAD_FRAMES = const(64)
 
 
-def unpack(buffer, samples) -> int:
-    """Fill `samples` (array of ints) with the 24-bit counts in a mono buffer of 32-bit slots, an array of ints too; return how many.
+def unpack(slots, count: int) -> int:
+    """Turn the first `count` 32-bit slots (an array of ints) into 24-bit counts, in place; return how many.
 
     Raises ChipAbsent: the line never moves; even a silent room does, by its noise floor of 30 dB(A).
     """
-    count = min(len(buffer), len(samples))
-    lowest = highest = buffer[0] >> _SAMPLE_SHIFT
+    if not count:
+        raise ChipAbsent(chip="ICS-43434", waited_ms=0)
+    lowest = highest = slots[0] >> _SAMPLE_SHIFT
     for index in range(count):
-        value = buffer[index] >> _SAMPLE_SHIFT
-        samples[index] = value
+        value = slots[index] >> _SAMPLE_SHIFT
+        slots[index] = value
         if value < lowest:
             lowest = value
         elif value > highest:

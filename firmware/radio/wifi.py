@@ -34,6 +34,7 @@ class Wifi:
         self._clock = clock
         self._alive = alive
         self._station = network.WLAN(network.STA_IF)
+        self._joined_ms = -JOIN_MS  # when joining last began
         self._socket = None
         self._received = bytearray(_LARGEST_ANSWER_BYTES)
         context = oscore.derive(identity.master_secret, identity.master_salt, identity.sender, identity.recipient, hkdf.hkdf)
@@ -73,19 +74,26 @@ class Wifi:
         """Send a value that is worth nothing later: no answer, no repetition, and nothing at all without a network."""
         if self._station.active() and self._station.isconnected():
             self._send(self._link.say(path.encode(), content_format, payload))
+        elif self._clock.up_ms() - self._joined_ms > JOIN_MS:
+            self.begin()
 
     async def _join(self):
-        if not self._station.active():
-            self._station.active(True)
-        if self._station.isconnected():
+        if self._station.active() and self._station.isconnected():
             return
-        self._station.connect(self._ssid, self._password)
+        self.begin()
         for _ in range(JOIN_MS // _JOIN_LOOK_MS):
             self._alive()
             await asyncio.sleep_ms(_JOIN_LOOK_MS)
             if self._station.isconnected():
                 return
         raise NoNetwork(waited_ms=JOIN_MS)
+
+    def begin(self) -> None:
+        """Switch the radio on and begin to join the network, without waiting for it."""
+        self._joined_ms = self._clock.up_ms()
+        if not self._station.active():
+            self._station.active(True)
+        self._station.connect(self._ssid, self._password)
 
     def _open(self):
         if self._socket is None:
