@@ -20,7 +20,8 @@ VERSION = 1
 ROLE_DEVICE = 0
 KID_BYTES = 4
 SIGNATURE_BYTES = 64
-MAX_MESSAGE_BYTES = 65536  # the largest we sign is a batch of 50 sealed readings
+# the largest we sign is a batch of 50 sealed readings; readings.py and envelope.py have caps of their own
+MAX_MESSAGE_BYTES = 256 * 1024
 
 _ALGORITHM, _CRITICAL, _KID, _IV, _PARTIAL_IV = 1, 2, 4, 5, 6
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
