@@ -20,6 +20,7 @@ from pathlib import Path
 from cloud import configuration, ingest, keys, supervision
 from cloud.errors import CannotStart
 from cloud.logs import configure
+from cloud.site import serving
 
 
 def main(arguments: list[str]) -> int:
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> int:
         if given.part == "ingest":
             ingest.run(settings, stop, log)
         elif given.part == "site":
-            pass
+            serving.run(settings, stop, log)
         else:
             return supervision.run(given.configuration, settings.site.address, stop, log)
     except CannotStart as error:

@@ -1,0 +1,110 @@
+"""What stands before every page: which names are answered, who may send forms, how much, and the headers of every answer.
+
+A form is taken only from our own pages: `Sec-Fetch-Site` must say same-origin or none; where a browser sends none, `Origin` must
+be our own address. Scripts that post without a browser send `Origin` too. Only the configured address is answered, so a name
+rebound to this machine gets nothing (threats T23). Nothing is loaded from anywhere else, and personal pages are kept nowhere.
+"""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cloud.configuration import LOOPBACK_NAMES, Site
+
+LARGEST_FORM_BYTES = 16 * 1024
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+SAFE_METHODS = ("GET", "HEAD")
+
+
+class Defences:
+    """The outermost layer of the site."""
+
+    def __init__(self, app: ASGIApp, site: Site) -> None:
+        self._app = app
+        self._address = site.address
+        self._host = urlsplit(site.address).netloc.lower()
+        self._secure = site.secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._add_headers(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        if refusal is not None:
+            await refusal(scope, receive, send_with_headers)
+        else:
+            await self._app(scope, _capped(receive), send_with_headers)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        method, host = scope["method"], headers.get("host", "").lower()
+        if host != self._host:
+            if method in SAFE_METHODS and _name(host) in LOOPBACK_NAMES and _name(self._host) in LOOPBACK_NAMES:
+                # somebody typed localhost for 127.0.0.1: cookies go by the name, so one name it is
+                return RedirectResponse(self._address + scope["path"], 307)
+            return PlainTextResponse(f"This site is at {self._address}.\n", 421)
+        if method not in (*SAFE_METHODS, "POST"):
+            return PlainTextResponse("Only GET and POST.\n", 405, {"Allow": "GET, HEAD, POST"})
+        if method == "POST" and not self._is_our_own(headers):
+            return PlainTextResponse("This form did not come from a page of this site. Open the page again and repeat it.\n", 403)
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > LARGEST_FORM_BYTES:
+            return PlainTextResponse("Too much for one form.\n", 413)
+        return None
+
+    def _is_our_own(self, headers: Headers) -> bool:
+        from_where = headers.get("sec-fetch-site")
+        if from_where is not None:
+            return from_where in ("same-origin", "none")
+        return headers.get("origin") == self._address
+
+    def _add_headers(self, headers: MutableHeaders, path: str) -> None:
+        headers["Content-Security-Policy"] = POLICY
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+        if self._secure:
+            headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        if not path.startswith("/static/"):
+            headers["Cache-Control"] = "no-store"
+
+
+def _capped(receive: Receive) -> Receive:
+    """The body without its announced length counts as well: beyond the cap the request is treated as broken off."""
+    taken = 0
+
+    async def capped() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > LARGEST_FORM_BYTES:
+            raise ClientDisconnect
+        return message
+
+    return capped
+
+
+def _name(host: str) -> str | None:
+    return urlsplit(f"//{host}").hostname

@@ -1,0 +1,97 @@
+"""The site's line to the homes: answers link messages, and nothing else.
+
+A home asks with the link id that somebody typed, is answered with the account's public key, checks it against the code's
+fingerprint, and sends one box sealed to it. The box is kept under the account before its arrival is answered; then the broker may
+forget the message. The gateway's alias serves to answer and is not kept.
+"""
+
+import queue
+import threading
+import time
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from cloud import links, stores, wrapping
+from cloud.broker import Delivery, Line, alias_of
+from cloud.errors import CannotUnwrap
+from cloud.keys import ErasureKeys, Pepper
+from cloud.logs import Log
+from protocol import linking
+from protocol.errors import BadLinkMessage
+
+FILTER = "foyer/1/+/link"
+STORE_RETRY_S = 1.0
+
+
+class LinkDesk:
+    """Answers homes, in a thread of its own."""
+
+    def __init__(self, engine: Engine, erasure: ErasureKeys, pepper: Pepper, line: Line, log: Log) -> None:
+        self._engine = engine
+        self._erasure = erasure
+        self._pepper = pepper
+        self._line = line
+        self._log = log
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="linking")
+
+    def start(self) -> None:
+        """Connect, and answer until stopped."""
+        self._line.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering and disconnect."""
+        self._stop.set()
+        self._thread.join()
+        self._line.stop()
+
+    def answer(self, payload: bytes, now_utc_s: int) -> bytes | None:
+        """Return what a link message is answered with, or None: it is no question for us."""
+        try:
+            message = linking.decode_message(payload)
+        except BadLinkMessage as error:
+            self._log.warning("link.refused", reason=str(error))
+            return None
+        if message.kind not in (linking.ASK, linking.BOX):
+            return None
+        link_mac = wrapping.mac(self._pepper.link, message.link_id)
+        expired = linking.encode_message(linking.LINKED, message.link_id, linking.EXPIRED)
+        with stores.writing(self._engine) as connection:
+            waiting = links.account_waiting(connection, link_mac, now_utc_s)
+            if waiting is None:
+                self._log.info("link.expired")
+                return expired
+            account_id, public_key = waiting
+            if message.kind == linking.ASK:
+                return linking.encode_message(linking.ANSWER, message.link_id, public_key)
+            try:
+                erasure_key = self._erasure.of(account_id)
+            except CannotUnwrap:
+                return expired
+            status = links.take_box(connection, account_id, erasure_key, link_mac, message.body)
+        self._log.info("link.done" if status == linking.DONE else "link.used_before")
+        return linking.encode_message(linking.LINKED, message.link_id, status)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                delivery = self._line.arrived.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            self._handle(delivery)
+
+    def _handle(self, delivery: Delivery) -> None:
+        while not self._stop.is_set():
+            try:
+                answer = self.answer(delivery.payload, int(time.time()))
+            except OperationalError as error:
+                # not acknowledged, so not lost: the disk may have room again
+                self._log.error("link.store_failed", reason=str(error.orig))
+                self._stop.wait(STORE_RETRY_S)
+                continue
+            if answer is not None:
+                self._line.publish(f"foyer/1/{alias_of(delivery.topic)}/linked", answer)
+            self._line.acknowledge(delivery)
+            return

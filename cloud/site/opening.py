@@ -1,0 +1,191 @@
+"""Opening what only its owner can: link boxes become subjects, sealed rows become readings, each checked back to its device.
+
+All of it happens inside a request of somebody who is signed in, with a key that their cookie carries half of, and is forgotten
+with the request. A reading is verified when the device's own signature holds over exactly the values and the time that are shown;
+a reading whose signature does not hold is shown too, and says so.
+"""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from cloud import hpke, wrapping
+from cloud.errors import CannotUnwrap
+from cloud.readings import SealedRow
+from protocol import cose, linking, readings, seals, units
+from protocol.errors import ProtocolError
+
+WEIGHT, PRESSURE, CLIMATE = "weight", "pressure", "climate"
+KINDS = {readings.SCALE: WEIGHT, readings.CUFF: PRESSURE, readings.CLIMATE: CLIMATE}
+# which pages a subject can have
+KINDS_OF = {linking.PERSON: (WEIGHT, PRESSURE), linking.ROOM: (CLIMATE,)}
+# A device without a clock is given the gateway's time; one with a clock must agree with what is shown, to the rounding.
+CLOCK_TOLERANCE_S = 2
+# A signature takes 60 us to check; a verdict is remembered by the digest of all it depends on, and tells nothing else.
+VERDICTS_AT_MOST = 100_000
+_VERDICTS: dict[bytes, bool] = {}
+
+
+class Subject(NamedTuple):
+    """A person or a room whose readings this account may open."""
+
+    label: str
+    subject: int
+    pseudonym: bytes
+    root_key: bytes
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What can be measured of it."""
+        return KINDS_OF[self.subject]
+
+    @property
+    def number(self) -> str:
+        """What names it in a page: stable for the account, and no pseudonym."""
+        return sha256(b"foyer subject\x00" + self.root_key).hexdigest()[:12]
+
+    def __repr__(self) -> str:
+        return "Subject(***)"
+
+
+class Reading(NamedTuple):
+    """One reading as it is shown; values are named with their units."""
+
+    row_id: bytes
+    kind: str
+    utc_s: int
+    values: dict[str, float]
+    verified: bool
+
+
+def subjects(private_key: bytes, boxes: Iterable[bytes]) -> list[Subject]:
+    """Return the people, then the rooms, that an account's link boxes hold; a box that is none is left out."""
+    found: dict[bytes, Subject] = {}
+    for sealed in boxes:
+        try:
+            box = linking.decode_box(hpke.open_with(private_key, sealed, linking.BOX_INFO))
+        except (CannotUnwrap, ProtocolError):
+            # whoever sent it to this account sent rubbish; it must not hide the others
+            continue
+        # linked again: one subject, under the label it has now
+        found[box.pseudonym] = Subject(box.label, box.subject, box.pseudonym, box.root_key)
+    return sorted(found.values(), key=lambda subject: (subject.subject, subject.label.casefold()))
+
+
+class Opener:
+    """Opens the rows of one subject; keeps the keys of months it has met, for as long as the request lasts."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._leaves: dict[tuple[bytes, bytes], bytes] = {}
+
+    def readings(self, rows: Iterable[SealedRow], kinds: Iterable[str] = (), *, verify: bool = True) -> list[Reading]:
+        """Return the readings of these kinds (default: all that can be shown), oldest first; what does not open is left out."""
+        wanted = set(kinds or KINDS.values())
+        opened = (self._reading(row, verify) for row in rows)
+        return sorted((reading for reading in opened if reading and reading.kind in wanted), key=lambda reading: reading.utc_s)
+
+    def _reading(self, row: SealedRow, verify: bool) -> Reading | None:
+        try:
+            entry: dict[int, Any] = seals.open_row(
+                self._subject.root_key, row.pseudonym, row.minute, row.row_id, row.sealed, self._hkdf, wrapping.try_open
+            )
+        except ProtocolError:
+            return None
+        kind, values = entry[seals.KIND], entry[seals.VALUES]
+        shown = named(kind, values)
+        if shown is None:
+            return None
+        verified = verify and is_verified(entry)
+        return Reading(row.row_id, KINDS[kind], entry[seals.UTC], shown, verified)
+
+    def _hkdf(self, salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
+        if secret != self._subject.root_key:
+            return wrapping.hkdf(salt, secret, info, length)
+        leaf = self._leaves.get((secret, info))
+        if leaf is None:
+            leaf = self._leaves[secret, info] = wrapping.hkdf(salt, secret, info, length)
+        return leaf
+
+
+def named(kind: int, values: dict[int, object]) -> dict[str, float] | None:
+    """Return the values of a reading by names with units, or None when it is of a kind without a page, or lacks one."""
+    numbers = {key: value for key, value in values.items() if isinstance(value, int) and not isinstance(value, bool)}
+    try:
+        if kind == readings.SCALE:
+            weight: dict[str, float] = {"weight_kg": units.kg_from_grams(numbers[readings.GRAMS]), "stable": numbers[readings.STABLE]}
+            return weight | ({"impedance_ohm": numbers[readings.IMPEDANCE]} if readings.IMPEDANCE in numbers else {})
+        if kind == readings.CUFF:
+            return {
+                "systolic_mmHg": numbers[readings.SYSTOLIC],
+                "diastolic_mmHg": numbers[readings.DIASTOLIC],
+                "map_mmHg": numbers[readings.MAP],
+                "pulse_per_min": numbers[readings.PULSE],
+            }
+        if kind == readings.CLIMATE:
+            return {
+                "room_Cel": units.Cel_from_centi_Cel(numbers[readings.TEMPERATURE]),
+                "humidity_percent": numbers[readings.HUMIDITY],
+            }
+    except KeyError:
+        return None
+    return None
+
+
+def is_verified(entry: dict[int, object]) -> bool:
+    """Whether the device's signature holds and was made over exactly the kind, values and time of this entry."""
+    kind, utc_s, values = entry[seals.KIND], entry[seals.UTC], entry[seals.VALUES]
+    signed = _signed_reading(entry[seals.SIGNED], entry[seals.DEVICE_KEY], kind, entry[seals.PAIRING])
+    if signed is None or not isinstance(values, dict) or not isinstance(utc_s, int):
+        return False
+    clock = dict(signed).get(readings.UTC)
+    if isinstance(clock, int) and abs(clock - utc_s) > CLOCK_TOLERANCE_S:
+        return False
+    first = readings.GRAMS  # the common fields are below it
+    measured = {key: value for key, value in signed if key >= first}
+    return measured == {key: value for key, value in values.items() if key >= first}
+
+
+def _signed_reading(message: object, public_key: object, kind: object, pairing: object) -> tuple[tuple[int, object], ...] | None:
+    if not (isinstance(message, bytes) and isinstance(public_key, bytes) and isinstance(kind, int) and isinstance(pairing, bytes)):
+        return None
+    try:
+        parsed = cose.parse_sign1(message)
+        digest = sha256(message + public_key + pairing + bytes([kind & 255])).digest()
+        if digest not in _VERDICTS:
+            if len(_VERDICTS) >= VERDICTS_AT_MOST:
+                _VERDICTS.clear()
+            _VERDICTS[digest] = _signature_holds(parsed, public_key, kind, pairing)
+        reading = readings.decode(parsed.payload)
+    except ProtocolError:
+        return None
+    return tuple(reading.items()) if _VERDICTS[digest] and reading[readings.KIND] == kind else None
+
+
+def _signature_holds(parsed: cose.Sign1, public_key: bytes, kind: int, pairing: bytes) -> bool:
+    if parsed.kid != sha256(public_key).digest()[: cose.KID_BYTES]:
+        return False
+    try:
+        key = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), public_key)
+    except ValueError:
+        return False
+
+    def verify(tbs: bytes, signature: bytes) -> bool:
+        try:
+            key.verify(
+                encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")), tbs, ECDSA(SHA256())
+            )
+        except InvalidSignature:
+            return False
+        return True
+
+    try:
+        cose.verify1(parsed, cose.reading_aad(kind, pairing), verify)
+    except ProtocolError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The pages, one file a concern; each handler parses, asks one question, renders."""

@@ -1,0 +1,143 @@
+"""Weight, blood pressure, room climate: for each person or room the latest, a chart, a table; and the same as JSON."""
+
+import hashlib
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from cloud import readings as store
+from cloud.site.languages import N_
+from cloud.site.opening import CLIMATE, PRESSURE, WEIGHT, Opener, Reading, Subject
+from cloud.site.premises import Visitor, show, signed_in
+
+TITLES = {WEIGHT: N_("Weight"), PRESSURE: N_("Blood pressure"), CLIMATE: N_("Room climate")}
+DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
+PERIODS = {"day": N_("Day"), "week": N_("Week"), "month": N_("Month"), "year": N_("Year")}
+# a room is measured every few minutes and a person a few times a day
+PERIODS_OF = {WEIGHT: ("week", "month", "year"), PRESSURE: ("week", "month", "year"), CLIMATE: ("day", "week", "month")}
+FIRST_PERIOD = {WEIGHT: "month", PRESSURE: "month", CLIMATE: "day"}
+HOME_DAYS = 31
+# A room's card needs the last day only; a month of minutes would be opened for nothing.
+CARD_DAYS = {WEIGHT: HOME_DAYS, PRESSURE: HOME_DAYS, CLIMATE: 1}
+ROWS_AT_ONCE = 60
+
+
+class Window(NamedTuple):
+    """The time a page shows: from a minute on."""
+
+    since_minute: int
+
+    @classmethod
+    def of_days(cls, days: int, now_utc_s: int) -> "Window":
+        """The last days."""
+        return cls(now_utc_s // 60 - days * 1440)
+
+
+class Shown(NamedTuple):
+    """What a page shows of one subject and kind; readings oldest first."""
+
+    subject: Subject
+    kind: str
+    readings: list[Reading]
+
+    @property
+    def latest(self) -> Reading | None:
+        """The newest reading."""
+        return self.readings[-1] if self.readings else None
+
+
+def shown_of(visitor: Visitor, window: Window, kinds: set[str], *, verify: bool = True) -> list[Shown]:
+    """Open what the visitor may see of these kinds, person by person, then room by room."""
+    shown = []
+    with visitor.premises.readings.connect() as connection:
+        for subject in visitor.subjects():
+            wanted = [kind for kind in subject.kinds if kind in kinds]
+            if not wanted:
+                continue
+            since = window.since_minute
+            if len(kinds) > 1:
+                since = max(since, int(time.time()) // 60 - 1440 * max(CARD_DAYS[kind] for kind in wanted))
+            opened = Opener(subject).readings(store.rows_since(connection, subject.pseudonym, since), wanted, verify=verify)
+            shown += [Shown(subject, kind, [reading for reading in opened if reading.kind == kind]) for kind in wanted]
+    return shown
+
+
+def seen_of(visitor: Visitor, window: Window) -> str:
+    """Return the mark of all rows in a window; taken before they are opened, so what comes in between is noticed."""
+    with visitor.premises.readings.connect() as connection:
+        found = [store.ids_since(connection, subject.pseudonym, window.since_minute) for subject in visitor.subjects()]
+    return mark_of(row_id for ids in found for row_id in ids)
+
+
+def mark_of(row_ids: Iterable[bytes]) -> str:
+    """Return what names a set of rows: a live page says by it what it has already shown."""
+    digest = hashlib.sha256()
+    for row_id in sorted(row_ids):
+        digest.update(row_id)
+    return digest.hexdigest()[:16]
+
+
+@signed_in
+async def page(request: Request, visitor: Visitor) -> Response:
+    """Show one kind."""
+    kind = request.path_params["kind"]
+    if kind not in TITLES:
+        raise HTTPException(404)
+    period = request.query_params.get("period", FIRST_PERIOD[kind])
+    if period not in PERIODS_OF[kind]:
+        period = FIRST_PERIOD[kind]
+    window = Window.of_days(DAYS[period], int(time.time()))
+    seen = await run_in_threadpool(seen_of, visitor, window)
+    shown = await run_in_threadpool(shown_of, visitor, window, {kind})
+    return show(
+        request,
+        "measurements.html",
+        visitor,
+        seen=seen,
+        kind=kind,
+        title=TITLES[kind],
+        shown=shown,
+        window=window,
+        period=period,
+        periods=[(name, PERIODS[name]) for name in PERIODS_OF[kind]],
+        rows_at_once=None if request.query_params.get("rows") == "all" else ROWS_AT_ONCE,
+        columns=columns,
+    )
+
+
+@signed_in
+async def as_json(request: Request, visitor: Visitor) -> Response:
+    """Give one kind to programs of its owner: oldest first, exact values."""
+    kind = request.path_params["kind"]
+    if kind not in TITLES:
+        raise HTTPException(404)
+    period = request.query_params.get("period", "year" if kind != CLIMATE else "month")
+    window = Window.of_days(DAYS.get(period, 366), int(time.time()))
+    shown = await run_in_threadpool(shown_of, visitor, window, {kind})
+    return JSONResponse({"readings": [as_facts(each.subject, reading) for each in shown for reading in each.readings]})
+
+
+def as_facts(subject: Subject, reading: Reading) -> dict[str, object]:
+    """Return a reading for programs."""
+    return {
+        "id": reading.row_id.hex(),
+        "utc_s": reading.utc_s,
+        "kind": reading.kind,
+        "values": reading.values,
+        "verified": reading.verified,
+        "subject": subject.label,
+    }
+
+
+def columns(shown: Shown) -> dict[str, list[float]]:
+    """Return readings as columns, as the charts take them."""
+    names = {WEIGHT: ("weight_kg",), PRESSURE: ("systolic_mmHg", "diastolic_mmHg", "map_mmHg"), CLIMATE: ("room_Cel", "humidity_percent")}
+    taken: dict[str, list[float]] = {"utc_s": [reading.utc_s for reading in shown.readings]}
+    for name in names[shown.kind]:
+        taken[name] = [reading.values[name] for reading in shown.readings]
+    return taken

@@ -1,0 +1,82 @@
+"""Which address is which page."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from cloud.site.defences import Defences
+from cloud.site.pages import account, entry, home, link, live, measurements, public
+from cloud.site.premises import FOLDER, Premises, show
+
+ROUTES = [
+    Route("/", public.choose_language),
+    Route("/{language:language}/", public.landing),
+    Route("/{language:language}/terms", public.terms),
+    Route("/{language:language}/register", entry.register, methods=["GET", "POST"]),
+    Route("/{language:language}/sign-in", entry.sign_in, methods=["GET", "POST"]),
+    Route("/{language:language}/recover", entry.recover, methods=["GET", "POST"]),
+    Route("/{language:language}/recovery-code", entry.recovery_code, methods=["GET", "POST"]),
+    Route("/{language:language}/sign-out", entry.sign_out, methods=["POST"]),
+    Route("/{language:language}/home", home.home),
+    Route("/{language:language}/live", live.live),
+    Route("/{language:language}/link", link.link, methods=["GET", "POST"]),
+    Route("/{language:language}/account", account.account),
+    Route("/{language:language}/account/password", account.change_password, methods=["POST"]),
+    Route("/{language:language}/account/recovery-code", account.new_recovery_code, methods=["POST"]),
+    Route("/{language:language}/account/sessions", account.end_session, methods=["POST"]),
+    Route("/{language:language}/{kind:str}.json", measurements.as_json),
+    Route("/{language:language}/{kind:str}", measurements.page),
+]
+
+
+class _OurFiles(StaticFiles):
+    """Files whose address carries their version: a browser may keep them for a year."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if b"v=" in scope["query_string"]:
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def make_site(premises: Premises) -> Starlette:
+    """Return the site as an ASGI application."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(premises.watch.run)
+            yield
+            tasks.cancel_scope.cancel()
+
+    files = _OurFiles(directory=FOLDER / "static")
+    # only what is named is served of the library's folder
+    files.all_directories = [FOLDER / "static", premises.settings.libraries]
+    app = Starlette(
+        routes=[Mount("/static", files), *ROUTES],
+        middleware=[Middleware(Defences, site=premises.settings), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)],
+        exception_handlers={HTTPException: _told, 404: _told, 500: _failed},
+        lifespan=lifespan,
+    )
+    app.state.premises = premises
+    return app
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return show(request, "error.html", status=status, code=status)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    request.app.state.premises.log.error("site.failed", path=request.url.path, reason=type(error).__name__, exc_info=error)
+    return show(request, "error.html", status=500, code=500)

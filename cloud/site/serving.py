@@ -1,0 +1,110 @@
+"""Starting and stopping the site: stores, keys, the line to the homes, and the web server."""
+
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from cloud import keys, stores
+from cloud.admission import Admission
+from cloud.broker import Line
+from cloud.configuration import Configuration
+from cloud.errors import CannotStart
+from cloud.logs import Log
+from cloud.site.linking import FILTER, LinkDesk
+from cloud.site.live import Watch
+from cloud.site.premises import Premises
+from cloud.site.routes import make_site
+
+LIBRARY_FILES = ("uPlot.iife.min.js", "uPlot.min.css")
+
+
+def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
+    """Serve until told to stop. Raises CannotStart: a file is missing, a port is taken, a store cannot be used."""
+    for name in LIBRARY_FILES:
+        if not (configuration.site.libraries / name).is_file():
+            raise CannotStart(f"The chart library is not in {configuration.site.libraries}; run: npm ci.")
+    broker = configuration.broker
+    line = Line("site", broker, broker.site_certificate, broker.site_key, [FILTER], log)
+    listening = _listen(configuration.site.bind, configuration.site.port)
+    try:
+        premises = open_premises(configuration, log)
+        desk = LinkDesk(premises.accounts, premises.admission.erasure, premises.pepper, line, log)
+        server = _Server(premises, listening, stop)
+        desk.start()
+        try:
+            server.serve_until_told()
+        finally:
+            desk.stop()
+            premises.accounts.dispose()
+            premises.readings.dispose()
+    finally:
+        listening.close()
+
+
+def open_premises(configuration: Configuration, log: Log) -> Premises:
+    """Open the keys and both stores: the accounts store brought up to date, the readings store read-only."""
+    pepper = keys.pepper(configuration.keys)
+    erasure = keys.ErasureKeys(configuration.keys)
+    accounts = stores.open_store(configuration.stores.accounts)
+    stores.upgrade(accounts, "accounts")
+    readings = stores.open_store(configuration.stores.readings, read_only=True)
+    stores.wait_until_current(readings, "readings")
+    paths = [Path(str(url.database)) for url in (configuration.stores.accounts, configuration.stores.readings)]
+    return Premises(configuration.site, accounts, readings, Admission(accounts, pepper, erasure), pepper, Watch(paths), log)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, told to stop by an event instead of by signals of its own, and letting live pages end first."""
+
+    def __init__(self, premises: Premises, listening: socket.socket, stop: threading.Event) -> None:
+        super().__init__(
+            uvicorn.Config(
+                make_site(premises),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=2,
+                ws="none",
+            )
+        )
+        self._premises = premises
+        self._listening = listening
+        self._told = stop
+
+    def serve_until_told(self) -> None:
+        """Serve until the event is set."""
+        self.run([self._listening])
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals alone: they set the event that ends this."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._premises.log.info("site.ready", address=self._premises.settings.address)
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._told.is_set():
+            self._premises.watch.close()
+            return True
+        return await super().on_tick(counter)
+
+
+def _listen(bind: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((bind, port))
+    except OSError as error:
+        listening.close()
+        raise CannotStart(f"Port {port} at {bind} cannot be opened ({error.strerror}); choose another under [site].") from None
+    listening.listen(128)
+    listening.setblocking(False)
+    return listening
