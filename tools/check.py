@@ -60,12 +60,12 @@ def main(arguments: list[str]) -> int:
         started = time.monotonic()
         complaint = step()
         failed = failed or bool(complaint)
-        sys.stdout.write(f"{'✗' if complaint else '✓'} {words} ({time.monotonic() - started:.0f} s)\n{complaint + chr(10) if complaint else ''}")
+        sys.stdout.write(
+            f"{'✗' if complaint else '✓'} {words} ({time.monotonic() - started:.0f} s)\n{complaint + chr(10) if complaint else ''}"
+        )
         sys.stdout.flush()
     which = [] if chosen.long else ["-m", "not long"]
-    tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--durations=15", *which, *chosen.tests], cwd=build.ROOT, check=False
-    )
+    tested = subprocess.run([sys.executable, "-m", "pytest", "-q", "--durations=15", *which, *chosen.tests], cwd=build.ROOT, check=False)
     return tested.returncode or int(failed)
 
 

@@ -21,11 +21,12 @@ from simulator.errors import SimulatorError
 from tools import evening
 from tools.broker import BrokerFailed
 from tools.build import ROOT, BuildFailed
-from tools.evening import Evidence, EveningFailed
+from tools.evening import EveningFailed, Evidence
 from tools.household import Household, Ports
 from tools.panel import serve_panel
 from tools.services import PortTaken, ServiceFailed
 from tools.verdict import Verdict
+from tools.ways import STOPS
 
 FIRST_PORT = 8400
 KEPT_HOME = ROOT / ".foyer/demo"
@@ -59,7 +60,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--once", action="store_true", help="play one scripted evening with nobody present, judge it, and stop")
     parser.add_argument("--report", type=Path, metavar="FILE", help="with --once: write what became of each reading to FILE, as JSON")
-    parser.add_argument("--first-port", type=_port, metavar="N", help=f"use the five ports from N on (default {FIRST_PORT}; --once: any free)")
+    parser.add_argument(
+        "--first-port", type=_port, metavar="N", help=f"use the five ports from N on (default {FIRST_PORT}; --once: any free)"
+    )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="with --once: keep the home's files, and the evidence, in FOLDER")
     parser.add_argument("--judge", type=Path, metavar="FILE", help="judge the evidence of an earlier evening (FOLDER/evidence.json) again")
     chosen = parser.parse_args(arguments)
@@ -158,7 +161,7 @@ def _folder(kept: Path | None) -> Iterator[Path]:
 
 def _tell(made: dict[str, object], verdict: Verdict) -> None:
     """Print each reading at each stop of its way, in seconds after it was measured, and the summary."""
-    stops = [stop for stop in evening.STOPS if stop != "measured"]
+    stops = [stop for stop in STOPS if stop != "measured"]
     sys.stdout.write(f"\n{'reading':32}{''.join(f'{stop:>10}' for stop in stops)}   seconds after it was measured\n")
     lines = made["readings"]
     for line in lines if isinstance(lines, list) else []:

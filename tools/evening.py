@@ -19,18 +19,24 @@ from simulator.people.person import Person
 from tools.build import ROOT
 from tools.household import Household
 from tools.verdict import Finding, Shown, Truth, Values, Verdict, judge
-from tools.visitor import Page, Visitor, read_page
+from tools.visitor import Visitor, read_rows
 from tools.ways import STOPS, Way
 
 BROKER_AWAY_S = 20.0
-PAGES = ("weight", "pressure", "climate")
+CLIMATE_PERIOD_S = 10.0
+# The pages of the site, and what the values of their rows are, in the order in which a row gives them.
+VALUES = {
+    "weight": ("weight_kg",),
+    "pressure": ("systolic_mmHg", "diastolic_mmHg"),
+    "climate": ("room_Cel", "humidity_percent"),
+}
 RECORDING = ROOT / "tests/vectors/standing/person2.csv"
 RECORDED_KG = 54.2
 
 PEOPLE = [
-    Person("Anna", 62.4, 124.0, 79.0, 66.0, seed=11),
-    Person("Ben", 81.7, 131.0, 84.0, 71.0, seed=12),
-    Person("Clara", RECORDED_KG, 112.0, 72.0, 64.0, seed=13),
+    Person("Marianne", 62.4, 124.0, 79.0, 66.0, seed=11),
+    Person("Benjamin", 81.7, 131.0, 84.0, 71.0, seed=12),
+    Person("Clarisse", RECORDED_KG, 112.0, 72.0, 64.0, seed=13),
 ]
 
 
@@ -51,7 +57,10 @@ class Evidence(NamedTuple):
         return cls([Truth(**truth) for truth in truths], pages)
 
     def verdict(self) -> Verdict:
-        return judge(self.truths, [row for person, pages in self.pages.items() for page in pages.values() for row in rows(person, page)])
+        """Return the Verdict on this evening; rows of the climate that went on being measured after its end do not belong to it."""
+        ended_s = max(truth.at_s for truth in self.truths)
+        shown = [row for person, pages in self.pages.items() for page in pages.values() for row in rows(person, page)]
+        return judge(self.truths, [row for row in shown if row.utc_s <= ended_s + CLIMATE_PERIOD_S / 2])
 
 
 class Outcome(NamedTuple):
@@ -72,32 +81,33 @@ async def run(household: Household, say: Callable[[str], None]) -> Outcome:
     began_s = time.monotonic()
     house = household.house
     scale = house.devices["scale"]
-    anna, ben, clara = (resident.person for resident in household.residents)
+    marianne, benjamin, clarisse = (resident.person for resident in household.residents)
     async with AsyncExitStack() as stack:
         visitors = {resident.person.name: await stack.enter_async_context(household.site_visitor()) for resident in household.residents}
         for resident in household.residents:
             await household.sign_in(resident, visitors[resident.person.name])
         watcher = await stack.enter_async_context(_watching(visitors))
 
-        say(f"{clara.name} steps on the scale")
-        await house.stand_recorded("scale", RECORDING, 10.0, clara.name)
+        say(f"{clarisse.name} steps on the scale")
+        await house.stand_recorded("scale", RECORDING, 10.0, clarisse.name)
         await _until(lambda: _count(household, "scale", "receipted") >= 1, 30, "the first weight to be receipted")
 
-        say(f"The gateway is killed; {ben.name} steps on the scale, whose power fails before the reading is away")
+        say(f"The gateway is killed; {benjamin.name} steps on the scale, whose power fails before the reading is away")
         await household.gateway.kill()
-        await house.step_on("scale", ben, 9.0)
+        await house.step_on("scale", benjamin, 9.0)
         await _until(lambda: _count(household, "scale", "kept") >= 2, 20, "the second weight to be kept in flash")
         await scale.cut_power()
         await household.restart_gateway()
         await scale.restore_power()
         await _until(lambda: _count(household, "scale", "receipted") >= 2, 60, "the waiting weight to be receipted")
 
-        say(f"The broker is stopped for {BROKER_AWAY_S:.0f} s; {anna.name} steps on the scale and takes her blood pressure; a window opens")
+        say(f"The broker is stopped for {BROKER_AWAY_S:.0f} s and the nursery's window opened")
+        say(f"{marianne.name} steps on the scale and takes her blood pressure meanwhile")
         await asyncio.to_thread(household.broker.stop)
         house.open_window()
         async with asyncio.TaskGroup() as meanwhile:
-            meanwhile.create_task(house.step_on("scale", anna, 9.0))
-            meanwhile.create_task(house.wrap_and_press("cuff", anna))
+            meanwhile.create_task(house.step_on("scale", marianne, 9.0))
+            meanwhile.create_task(house.wrap_and_press("cuff", marianne))
             await asyncio.sleep(BROKER_AWAY_S)
             say("The broker is back")
             await asyncio.to_thread(household.broker.start)
@@ -109,7 +119,7 @@ async def run(household: Household, say: Callable[[str], None]) -> Outcome:
         with contextlib.suppress(EveningFailed):  # whatever is missing then is the verdict's to say
             await _until(lambda: watcher.count >= len(truths), 60, "every reading to be shown")
         await asyncio.sleep(1.0)  # room for a duplicate to show itself
-        evidence = Evidence(truths, await _pages(visitors, truths))
+        evidence = Evidence(truths, await _pages(visitors))
         return Outcome(evidence, dict(watcher.first_seen_s), list(household.ways.ways.values()), time.monotonic() - began_s)
 
 
@@ -147,16 +157,14 @@ def write_report(path: Path, made: Mapping[str, object]) -> None:
 
 
 def rows(person: str, page: str) -> list[Shown]:
-    """Return the readings in the tables of one page of the site."""
-    return [_shown(person, data) for data in (row.data for row in read_page_text(page)) if "id" in data and "kind" in data]
-
-
-def read_page_text(text: str) -> list:
-    raise NotImplementedError
+    """Return the readings in the tables of one page of the site, as the page's own markup gives them."""
+    return [_shown(person, row.data) for row in read_rows(page) if "kind" in row.data]
 
 
 def _shown(person: str, data: Mapping[str, str]) -> Shown:
-    raise NotImplementedError
+    names = VALUES[data["kind"]]
+    values = dict(zip(names, map(float, data["value"].split("/")), strict=True))
+    return Shown(person, data["id"], data["kind"], values, float(data["utc"]), data["verified"] == "true")
 
 
 def truths_of(events: Sequence[Event], owner_of_cuff: str, owner_of_room: str, until_s: float) -> list[Truth]:
@@ -218,7 +226,7 @@ class _Watcher:
     async def run(self) -> None:
         while True:
             for visitor in self._visitors.values():
-                for page in PAGES:
+                for page in VALUES:
                     answer = await visitor.json(f"/en/{page}.json")
                     if isinstance(answer, dict):
                         for reading in answer["readings"]:
@@ -238,9 +246,9 @@ async def _watching(visitors: Mapping[str, Visitor]) -> AsyncIterator[_Watcher]:
             await task
 
 
-async def _pages(visitors: Mapping[str, Visitor], truths: Sequence[Truth]) -> dict[str, dict[str, str]]:
-    """Return every account's pages as they are shown now."""
-    return {person: {page: (await visitor.get(f"/en/{page}")).text for page in PAGES} for person, visitor in visitors.items()}
+async def _pages(visitors: Mapping[str, Visitor]) -> dict[str, dict[str, str]]:
+    """Return every account's pages as they are shown now, with all their rows."""
+    return {person: {page: (await visitor.get(f"/en/{page}?rows=all")).text for page in VALUES} for person, visitor in visitors.items()}
 
 
 def _way_of(finding: Finding, ways: Sequence[Way], used: set[int]) -> Way | None:

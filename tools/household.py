@@ -7,6 +7,7 @@ is set up (people, accounts, the links between them) is set up through the same 
 import asyncio
 import contextlib
 import json
+import re
 import secrets
 import ssl
 import subprocess
@@ -15,6 +16,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from simulator.events import Event
 from simulator.house import House
@@ -26,6 +30,7 @@ from tools.ways import Ways
 
 DEVICES = {"scale": "Bathroom scale", "cuff": "Blood pressure cuff", "babyphone": "Nursery"}
 DEVICE_KINDS = tuple(DEVICES)
+_LINK_CODE = re.compile(r"(?<=data-code=\")[0-9A-Z]{4}(?:-[0-9A-Z]{4}){5}")
 
 
 class Ports(NamedTuple):
@@ -77,16 +82,17 @@ class Household:
     ) -> None:
         self.folder = folder
         self.ports = ports
-        self.residents = [
-            Resident(person, f"{person.name.lower()}@home.example", "-".join(secrets.token_hex(2) for _ in range(4))) for person in people
-        ]
-        self.household_password = "-".join(secrets.token_hex(2) for _ in range(3))
+        self.residents = [Resident(person, f"{person.name.lower()}@home.example", _password()) for person in people]
+        self.household_password = _password()
         self.ways = Ways()
         self.events: list[Event] = []
         self.house = House(folder / "devices", self._interpreter().command, seed, self._happened)
         self.broker = broker.make(folder / "broker", ports.broker)
         self.gateway = Service(
-            "gateway", [sys.executable, "-m", "gateway", "--configuration", str(folder / "gateway.toml")], folder / "gateway.log", self._hear
+            "gateway",
+            [sys.executable, "-m", "gateway", "--configuration", str(folder / "gateway.toml")],
+            folder / "gateway.log",
+            self._hear,
         )
         self.cloud = Service(
             "account store", [sys.executable, "-m", "cloud", "--configuration", str(folder / "cloud.toml")], folder / "cloud.log"
@@ -95,6 +101,7 @@ class Household:
         self._say = say
         self._climate_ms = climate_ms
         self._alias = broker.gateway_alias()
+        self._kids: dict[str, str] = {}
 
     @property
     def site_address(self) -> str:
@@ -124,13 +131,23 @@ class Household:
                 await ending
         await asyncio.to_thread(self.broker.stop)
 
+    @property
+    def page_fingerprint(self) -> str:
+        """Return the SHA-256 of the home's own authority, as browsers print it."""
+        certificate = x509.load_pem_x509_certificate(self._page_authority.read_bytes())
+        return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+
+    @property
+    def _page_authority(self) -> Path:
+        return self.folder / "home/page/authority.pem"
+
     async def restart_gateway(self) -> None:
         """Start the gateway again after it was killed."""
         await self.gateway.start("gateway.ready")
 
     def page_visitor(self) -> Visitor:
         """Return a browser for the gateway's page that trusts the home's own authority, as its console tells a person to."""
-        return Visitor(self.page_address, ssl.create_default_context(cafile=str(self.folder / "home/page/authority.pem")))
+        return Visitor(self.page_address, ssl.create_default_context(cafile=str(self._page_authority)))
 
     def site_visitor(self) -> Visitor:
         return Visitor(self.site_address)
@@ -156,9 +173,9 @@ class Household:
         await self.house.__aenter__()
         for kind in DEVICE_KINDS:
             self._install(kind)
-        ready = await self.gateway.start("gateway.ready")
+        await self.gateway.start("gateway.ready")
         self._say("Moving in: people, accounts, and the links between them")
-        await self._move_in(ready)
+        await self._move_in()
         self._say("Switching on the scale, the cuff and the babyphone")
         for kind in DEVICE_KINDS:
             await self.house.devices[kind].start()
@@ -232,22 +249,24 @@ site = "{self.site_address}"
     def _install(self, kind: str) -> None:
         """Build a device's image, provision it for this home, and put the device into the house."""
         relay = self.house.reserve_port(kind)
-        made = provision.provision(kind, DEVICES[kind], ("127.0.0.1", relay), {"climate_ms": self._climate_ms, "retry_ms": 1000})
+        settings = {"climate_ms": self._climate_ms, "retry_ms": 1000, "calibration": self.house.calibration(kind, kind)}
+        made = provision.provision(kind, DEVICES[kind], ("127.0.0.1", relay), settings)
         image = self.folder / "images" / f"{kind}.img"
         build.write_image(image, {**build.files(kind, build.ROOT / ".foyer/cache"), **made.files})
         provision.enrol(self.folder / "home/enrolments", made.enrolment)
+        self._kids[kind] = made.enrolment["kid"]
         self.ways.know(made.enrolment["kid"], kind)
         self.house.add(kind, kind, image, ("127.0.0.1", self.ports.coap))
 
-    async def _move_in(self, ready: Facts) -> None:
+    async def _move_in(self) -> None:
         """Do what a family does on the first evening: the set-up code, the people, the accounts, and the links."""
         code = await self.gateway.wait_for(lambda facts: facts.get("event") == "page.setup_code", 10)
         async with self.page_visitor() as home:
             page = await home.submit((await home.get("/en/")).form("setup"), code=str(code["code"]), password=self.household_password)
             for resident in self.residents:
                 page = await home.get("/en/people")
-                await home.submit(page.form("people"), name=resident.person.name, weight_kg=str(resident.person.weight_kg))
-            await self._set_cuff_owner(home, self.residents[0].person.name)
+                await home.submit(page.form("people"), name=resident.person.name, usual_kg=f"{resident.person.weight_kg:.1f}")
+            await self._give_cuff(home, self.residents[0].person.name)
             for number, resident in enumerate(self.residents):
                 async with self.site_visitor() as visitor:
                     await self.register(resident, visitor)
@@ -258,17 +277,38 @@ site = "{self.site_address}"
     async def register(self, resident: Resident, visitor: Visitor) -> None:
         """Make a resident's account through the site's own form. Raises ServiceFailed: the site refused it."""
         form = (await visitor.get("/en/register")).form("register")
-        page = await visitor.submit(
-            form, email=resident.email, password=resident.password, language="en", terms="on", cookies="on"
-        )
+        page = await visitor.submit(form, email=resident.email, password=resident.password, terms="yes", cookies="yes")
         if page.status >= 400:
             raise ServiceFailed(f"The site did not register {resident.person.name}: status {page.status}.")
 
-    async def _set_cuff_owner(self, home: Visitor, name: str) -> None:
-        raise NotImplementedError
+    async def _give_cuff(self, home: Visitor, name: str) -> None:
+        """Say at the gateway's page who uses the cuff."""
+        page = await home.get("/en/devices")
+        await home.submit(page.form(self._kids["cuff"]), used_by=str(await self._subject(home, name)))
+
+    async def _subject(self, home: Visitor, name: str) -> int:
+        """Return the number of a person or room at the gateway. Raises ServiceFailed: it knows nobody of that name."""
+        state = await home.json("/state.json")
+        known = [*state["people"], *state["rooms"]] if isinstance(state, dict) else []
+        for subject in known:
+            if subject["name"] == name:
+                return int(subject["subject"])
+        raise ServiceFailed(f"The gateway knows nobody called {name}.")
 
     async def _link(self, home: Visitor, visitor: Visitor, subject: str) -> None:
-        raise NotImplementedError
+        """Carry a linking code from the site to the gateway's page, as a person does. Raises ServiceFailed: it did not link."""
+        page = await visitor.get("/en/link")
+        page = await visitor.submit(page.form("link"))
+        code = _LINK_CODE.search(page.text)
+        if code is None:
+            raise ServiceFailed("The site shows no linking code.")
+        form = (await home.get(f"/en/link/{await self._subject(home, subject)}")).form("link")
+        await home.submit(form, code=code[0])
+        end = time.monotonic() + 20
+        while f'data-subject="{subject}"' not in (await visitor.get("/en/link")).text:
+            if time.monotonic() > end:
+                raise ServiceFailed(f"{subject} was not linked within 20 s: the logs are {self.gateway.log} and {self.cloud.log}.")
+            await asyncio.sleep(0.1)
 
     def _interpreter(self) -> micropython.Interpreter:
         interpreter = micropython.find(build.ROOT / ".foyer/cache")
@@ -283,3 +323,8 @@ site = "{self.site_address}"
         self.events.append(event)
         if event.what == "stop":
             self.ways.device_says(event.device, event.facts, event.at_s)
+
+
+def _password() -> str:
+    """Return a password that can be read aloud: 64 random bits in four groups."""
+    return "-".join(secrets.token_hex(2) for _ in range(4))

@@ -87,6 +87,13 @@ def read_page(answer: httpx.Response) -> Page:
     return Page(answer.status_code, str(answer.url), answer.text, reader.forms, reader.rows)
 
 
+def read_rows(text: str) -> list[Row]:
+    """Return the rows of the tables in a page's text."""
+    reader = _Reader("")
+    reader.feed(text)
+    return reader.rows
+
+
 class _Reader(HTMLParser):
     def __init__(self, url: str) -> None:
         super().__init__()
