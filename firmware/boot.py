@@ -6,7 +6,14 @@ Never updated and nearly empty, because nothing can repair it. Pins are left as 
 import gc
 
 import micropython
+from micropython import const
+
+_PACKED_BYTES = const(4096)
+
 
 if hasattr(micropython, "alloc_emergency_exception_buf"):  # a port without interrupts has none
     micropython.alloc_emergency_exception_buf(100)
+# What is imported stays for ever; collecting often meanwhile packs it together, so that what remains is one large block and not
+# crumbs. `main.py` ends this, because a signature under it would take half as long again.
 gc.collect()
+gc.threshold(_PACKED_BYTES)

@@ -12,6 +12,6 @@ def fault(code: int) -> None:
     print(f"foyer fault code={code}")
 
 
-def ready(device: str, boot: int, free_bytes: int) -> None:
-    """Print that the device is up; free_bytes: of its heap, after a collection."""
-    print(f"foyer ready device={device} boot={boot} free={free_bytes}")
+def ready(device: str, boot: int, free_bytes: int, largest_bytes: int) -> None:
+    """Print that the device is up, and how much of its heap is free after a collection: all in all, and in one piece."""
+    print(f"foyer ready device={device} boot={boot} free={free_bytes} largest={largest_bytes}")

@@ -27,6 +27,7 @@ from protocol import faults, readings
 
 STATE_FOLDER = "/state"
 _BEFORE_RESTART_MS = const(5000)
+_LEAST_PIECE = const(256)
 _SENDING_LIMIT_MS = const(20_000)
 _MEASURING_LIMIT_MS = const(20_000)
 
@@ -88,8 +89,21 @@ async def _live(display):
     ground = Ground(chosen, _board(chosen), numbers.boot, clock, display, link, keep, keep_fault, alive)
     link.begin()
     gc.collect()
-    console.ready(chosen["device"], numbers.boot, gc.mem_free())
+    gc.threshold(-1)
+    console.ready(chosen["device"], numbers.boot, gc.mem_free(), _largest_bytes())
     await asyncio.gather(watch.run(), sending.run(), measure(ground))
+
+
+def _largest_bytes():
+    """Return about how much can be had in one piece."""
+    size = gc.mem_free()
+    while size > _LEAST_PIECE:
+        try:
+            bytearray(size)
+            return size
+        except MemoryError:
+            size -= size >> 3
+    return size
 
 
 def _measuring(device):
