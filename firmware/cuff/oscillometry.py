@@ -25,6 +25,7 @@ _HIGH_PASS_Hz = 0.5
 _LOW_PASS_Hz = 5.0
 _SLOWEST_S = 1.5  # 40 beats a minute
 _FASTEST_S = 0.3  # 200
+_SHORTEST = const(240)  # samples, 12 s
 _AROUND_PEAK = const(160)  # samples, 8 s around the strongest waves, tell the heart's period
 _FEWEST_BEATS = const(10)
 _WEAKEST_mmHg = 0.3
@@ -41,6 +42,8 @@ def estimate(samples, count: int) -> Estimate:
 
     Raises RefusedMeasurement with the fault that says why: no pulse, movement, or an envelope that does not show all three.
     """
+    if count < _SHORTEST:
+        raise RefusedMeasurement(faults.CUFF_NO_PULSE, samples=count)
     waves = _band_pass(samples, count)
     period = _period(waves, count)
     beats = _beats(samples, waves, count, period)
@@ -84,8 +87,6 @@ def _band_pass(samples, count):
 
 def _period(waves, count):
     """Return the heart's period in samples: where the strongest waves are most like themselves."""
-    if count < 3 * _AROUND_PEAK // 2:
-        raise RefusedMeasurement(faults.CUFF_NO_PULSE, samples=count)
     start, energy = _strongest(waves, count)
     end = start + _AROUND_PEAK
     likeness = array("f", bytes(4 * (int(_SLOWEST_S * RATE_per_s) + 2)))

@@ -26,7 +26,9 @@ def sht_answer(temperature: int, humidity: int) -> bytes:
 
 
 @both_pythons
-@pytest.mark.parametrize(("raw", "value"), [(0, 0), (1, 1), (0x7FFFFE, 8388606), (0xFFFFFF, -1), (0x800001, -8388607), (0xABCDEF, -5517841)])
+@pytest.mark.parametrize(
+    ("raw", "value"), [(0, 0), (1, 1), (0x7FFFFE, 8388606), (0xFFFFFF, -1), (0x800001, -8388607), (0xABCDEF, -5517841)]
+)
 def test_hx711_gives_the_signed_24_bits_after_25_pulses(call: Call, raw: int, value: int) -> None:
     """25 pulses choose channel A and gain 128 again, each with interrupts held off."""
     assert call(bodies.hx711, raw) == [True, value, 25, True]
