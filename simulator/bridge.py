@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from simulator.air.wifi import Station
 from simulator.boards import Board
+from simulator.buses.errors import BusStuck, NotAcknowledged, NotModelled
 from simulator.buses.i2c import I2CBus
 from simulator.buses.i2s import I2SReceiver
-from simulator.errors import BadFrame, BusStuck, NotAcknowledged, NotModelled, SimulatorError
+from simulator.errors import BadFrame, SimulatorError
 
 (HELLO, LEVELS, PIN_MODE, PWM_SET, I2C_OPEN, I2C_WRITE, I2C_READ, I2S_OPEN, I2S_READ, ADC_READ) = range(1, 11)
 (WATCHDOG, RESET, MEMORY_READ, MEMORY_WRITE, WIFI_SET, WIFI_ASK, FLASH_CUT) = range(11, 18)

@@ -1,11 +1,24 @@
 """Time, handed to every part of the house.
 
 Parts ask for the time and bring themselves up to it when they are touched, so nothing ticks while nobody looks. A demonstration
-hands them real time, a test a virtual clock that it turns.
+hands them real time, a test a virtual clock that it turns. A physical quantity is a function of that time (`Signal`): what a part's
+world face follows. A constant is one too, and parts call it with times that never go back.
 """
 
 import time
+from collections.abc import Callable
 from typing import Protocol
+
+Signal = Callable[[float], float]
+
+
+def constant(value: float) -> Signal:
+    """Return the signal that is always `value`."""
+
+    def same(_at_s: float) -> float:
+        return value
+
+    return same
 
 
 class Clock(Protocol):

@@ -54,6 +54,7 @@ class Device:
         self._bridge: Bridge | None = None
         self._watchdog: asyncio.TimerHandle | None = None
         self._ticking: asyncio.TimerHandle | None = None
+        self._listener: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: list[tuple[Callable[[Event], bool], asyncio.Future[Event]]] = []
         self._memory = bytearray()
@@ -182,7 +183,7 @@ class Device:
             start_new_session=True,  # a Ctrl-C at the terminal is for us, not for the device
             limit=LONGEST_LINE_BYTES,
         )
-        self._later(self._listen(self._process))
+        self._listener = self._later(self._listen(self._process))
         if self._ticking is None:
             self._tick()
 
@@ -221,6 +222,9 @@ class Device:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+        if self._listener is not None:
+            await asyncio.wait([self._listener])  # what was printed before the end is heard before anything new
+            self._listener = None
         if self._bridge is not None:
             self._bridge.close()
             self._bridge = None
@@ -256,7 +260,8 @@ class Device:
         self.board.tick()
         self._ticking = asyncio.get_running_loop().call_later(TICK_s, self._tick)
 
-    def _later(self, work: Coroutine[None, None, None]) -> None:
+    def _later(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

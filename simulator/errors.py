@@ -1,17 +1,9 @@
-"""What can go wrong in the simulator itself, as one small tree; faults of simulated parts are not errors but behaviour."""
+"""What can go wrong in the simulator itself, as one small tree; faults of simulated parts are not errors but
+behaviour, and what a bus refuses to its device is in buses/errors.py."""
 
 
 class SimulatorError(Exception):
     """The simulator cannot do what was asked."""
-
-
-class NotModelled(SimulatorError):
-    """The firmware touched something of a chip that the simulator does not have."""
-
-    def __init__(self, chip: str, what: str) -> None:
-        super().__init__(f"{chip}: {what} is not modelled")
-        self.chip = chip
-        self.what = what
 
 
 class OutOfRange(SimulatorError):
@@ -24,18 +16,6 @@ class OutOfRange(SimulatorError):
         self.got = got
         self.lowest = lowest
         self.highest = highest
-
-
-class NotAcknowledged(SimulatorError):
-    """No chip answered at an I2C address, or it refused."""
-
-    def __init__(self, address: int) -> None:
-        super().__init__(f"no acknowledgement from 0x{address:02x}")
-        self.address = address
-
-
-class BusStuck(SimulatorError):
-    """Something holds an I2C line low."""
 
 
 class BadFrame(SimulatorError):

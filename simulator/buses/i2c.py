@@ -6,7 +6,7 @@ Source: NXP UM10204.
 
 from typing import Protocol
 
-from simulator.errors import BusStuck, NotAcknowledged
+from simulator.buses.errors import BusStuck, NotAcknowledged
 
 
 class Responder(Protocol):

@@ -10,7 +10,7 @@ Source: Avia HX711 datasheet (English) p. 4-5; rate and noise from real modules'
 import random
 from collections.abc import Callable
 
-from simulator.signals import Signal, constant
+from simulator.clock import Signal, constant
 
 RATE_per_s = 10.97  # nominal 10; the internal oscillator of the measured module runs 10 % fast
 SETTLING_CONVERSIONS = 4  # p. 2: 400 ms at 10 SPS

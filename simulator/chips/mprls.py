@@ -8,8 +8,8 @@ Source: Honeywell 32332628 Issue H, sections 6 and 9.
 
 import random
 
-from simulator.errors import NotAcknowledged, NotModelled
-from simulator.signals import Signal, constant
+from simulator.buses.errors import NotAcknowledged, NotModelled
+from simulator.clock import Signal, constant
 
 ADDRESS = 0x18
 MEASURE = b"\xaa\x00\x00"

@@ -11,8 +11,8 @@ import math
 import random
 from collections.abc import Callable
 
-from simulator.errors import NotAcknowledged, NotModelled
-from simulator.signals import Signal, constant
+from simulator.buses.errors import NotAcknowledged, NotModelled
+from simulator.clock import Signal, constant
 
 ADDRESS = 0x44
 

@@ -33,4 +33,4 @@ class Artery(NamedTuple):
 def somebodys(seed: int) -> Artery:
     """Return an artery within the range of real people's envelopes."""
     chance = random.Random(seed)
-    return Artery(chance.uniform(0.35, 0.55), chance.uniform(0.048, 0.062), chance.uniform(0.032, 0.040))
+    return Artery(chance.uniform(0.35, 0.55), chance.uniform(0.050, 0.060), chance.uniform(0.033, 0.039))

@@ -8,8 +8,8 @@ import math
 import random
 from typing import NamedTuple
 
+from simulator.clock import Signal, constant
 from simulator.errors import OutOfRange
-from simulator.signals import Signal, constant
 
 STANDARD_GRAVITY_m_per_s2 = 9.80665
 RATED_kg = 200.0

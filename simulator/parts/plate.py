@@ -1,7 +1,7 @@
 """The scale's plate: whatever stands on it adds up to a force."""
 
+from simulator.clock import Signal, constant
 from simulator.parts.load_cell import STANDARD_GRAVITY_m_per_s2
-from simulator.signals import Signal, constant
 
 
 class Plate:

@@ -17,12 +17,13 @@ STEP_s = 0.002
 PUMP_ml_per_s = 28.0  # free flow, 1.7 l/min
 PUMP_STALLS_mmHg = 450.0
 PUMP_STROKES_per_s = 45.0
-BLEED_ml_per_s = 0.055  # times P^0.6
-VALVE_ml_per_s = 8.0  # times P^0.75
+BLEED_ml_per_s = 0.24  # times P^0.35
+VALVE_ml_per_s = 2.1  # times P^0.75
 
-SLACK_ml = 90.0
-FILLING_ml = 160.0
-FILLING_mmHg = 20.0
+SLACK_ml = 60.0
+FILLING_ml = 130.0
+FILLING_mmHg = 8.0
+STRETCHING_ml_per_mmHg = 0.15
 LOOSE_FILLING_ml = 700.0  # not around an arm
 LOOSE_FILLING_mmHg = 60.0
 RELAXING_ml_per_mmHg = 0.035
@@ -136,9 +137,9 @@ class Pneumatics:
         flow_ml_per_s = self._flow_ml_per_s(gauge_mmHg) * ATMOSPHERE_mmHg / absolute_mmHg
         filling_ml, filling_mmHg = (FILLING_ml, FILLING_mmHg) if self._artery else (LOOSE_FILLING_ml, LOOSE_FILLING_mmHg)
         unfilled = math.exp(-gauge_mmHg / filling_mmHg)
-        volume_ml = SLACK_ml + filling_ml * (1 - unfilled) + self._relaxed_ml
+        volume_ml = SLACK_ml + filling_ml * (1 - unfilled) + STRETCHING_ml_per_mmHg * gauge_mmHg + self._relaxed_ml
         # the cloth's own compliance, the air's, and the artery's all share what flows in
-        yields_ml_per_mmHg = filling_ml / filling_mmHg * unfilled + volume_ml / absolute_mmHg
+        yields_ml_per_mmHg = filling_ml / filling_mmHg * unfilled + STRETCHING_ml_per_mmHg + volume_ml / absolute_mmHg
         relaxing_ml_per_s = (RELAXING_ml_per_mmHg * gauge_mmHg - self._relaxed_ml) / RELAXING_s
         flow_ml_per_s -= relaxing_ml_per_s
         if self._artery and self._arterial:
@@ -156,7 +157,7 @@ class Pneumatics:
             stroke = 1 + 0.5 * math.sin(2 * math.pi * PUMP_STROKES_per_s * self._at_s)
             flow_ml_per_s += self._pump_share * PUMP_ml_per_s * max(0.0, 1 - gauge_mmHg / PUMP_STALLS_mmHg) * stroke
         if gauge_mmHg > 0:
-            flow_ml_per_s -= BLEED_ml_per_s * gauge_mmHg**0.6 + self._leak_ml_per_s_per_mmHg * gauge_mmHg
+            flow_ml_per_s -= BLEED_ml_per_s * gauge_mmHg**0.35 + self._leak_ml_per_s_per_mmHg * gauge_mmHg
             if not self.valve_is_closed:
                 flow_ml_per_s -= VALVE_ml_per_s * gauge_mmHg**0.75
         return flow_ml_per_s

@@ -18,9 +18,7 @@ LOOP_s = 8
 def a_weighting(frequencies_Hz: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the gain of the A-weighting at some frequencies, 1 at 1 kHz."""
     squared = frequencies_Hz**2
-    gain = (12194.0**2 * squared**2) / (
-        (squared + 20.6**2) * np.sqrt((squared + 107.7**2) * (squared + 737.9**2)) * (squared + 12194.0**2)
-    )
+    gain = (12194.0**2 * squared**2) / ((squared + 20.6**2) * np.sqrt((squared + 107.7**2) * (squared + 737.9**2)) * (squared + 12194.0**2))
     return np.asarray(gain * 10**0.1, dtype=np.float64)
 
 

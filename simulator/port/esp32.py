@@ -1,8 +1,6 @@
 """Stand-in for `esp32`: the few names of it that have a meaning without the chip."""
 
 
-
-
 def mcu_temperature():
     """Return the processor's temperature in degrees Celsius."""
     return 38

@@ -10,6 +10,7 @@ import io
 import struct
 import time
 
+import uctypes
 import utime
 import wire
 from micropython import const
@@ -308,12 +309,13 @@ class I2S(io.IOBase):
 
     def readinto(self, buf):
         """Fill `buf` with samples, waiting for them unless this is polled; return the bytes that were filled."""
-        view = memoryview(buf)
+        size = len(buf) * len(bytes(memoryview(buf)[:1]))
+        view = memoryview(uctypes.bytearray_at(uctypes.addressof(buf), size))  # an array's slices count words, these bytes
         done = 0
-        while done < len(buf):
-            frames = min(self._waiting(), (len(buf) - done) // self._frame_bytes, 4000)
+        while done < size:
+            frames = min(self._waiting(), (size - done) // self._frame_bytes, 4000)
             if not frames:
-                if not self._blocking or len(buf) - done < self._frame_bytes:
+                if not self._blocking or size - done < self._frame_bytes:
                     break
                 time.sleep_ms(10)
                 continue

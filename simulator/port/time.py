@@ -5,7 +5,7 @@ Its sleeps are also counted as the device's own time (see wire.py).
 
 import utime
 import wire
-from utime import gmtime, mktime, ticks_add, ticks_cpu, ticks_diff, ticks_ms, ticks_us  # noqa: F401 -- handed on
+from utime import mktime, ticks_add, ticks_cpu, ticks_diff, ticks_ms, ticks_us  # noqa: F401 -- handed on
 
 # An ESP32's clock starts at its epoch, 2000-01-01; this build counts from 1970.
 _ahead_s = utime.time() - 946_684_800
@@ -27,9 +27,12 @@ def time_ns():
     return utime.time_ns() - _ahead_s * 1_000_000_000
 
 
-def localtime(seconds=None):
-    """Return the date of `seconds`, by default of now; a device knows no time zone."""
-    return gmtime(time() if seconds is None else seconds)
+def gmtime(seconds=None):
+    """Return the date of `seconds`, by default of now."""
+    return utime.gmtime(time() if seconds is None else seconds)
+
+
+localtime = gmtime  # a device knows no time zone
 
 
 def sleep(seconds):

@@ -1,0 +1,148 @@
+"""Cuff, pump and valve against what real cuffs and real limits say."""
+
+import numpy as np
+import pytest
+
+from simulator.parts import artery
+from simulator.parts.comparator import Comparator
+from simulator.parts.pneumatics import Pneumatics
+from simulator.people.circulation import Circulation
+from simulator.people.person import Person
+
+PERSON = Person("Ada", 61.0, 122.0, 78.0, 66.0, 3)
+
+
+def wrapped() -> Pneumatics:
+    air = Pneumatics(0.0)
+    air.wrap(PERSON.artery, Circulation(PERSON, 0.0).arterial, 0.0)
+    return air
+
+
+def inflated(to_mmHg: float) -> tuple[Pneumatics, float]:
+    """Return a cuff pumped up to a pressure with the valve closed, and the time it took."""
+    air, at_s = wrapped(), 0.0
+    air.drive_valve(True, 0.0)
+    air.drive_pump(1.0, 0.0)
+    while air.pressure_mmHg(at_s) < to_mmHg:
+        at_s += 0.01
+        assert at_s < 60
+    air.drive_pump(0.0, at_s)
+    return air, at_s
+
+
+def seconds_until(air: Pneumatics, at_s: float, below_mmHg: float) -> float:
+    began_s = at_s
+    while air.pressure_mmHg(at_s) > below_mmHg:
+        at_s += 0.01
+        assert at_s - began_s < 120
+    return at_s - began_s
+
+
+def test_it_inflates_as_a_pump_of_its_size_does() -> None:
+    """180 mmHg are reached within 6 to 15 s, only around an arm, and never without the valve closed."""
+    _, took_s = inflated(180.0)
+    assert 6 < took_s < 15
+    loose = Pneumatics(0.0)
+    loose.drive_valve(True, 0.0)
+    loose.drive_pump(1.0, 0.0)
+    assert loose.pressure_mmHg(took_s) < 60
+    leaking = wrapped()
+    leaking.drive_pump(1.0, 0.0)
+    assert leaking.pressure_mmHg(60.0) < 30
+
+
+def test_the_bleed_deflates_at_the_rate_that_oscillometry_wants() -> None:
+    """Between 150 and 60 mmHg the pressure falls by 2 to 3.5 mmHg each second."""
+    air, at_s = inflated(185.0)
+    at_s += seconds_until(air, at_s, 150.0)
+    assert 2.0 < 90 / seconds_until(air, at_s, 60.0) < 3.5
+
+
+def test_it_relaxes_after_the_peak() -> None:
+    """Within 3 s of the pump's stop 10 to 30 mmHg are lost, by bleed and cloth: too early for a leak test."""
+    air, at_s = inflated(180.0)
+    assert 10 < 180 - air.pressure_mmHg(at_s + 3.0) < 30
+
+
+def test_an_open_valve_empties_the_cuff() -> None:
+    """Without current 260 mmHg fall to 15 within 10 s, and 45 to 15 takes 1.3 to 2.1 s."""
+    air, at_s = inflated(260.0)
+    air.drive_valve(False, at_s)
+    first_s = seconds_until(air, at_s, 45.0)
+    last_s = seconds_until(air, at_s + first_s, 15.0)
+    assert first_s + last_s < 10
+    assert 1.3 < last_s < 2.1
+
+
+def test_pulses_show_in_the_cuff_as_in_real_recordings() -> None:
+    """The envelope peaks at 0.5 to 3.4 mmHg between the diastolic and the systolic pressure, at the heart's own rate."""
+    air, at_s = inflated(170.0)
+    at_s += 5.0
+    pressures = []
+    while air.pressure_mmHg(at_s) > 50:
+        pressures.append(air.pressure_mmHg(at_s))
+        at_s += 0.02
+    trend = np.convolve(pressures, np.ones(91) / 91, "valid")  # two beats
+    swing = np.array(pressures[45:-45]) - trend
+    peaks = np.array([np.ptp(swing[place : place + 50]) for place in range(len(swing) - 50)])
+    best = int(np.argmax(peaks))
+    assert 0.5 < peaks[best] < 3.4
+    assert 78 < trend[best] < 118
+    spectrum = np.abs(np.fft.rfft(swing - swing.mean()))
+    assert np.argmax(spectrum) / (len(swing) * 0.02) == pytest.approx(66 / 60, abs=0.1)
+
+
+def test_the_envelope_has_the_ratios_that_oscillometry_stands_on() -> None:
+    """At the systolic and the diastolic pressure the swing is 0.5 to 0.66 and 0.69 to 0.83 of its maximum, in everybody's artery."""
+    for seed in range(30):
+        arm = artery.somebodys(seed)
+        swings = {mmHg: arm.held_ml(120 - mmHg) - arm.held_ml(78 - mmHg) for mmHg in range(50, 160)}
+        largest = max(swings.values())
+        assert 0.50 < swings[120] / largest < 0.66
+        assert 0.69 < swings[78] / largest < 0.83
+        assert 78 < max(swings, key=lambda mmHg: swings[mmHg]) < 110
+
+
+def test_overpressure_is_cut_off_without_firmware() -> None:
+    """With pump and valve driven for ever the comparator opens the valve at 320 mmHg within its sensor's error, and stays open."""
+    air = wrapped()
+    trips: list[float] = []
+    comparator = Comparator(air, 1, trips.append)
+    air.drive_valve(True, 0.0)
+    air.drive_pump(1.0, 0.0)
+    highest_mmHg = max(air.pressure_mmHg(at_s / 20) for at_s in range(1200))
+    assert 310 < highest_mmHg < 330
+    assert len(trips) == 1
+    assert comparator.tripped
+    assert air.pressure_mmHg(60.0) < 15
+    comparator.lose_power(60.0)
+    assert not comparator.tripped
+
+
+def test_faults_of_parts_are_felt() -> None:
+    """A leak, a jammed valve and a dead pump do what they say."""
+    leaking, at_s = inflated(150.0)
+    leaking.leak(20.0)
+    assert seconds_until(leaking, at_s, 60.0) < 15
+    jammed, at_s = inflated(150.0)
+    jammed.jam_valve(closed=True)
+    jammed.drive_valve(False, at_s)
+    assert jammed.pressure_mmHg(at_s + 5) > 100
+    jammed.free_valve()
+    assert jammed.pressure_mmHg(at_s + 15) < 15
+    dead = wrapped()
+    dead.break_pump()
+    dead.drive_valve(True, 0.0)
+    dead.drive_pump(1.0, 0.0)
+    assert dead.pressure_mmHg(20.0) == 0.0
+
+
+def test_nobody_looking_changes_nothing() -> None:
+    """The pressure at a time is the same whether it was asked for once or a thousand times before."""
+    once, often = wrapped(), wrapped()
+    for air in (once, often):
+        air.drive_valve(True, 0.0)
+        air.drive_pump(1.0, 0.0)
+    for at_ms in range(0, 5000, 5):
+        often.pressure_mmHg(at_ms / 1000)
+    assert once.pressure_mmHg(5.0) == pytest.approx(often.pressure_mmHg(5.0), abs=0.2)
