@@ -11,7 +11,7 @@ from tests.firmware.cuff import bodies
 
 DANGERS = (states.STOP, states.OVERPRESSURE, states.TIMED_OUT, states.SENSOR_LOST)
 ALL_EVENTS = sorted({event for rows in states.TRANSITIONS.values() for event in rows})
-ABSENT_ROWS = [(state, event) for state, event in itertools.product(states.TRANSITIONS, ALL_EVENTS) if event not in states.TRANSITIONS[state]]
+ABSENT_ROWS = [pair for pair in itertools.product(states.TRANSITIONS, ALL_EVENTS) if pair[1] not in states.TRANSITIONS[pair[0]]]
 
 
 @pytest.mark.parametrize("state", states.CAN_HOLD_AIR)

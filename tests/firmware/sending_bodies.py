@@ -1,0 +1,86 @@
+"""The outbox being emptied and readings being signed; MicroPython only, because asyncio there is another."""
+
+import asyncio
+import os
+import time
+from collections import namedtuple
+
+from firmware.clock import Clock
+from firmware.errors import GatewaySilent, OutboxFull
+from firmware.flash import identity
+from firmware.flash.counters import Counters
+from firmware.flash.outbox import Outbox
+from firmware.sending import Sending
+from firmware.signing import Signer
+from protocol import receipts
+from tests.firmware.bodies import IDENTITY
+
+Answer = namedtuple("Answer", ("code", "options", "payload"))
+UTC_MS = 1795345000123
+
+
+class ScriptedHome:
+    """A way home whose answers are scripted: "silent", "receipt", "wrong digest", "wrong number", "garbage", or a CoAP code."""
+
+    def __init__(self, outbox, *answers):
+        self.outbox = outbox
+        self.answers = list(answers)
+        self.sent = []
+
+    async def post(self, path, payload, content_format):
+        assert (path, content_format) == ("r", 18)
+        waiting = [self.outbox.read(sequence) for sequence in self.outbox.sequences()]
+        kept = next(one for one in waiting if one.signed == payload)
+        self.sent.append(kept.sequence)
+        answer = self.answers.pop(0)
+        await asyncio.sleep_ms(0)
+        if answer == "silent":
+            raise GatewaySilent(state="TIMED_OUT")
+        if isinstance(answer, int):
+            return Answer(answer, (), receipts.encode_refusal(104))
+        if answer == "garbage":
+            return Answer(0x44, (), b"\xa1\x01")
+        sequence = kept.sequence + (answer == "wrong number")
+        digest = bytes(8) if answer == "wrong digest" else kept.digest8
+        return Answer(0x44, (), receipts.encode(sequence, digest, UTC_MS, 0))
+
+
+def emptying(folder, sequences, answers):
+    """Send until the script is used up; return [sent, what is left, what was told, time learnt]."""
+    os.mkdir(folder)
+    outbox = Outbox(folder + "/outbox")
+    for sequence in sequences:
+        outbox.keep(sequence, 0, bytes([sequence]) * 8, b"signed %d" % sequence)
+    home = ScriptedHome(outbox, *answers)
+    told = []
+    clock = Clock(time.ticks_ms, time.ticks_diff)
+
+    async def life():
+        task = asyncio.create_task(Sending(outbox, home, clock, 10, told.append, lambda: None).run())
+        for _ in range(500):
+            if not home.answers:
+                break
+            await asyncio.sleep_ms(5)
+        await asyncio.sleep_ms(5)
+        task.cancel()
+
+    asyncio.run(life())
+    return [home.sent, Outbox(folder + "/outbox").sequences(), told, clock.utc_s()]
+
+
+def signed_reading(folder):
+    """Sign and keep one reading; return [sequence, digest, message], and what keeping one more says when only one fits."""
+    os.mkdir(folder)
+    outbox = Outbox(folder + "/outbox", 1)
+    clock = Clock(time.ticks_ms, time.ticks_diff)
+    clock.learn(UTC_MS)
+    signer = Signer(identity.check(IDENTITY), Counters(folder + "/counters.cbor"), outbox, clock)
+
+    async def life():
+        kept = await signer.keep(0, {10: 72400, 11: 1})
+        try:
+            await signer.keep(0, {10: 72500, 11: 1})
+        except OutboxFull:
+            return [kept.sequence, kept.digest8, kept.signed, "full"]
+
+    return asyncio.run(life())

@@ -1,0 +1,166 @@
+"""What every device stands on: time that never falls, settings that make sense, words that fit, and an outbox that empties."""
+
+import ast
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+from firmware import errors, words
+from protocol import cose, faults, readings
+from tests.firmware import bodies
+from tests.on_micropython import both_pythons, run
+from tools import build
+
+Call = Callable[..., object]
+ROOT = Path(__file__).parents[2]
+
+
+def on_device(body: str, *arguments: object) -> list[object]:
+    """Run a function of sending_bodies.py; what it prints before is the console."""
+    source = f"from tests.firmware import sending_bodies\nprint('\\x1e' + repr(sending_bodies.{body}(*{arguments!r})))\n"
+    result = ast.literal_eval(run(source, 1024).rpartition("\x1e")[2])
+    assert isinstance(result, list)
+    return result
+
+
+@both_pythons
+def test_uptime_never_falls_where_ticks_wrap(call: Call) -> None:
+    """Twelve days in, MicroPython's ticks begin anew; the uptime goes on."""
+    assert call(bodies.uptimes, (1 << 30) - 10, [0, 5, 10, 1000, 1 << 28]) == [0, 5, 15, 1015, 1015 + (1 << 28)]
+
+
+@both_pythons
+def test_time_is_unknown_until_the_home_says_it(call: Call) -> None:
+    """And from then on it goes by the uptime."""
+    assert call(bodies.world_time, 1795345000123, 2000) == [None, 1795345002]
+
+
+@both_pythons
+def test_a_silent_task_is_missed(call: Call) -> None:
+    """The watchdog starves while one is missing, and is fed again when it is back."""
+    assert call(bodies.missing_task, 900) == [None, None, None]
+    assert call(bodies.missing_task, 1100) == [None, "one", None]
+
+
+@both_pythons
+def test_words_fit_the_display_in_both_languages(call: Call) -> None:
+    """Twenty-one letters of six pixels are a line of 128."""
+    for english, french in call(bodies.all_words):  # type: ignore[attr-defined]
+        assert 0 < len(english) <= 21
+        assert 0 < len(french) <= 21
+
+
+def test_every_fault_a_device_raises_has_words() -> None:
+    """Each kind of DeviceError, and whatever the cuff can say, leads to words of its own or to an honest general one."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.DeviceError)]
+    codes = [kind.fault for kind in kinds] + [code for code in faults.FAULTS if 50 <= code < 60]
+    assert all(bodies.words_of(codes))
+    assert set(words._OF_FAULT) <= set(faults.FAULTS)
+
+
+@both_pythons
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"device": "toaster"}, "device"),
+        ({"device": None}, "device"),
+        ({"ssid": ""}, "ssid"),
+        ({"ssid": "x" * 33}, "ssid"),
+        ({"gateway": ["10.0.0.2"]}, "gateway"),
+        ({"gateway": ["10.0.0.2", 0]}, "gateway"),
+        ({"gateway": ["10.0.0.2", True]}, "gateway"),
+        ({"language": "de"}, "language"),
+        ({"calibration": {"zero_counts": "0"}}, "calibration"),
+        ({"climate_ms": 10}, "climate_ms"),
+        ({"retry_ms": 1 << 40}, "retry_ms"),
+    ],
+)
+def test_settings_without_sense_are_refused_by_name(call: Call, changes: dict[str, object], field: str) -> None:
+    """The technician reads which one."""
+    assert call(bodies.settings_with, changes) == field
+
+
+@both_pythons
+def test_absent_settings_have_defaults(call: Call) -> None:
+    """What a home need not choose is chosen."""
+    checked = call(bodies.settings_with, {})
+    assert isinstance(checked, dict)
+    assert {name: checked[name] for name in ("board", "language", "climate_ms", "retry_ms", "calibration")} == {
+        "board": "s3",
+        "language": "en",
+        "climate_ms": 60_000,
+        "retry_ms": 1000,
+        "calibration": {},
+    }
+
+
+@both_pythons
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({}, "FY-C-1"),
+        ({"kid": b"abc"}, "kid"),
+        ({"signing_key": "x" * 32}, "signing_key"),
+        ({"sender": b"\x01"}, "recipient"),
+        ({"serial": 7}, "serial"),
+    ],
+)
+def test_an_identity_without_sense_is_refused_by_name(call: Call, changes: dict[str, object], field: str) -> None:
+    """Wrong lengths, wrong types, or the same name for both ends."""
+    assert call(bodies.identity_with, changes) == field
+
+
+def test_a_silent_home_is_asked_again_until_its_receipt(tmp_path: Path) -> None:
+    """Nothing is forgotten before, the way is told in words, and the receipt brings the time."""
+    sent, left, told, utc_s = on_device("emptying", str(tmp_path / "state"), [3, 4], ["silent", "silent", "receipt", "receipt"])
+    assert sent == [3, 3, 3, 4]
+    assert left == []
+    assert told == ["home_silent", "home_silent", "arrived", "arrived"]
+    assert utc_s in (1795345000, 1795345001)
+
+
+@pytest.mark.parametrize("answer", ["wrong digest", "wrong number", "garbage", "silent", 0xA3])
+def test_what_is_no_receipt_forgets_nothing(tmp_path: Path, answer: str | int) -> None:
+    """Another's digest or number, garbage, silence, or a home whose disk is full: the reading stays and is tried again."""
+    sent, left, told, _ = on_device("emptying", str(tmp_path / "state"), [3], [answer, answer])
+    assert sent == [3, 3]
+    assert left == [3]
+    assert "arrived" not in told  # type: ignore[operator]
+
+
+def test_a_refused_reading_is_kept_and_not_in_the_way(tmp_path: Path) -> None:
+    """The next one is sent and let go; the refused one waits."""
+    sent, left, told, _ = on_device("emptying", str(tmp_path / "state"), [3, 4, 5], ["receipt", 0x89, "receipt"])
+    assert sent == [3, 4, 5]
+    assert left == [4]
+    assert told == ["arrived", "refused", "arrived"]
+
+
+def test_a_kept_reading_is_signed_by_the_devices_key(tmp_path: Path) -> None:
+    """OpenSSL verifies what the device signed; a reading that does not fit is refused before it is numbered."""
+    sequence, digest8, message, second = on_device("signed_reading", str(tmp_path / "state"))
+    key = ec.derive_private_key(int.from_bytes(bodies.IDENTITY["signing_key"], "big"), ec.SECP256R1()).public_key()  # type: ignore[arg-type]
+
+    def verify(tbs: bytes, signature: bytes) -> bool:
+        halves = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        key.verify(utils.encode_dss_signature(*halves), tbs, ec.ECDSA(hashes.SHA256()))
+        return True
+
+    parsed = cose.parse_sign1(message)  # type: ignore[arg-type]
+    tbs = cose.verify1(parsed, cose.reading_aad(readings.SCALE, bytes(8)), verify)
+    reading = readings.decode(parsed.payload)
+    assert sha256(tbs).digest()[:8] == digest8
+    assert (reading[readings.SEQUENCE], reading[readings.GRAMS], parsed.kid) == (sequence, 72400, bodies.IDENTITY["kid"])
+    assert reading[readings.UTC] in (1795345000, 1795345001)
+    assert second == "full"
+
+
+@pytest.mark.parametrize("device", build.DEVICES)
+def test_a_devices_bytecode_stays_within_60_KiB(device: str, tmp_path: Path) -> None:
+    """Everything that a device can have imported at once."""
+    sizes = {name: len(data) for name, data in build.files(device, tmp_path).items() if name.endswith(".mpy")}
+    assert sum(sizes.values()) <= 60 * 1024, sorted(sizes.items(), key=lambda item: -item[1])[:8]

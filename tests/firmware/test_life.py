@@ -1,0 +1,140 @@
+"""Whole lives: the compiled firmware in 32-bit MicroPython with a heap of 160 KiB, on the simulator's parts, against a small home."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from protocol import readings
+from simulator.house import Device, House, Person
+from tests.firmware.home import Home
+from tools import build, provision
+from tools.micropython import find
+
+ROOT = Path(__file__).parents[2]
+CACHE = ROOT / ".foyer/cache"
+ADA = Person("Ada", 61.3, 121.0, 79.0, 66.0, seed=5)
+FLASH_BYTES = 256 * 4096
+LARGEST_PIECE_BYTES = 40_000
+
+Script = Callable[[House, dict[str, Device], dict[str, Home]], Awaitable[None]]
+
+
+def live(folder: Path, kinds: list[str], script: Script) -> None:
+    """Let devices of these kinds live in a house, each with a home of its own, while the script runs."""
+
+    async def life() -> None:
+        interpreter = find(CACHE)
+        assert interpreter is not None
+        homes: dict[str, Home] = {}
+        async with House(folder, interpreter.command, seed=11) as house:
+            for kind in kinds:
+                port = house.reserve_port(kind)
+                settings = {"climate_ms": 2000, "retry_ms": 200, "calibration": house.calibration(kind, kind)}
+                given = provision.provision(kind, kind, ("127.0.0.1", port), settings)
+                image = folder / f"{kind}.image"
+                build.write_image(image, {**build.files(kind, CACHE), **given.files}, FLASH_BYTES)
+                homes[kind] = Home(given.enrolment)
+                await homes[kind].open()
+                device = house.add(kind, kind, image, homes[kind].address)
+                await device.start()
+            try:
+                await script(house, house.devices, homes)
+            except TimeoutError:
+                pytest.fail("\n".join(f"{name}: {line}" for name, device in house.devices.items() for line in device.console))
+            finally:
+                for home in homes.values():
+                    home.close()
+
+    asyncio.run(life())
+
+
+async def until(happened: Callable[[], bool], timeout_s: float) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not happened():
+            await asyncio.sleep(0.05)
+
+
+def ready(device: Device) -> dict[str, int]:
+    """Return the facts of the newest "ready" line."""
+    line = [line for line in device.console if line.startswith("foyer ready")][-1]
+    return {name: int(value) for name, value in (fact.split("=") for fact in line.split()[2:]) if value.isdigit()}
+
+
+def test_every_device_has_room_left_when_it_is_ready(tmp_path: Path) -> None:
+    """All code and buffers within 160 KiB, and what remains is one large piece; nothing faults."""
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        await until(lambda: all(any("foyer ready" in line for line in device.console) for device in devices.values()), 20)
+        await until(lambda: len(homes["babyphone"].live) >= 2 and bool(homes["babyphone"].got), 10)
+        for device in devices.values():
+            assert ready(device)["largest"] >= LARGEST_PIECE_BYTES, device.name
+            assert not [line for line in device.console if "fault" in line]
+        climate = homes["babyphone"].got[0]
+        assert (climate[readings.KIND], climate[readings.SEQUENCE]) == (readings.CLIMATE, 0)
+        assert readings.LOUDNESS in homes["babyphone"].live[0]
+
+    live(tmp_path, ["scale", "cuff", "babyphone"], script)
+
+
+def test_a_weight_survives_silence_and_a_power_cut_and_arrives_once(tmp_path: Path) -> None:
+    """The home is silent, the power goes, the home has lost its replay window: one reading, unaltered, and no nonce twice."""
+
+    async def script(house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        scale, home = devices["scale"], homes["scale"]
+        home.silent = True
+        await until(lambda: scale.display[1] == "step on", 20)
+        visit = asyncio.create_task(house.step_on("scale", ADA, 8.0))
+        await scale.wait_for("stop", 15, stop="sent")
+        await scale.cut_power()
+        await visit
+        assert home.got == []
+        home.silent, home.forgetful = False, True
+        await scale.restore_power()
+        await scale.wait_for("stop", 15, stop="receipted")
+        await until(lambda: scale.display[1] == "step on", 20)
+        assert [len(digests) for digests in home.digests.values()] == [1]
+        (reading,) = home.got
+        assert abs(int(str(reading[readings.GRAMS])) - 61_300) <= 100
+        assert reading[readings.UPTIME][0] == 1  # type: ignore[index]
+        assert ready(scale)["boot"] == 2
+        assert all(len(sealed) == 1 for sealed in home.datagrams.values())
+        await asyncio.sleep(0.5)
+        assert len(home.got) == 1
+
+    live(tmp_path, ["scale"], script)
+
+
+def test_a_device_without_wifi_keeps_and_says_so(tmp_path: Path) -> None:
+    """Readings wait in flash, the display says why, and all arrive when the network is back."""
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        babyphone, home = devices["babyphone"], homes["babyphone"]
+        await until(lambda: bool(home.got), 20)
+        babyphone.wifi = False
+        arrived = len(home.got)
+        await until(lambda: any("foyer fault code=80" in line for line in babyphone.console), 30)
+        assert len(home.got) <= arrived + 1
+        babyphone.wifi = True
+        await until(lambda: len(home.got) >= arrived + 3, 30)
+        sequences = [int(str(reading[readings.SEQUENCE])) for reading in home.got]
+        assert sequences == sorted(set(sequences))
+        assert sequences == list(range(len(sequences)))
+
+    live(tmp_path, ["babyphone"], script)
+
+
+@pytest.mark.long
+def test_the_cuff_measures_a_simulated_person(tmp_path: Path) -> None:
+    """Within 3 mmHg on the simulator, which proves code, not accuracy."""
+
+    async def script(house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        await until(lambda: devices["cuff"].display[1] == "press start", 20)
+        await house.wrap_and_press("cuff", ADA)
+        await until(lambda: bool(homes["cuff"].got), 10)
+        reading = homes["cuff"].got[0]
+        for key, truth in ((readings.SYSTOLIC, 121), (readings.DIASTOLIC, 79), (readings.PULSE, 66)):
+            assert abs(int(str(reading[key])) - truth) <= 3
+
+    live(tmp_path, ["cuff"], script)
