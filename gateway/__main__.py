@@ -7,6 +7,7 @@ standard error and a non-zero status. SIGTERM and Ctrl-C end it in order: no new
 import argparse
 import asyncio
 import contextlib
+import datetime
 import secrets
 import signal
 import sys
@@ -31,9 +32,18 @@ from gateway.edges.forwarding import Forwarding
 from gateway.edges.home_secret import home_secret_in
 from gateway.edges.linking import Linking
 from gateway.edges.mqtt import Outside
+from gateway.edges.pages import words
+from gateway.edges.pages.access import Access
+from gateway.edges.pages.authority import papers
+from gateway.edges.pages.routes import Pages
+from gateway.edges.pages.serve import Server
+from gateway.edges.pages.views import House
 from gateway.edges.sending import Sending
 from gateway.edges.way import Way
 from gateway.errors import CannotStart, FileUnusable
+
+Work = Coroutine[Any, Any, None]
+_PATIENCE_S = 5
 
 
 async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.Event) -> None:
@@ -57,18 +67,35 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
 
         enrolments = Enrolments(folder / "enrolments", enrolled, log)
         await enrolments.look()
+        papers_ = papers(folder / "page", settings.page.host_names, datetime.datetime.now(datetime.UTC))
+        server = Server(settings.page.bind, settings.page.port)
+        edges.callback(server.close)
         work = [enrolments.run(), way.run(), forwarding.run()]
+        outside = sending = linking = None
         if settings.broker is not None:
             outside = Outside(settings.broker, settings.delivery.reconnect_ms, settings.delivery.in_flight, log)
             sending = Sending(buffer, way, log, outside, forwarding.keys, settings, changes.happened)
-            linking = Linking(buffer, way, log, outside, forwarding.keys, forwarding.wake)
+            linking = Linking(buffer, way, log, outside, forwarding.keys, forwarding.wake, changes.happened)
             forwarding.queued = sending.wake
             work += [sending.run(), linking.run(), _from_outside(outside, sending, linking, changes)]
-        arrive = Arrivals(buffer, way, log, forwarding.wake, changes.live)
-        door = await Door.open(settings.coap.bind, settings.coap.port, contexts, arrive, way)
+        door = await Door.open(
+            settings.coap.bind, settings.coap.port, contexts, Arrivals(buffer, way, log, forwarding.wake, changes.live), way
+        )
         edges.push_async_callback(door.close)
-        log.info("gateway.ready", coap_port=door.port)
-        await _until(stop, work)
+        access = Access(buffer, log, settings.page.session_days)
+        house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "")
+        pages = Pages(house, access, linking, forwarding.wake, words.read(), papers_.authority, stop)
+        serving = server.run(pages.application(settings.page.host_names), papers_)
+        log.info(
+            "gateway.ready",
+            coap_port=door.port,
+            page=f"https://{settings.page.host_names[0]}:{server.port}/",
+            page_port=server.port,
+            authority_sha256=papers_.fingerprint,
+            authority=str(papers_.authority),
+        )
+        access.print_set_up_code()
+        await _until(stop, work, server, serving)
         log.info("gateway.stopping", counts=dict(way.counts))
 
 
@@ -96,12 +123,18 @@ async def _from_outside(outside: Outside, sending: Sending, linking: Linking, ch
         await outside.close()
 
 
-async def _until(stop: asyncio.Event, work: list[Coroutine[Any, Any, None]]) -> None:
-    """Run all the work in one group of tasks until `stop` is set; an error in any of it ends the rest and is raised."""
+async def _until(stop: asyncio.Event, work: list[Work], server: Server, serving: Work) -> None:
+    """Run all the work in one group of tasks until `stop` is set; an error in any of it ends the rest and is raised.
+
+    The page ends first, so that a form under way is answered; then the work is cancelled, wherever it waits.
+    """
     async with asyncio.TaskGroup() as tasks:
+        page = tasks.create_task(serving)
         running = [tasks.create_task(each) for each in work]
         await stop.wait()
-        for task in running:
+        server.stop()
+        await asyncio.wait([page], timeout=_PATIENCE_S)
+        for task in (page, *running):
             task.cancel()
 
 

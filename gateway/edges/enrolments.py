@@ -37,6 +37,7 @@ class Enrolments:
         devices = self._read(seen)
         if devices != self.devices:
             self.devices = devices
+            self._log.info("enrolment.changed", devices=len(devices))
             await self._changed(devices)
 
     async def run(self) -> None:

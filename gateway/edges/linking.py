@@ -34,6 +34,7 @@ class Linking:
         outside: Outside,
         keys_of: Callable[[bytes, int], Keys],
         linked: Callable[[], None],
+        changed: Callable[[], None],
     ) -> None:
         self._buffer = buffer
         self._way = way
@@ -41,6 +42,7 @@ class Linking:
         self._outside = outside
         self._keys_of = keys_of
         self._linked = linked
+        self._changed = changed
         self._sent_ms: dict[tuple[bytes, str], int] = {}
 
     async def begin(self, typed: str, subject: int) -> None:
@@ -89,6 +91,7 @@ class Linking:
             box = links.box_for(keys, account_key, subject["name"], subject["kind"])
         await self._buffer.write(lambda connection: questions.move_link(connection, link, state, account_key, box, utc_ms()))
         self._log.info(f"link.{state}", subject=link.subject)
+        self._changed()
         self._send_due()
         if state == links.LINKED:
             self._linked()

@@ -379,3 +379,68 @@ def move_link(connection: Connection, moved: Link, state: str, account_key: byte
 
 _LINKS = "SELECT link_id, subject, fingerprint, state, started_ms, account_key, box FROM links"
 _OPEN_MARKS = ", ".join("?" * len(links.OPEN))
+
+
+# --- the page
+
+
+def household(connection: Connection, name: str) -> str | None:
+    """Return one fact of the household."""
+    row = connection.execute("SELECT value FROM household WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row["value"])
+
+
+def set_household(connection: Connection, name: str, value: str) -> None:
+    """Set one fact of the household."""
+    connection.execute("INSERT INTO household VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value))
+
+
+def begin_session(connection: Connection, session: bytes, now_ms: int, dead_ms: int) -> None:
+    """Begin a session, and forget those last used before dead_ms."""
+    connection.execute("DELETE FROM sessions WHERE last_ms < ?", (dead_ms,))
+    connection.execute("INSERT INTO sessions VALUES (?, ?, ?)", (session, now_ms, now_ms))
+
+
+def session_last_ms(connection: Connection, session: bytes) -> int | None:
+    """Return when a session was last used; None: there is none."""
+    row = connection.execute("SELECT last_ms FROM sessions WHERE session = ?", (session,)).fetchone()
+    return None if row is None else int(row["last_ms"])
+
+
+def touch_session(connection: Connection, session: bytes, now_ms: int) -> None:
+    """Note that a session was used."""
+    connection.execute("UPDATE sessions SET last_ms = ? WHERE session = ?", (now_ms, session))
+
+
+def end_session(connection: Connection, session: bytes) -> None:
+    """Forget a session."""
+    connection.execute("DELETE FROM sessions WHERE session = ?", (session,))
+
+
+def recent(connection: Connection, limit: int, before: int | None = None, after: int = 0, place: str | None = None) -> list[Found]:
+    """Return readings, newest first: those numbered below `before` and above `after`, in one place or any."""
+    return connection.execute(
+        "SELECT * FROM readings WHERE reading < ? AND reading > ? AND (? IS NULL OR place = ?) ORDER BY reading DESC LIMIT ?",
+        (2**62 if before is None else before, after, place, place, limit),
+    ).fetchall()
+
+
+def latest(connection: Connection, subject_: int, kind: int) -> Found | None:
+    """Return the newest reading of a kind of somebody or a room."""
+    found: Found | None = connection.execute(
+        "SELECT * FROM readings WHERE subject = ? AND kind = ? ORDER BY utc_s DESC LIMIT 1", (subject_, kind)
+    ).fetchone()
+    return found
+
+
+def count_in(connection: Connection, place: str) -> int:
+    """Return how many readings are in a place."""
+    return int(connection.execute("SELECT count(*) FROM readings WHERE place = ?", (place,)).fetchone()[0])
+
+
+def stops_of(connection: Connection, first: int, last: int) -> dict[int, dict[str, int]]:
+    """Return the stops, in milliseconds of UTC, of the readings numbered first to last."""
+    stops: dict[int, dict[str, int]] = {}
+    for row in connection.execute("SELECT * FROM stops WHERE reading BETWEEN ? AND ? ORDER BY at_ms", (first, last)):
+        stops.setdefault(row["reading"], {})[row["stop"]] = row["at_ms"]
+    return stops

@@ -53,9 +53,18 @@ class Way:
     async def write(self) -> None:
         """Write what was noted so far."""
         self._any.clear()
-        passed, self._passed = self._passed, []
+        passed = self._passed[:]
         if passed:
             try:
                 await self._buffer.write(lambda connection: questions.pass_stops(connection, passed))
             except NoRoom:
                 self.count("stops_lost")  # they are for the page only; the readings themselves are safe
+            del self._passed[: len(passed)]
+
+    def stops_of(self, first: int, last: int) -> dict[int, dict[str, int]]:
+        """Return the stops of the readings numbered first to last, those not yet written among them."""
+        stops = self._buffer.read(lambda connection: questions.stops_of(connection, first, last))
+        for reading, stop, at_ms in self._passed:
+            if first <= reading <= last:
+                stops.setdefault(reading, {}).setdefault(stop, at_ms)
+        return stops

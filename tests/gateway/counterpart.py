@@ -6,6 +6,7 @@ It signs and sends as docs/wire.md says, so a slip of ours on either side shows.
 import asyncio
 import json
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -118,6 +119,15 @@ class Counterpart:
         return MemoryContext(self.secret, self.salt, self.device_id, self.gateway_id, self.sent)
 
 
+def datagram(message: Any, mid: int, mtype: Any = aiocoap.CON) -> bytes:
+    """Return a CoAP message's bytes, for a test that holds the datagram in its hand."""
+    sent = message.copy()
+    sent.mtype, sent.mid, sent.token = mtype, mid, b"\x07"
+    sent.direction = aiocoap.message.Direction.OUTGOING
+    encoded: bytes = sent.encode()
+    return encoded
+
+
 @asynccontextmanager
 async def link(device: Counterpart, port: int) -> AsyncIterator["Link"]:
     """Open a device's link to a gateway on this machine."""
@@ -147,6 +157,14 @@ class Link:
                 return await self.context.request(request, handle_blockwise=False).response
         except oscore.NotAProtectedMessage as unprotected:  # an answer from outside the link
             return unprotected.plain_message
+
+    def live(self, fields: dict[int, Any]) -> None:
+        """Send live values: not confirmable, and nothing comes back."""
+        (end,) = self.context.client_credentials.values()
+        request = aiocoap.Message(code=aiocoap.POST, payload=cbor2.dumps(fields, canonical=True), uri_path=("l",), content_format=60)
+        request.direction = aiocoap.message.Direction.OUTGOING
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+            ours.sendto(datagram(end.protect(request)[0], self.device.sent, aiocoap.NON), ("127.0.0.1", self.port))
 
     async def send(self, message: bytes) -> dict[int, Any]:
         """Send a signed reading; return its receipt."""

@@ -11,7 +11,7 @@ import aiocoap
 import cbor2
 import pytest
 
-from tests.gateway.counterpart import Counterpart, link
+from tests.gateway.counterpart import Counterpart, datagram, link
 from tests.gateway.process import configure, gateway
 
 pytestmark = pytest.mark.anyio
@@ -85,13 +85,13 @@ async def test_a_request_recorded_before_a_restart_opens_nothing(tmp_path: Path)
     request = aiocoap.Message(code=aiocoap.POST, payload=device.signed(device.fields(7)), uri_path=("r",), content_format=18)
     request.direction = aiocoap.message.Direction.OUTGOING
     protected, _ = context.protect(request)
-    datagram = _datagram(protected, 77)
+    bytes_ = datagram(protected, 77)
     for _ in range(2):
         async with gateway(configuration) as home:
             port = (await home.event("gateway.ready"))["coap_port"]
-            answer = _exchange(port, datagram)
+            answer = _exchange(port, bytes_)
             assert answer is not None
-            assert len(answer) <= len(datagram)
+            assert len(answer) <= len(bytes_)
             await home.stop()
     assert rows(tmp_path) == []
     numbers = rows(tmp_path, "SELECT sender_reserved FROM devices")
@@ -120,7 +120,7 @@ async def test_hostile_datagrams_are_counted_and_change_nothing(tmp_path: Path) 
             _exchange(port, b"", wait_s=0.1),
         ]
         assert answers == [None] * 5, "what is no CoAP gets no answer"
-        refused = [_exchange(port, _datagram(message, mid)) for mid, message in enumerate((plain, of_stranger, broken), 1)]
+        refused = [_exchange(port, datagram(message, mid)) for mid, message in enumerate((plain, of_stranger, broken), 1)]
         assert [answer and answer[1] for answer in refused] == [0x81] * 3, "4.01, one answer for all"
         assert {len(answer or b"") for answer in refused} == {5}, "with its token and nothing else"
         await _not_moved(tmp_path, before)
@@ -146,11 +146,11 @@ async def test_a_replayed_datagram_is_refused(tmp_path: Path) -> None:
         request = aiocoap.Message(code=aiocoap.POST, payload=device.signed(device.fields(2)), uri_path=("r",), content_format=18)
         request.direction = aiocoap.message.Direction.OUTGOING
         protected, _ = device.context().protect(request)
-        datagram = _datagram(protected, 5)
-        first = _exchange(port, datagram)
+        bytes_ = datagram(protected, 5)
+        first = _exchange(port, bytes_)
         assert first is not None
         assert first[1] == 0x44
-        assert _exchange(port, datagram, wait_s=1.0) == b"\x61\x81" + datagram[2:5]
+        assert _exchange(port, bytes_, wait_s=1.0) == b"\x61\x81" + bytes_[2:5]
         await home.stop()
     assert [sequence for _, sequence, _ in rows(tmp_path)] == [1, 2]
 
@@ -178,9 +178,8 @@ async def test_a_protected_request_for_something_else_is_refused(
 async def door(tmp_path: Path) -> Any:
     device = Counterpart()
     device.enrol(tmp_path / "data")
-    async with gateway(configure(tmp_path)) as home:
-        async with link(device, (await home.event("gateway.ready"))["coap_port"]) as way:
-            yield device, way
+    async with gateway(configure(tmp_path)) as home, link(device, (await home.event("gateway.ready"))["coap_port"]) as way:
+        yield device, way
 
 
 async def test_a_full_database_refuses_and_loses_nothing(tmp_path: Path) -> None:
@@ -224,18 +223,10 @@ async def test_a_device_enrolled_later_is_let_in_and_one_taken_away_is_not(tmp_p
             assert (await way.post("r", device.signed(device.fields(2)))).code == aiocoap.UNAUTHORIZED
 
 
-def _datagram(message: Any, mid: int) -> bytes:
-    sent = message.copy()
-    sent.mtype, sent.mid, sent.token = aiocoap.CON, mid, b"\x07"
-    sent.direction = aiocoap.message.Direction.OUTGOING
-    encoded: bytes = sent.encode()
-    return encoded
-
-
-def _exchange(port: int, datagram: bytes, wait_s: float = 3.0) -> bytes | None:
+def _exchange(port: int, sent: bytes, wait_s: float = 3.0) -> bytes | None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
         ours.settimeout(wait_s)
-        ours.sendto(datagram, ("127.0.0.1", port))
+        ours.sendto(sent, ("127.0.0.1", port))
         try:
             return ours.recv(2000)
         except TimeoutError:

@@ -1,0 +1,237 @@
+"""What the page shows of a reading, a device, a person: facts of the database turned into words, numbers and sentences of state.
+
+Also `/state.json`, the same facts for programs of the home that are signed in.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from sqlite3 import Row as Found
+from typing import Any
+
+from gateway import reception
+from gateway.devices import Device
+from gateway.edges import questions
+from gateway.edges.buffer import Buffer
+from gateway.edges.changes import Changes
+from gateway.edges.enrolments import Enrolments
+from gateway.edges.mqtt import Outside
+from gateway.edges.pages.words import Words
+from gateway.edges.sending import Sending
+from gateway.edges.way import Way
+from protocol import readings, units
+from protocol.sentences import SENTENCES
+
+PERSON, ROOM = 0, 1
+_NAMES: Mapping[int, Mapping[int, tuple[str, float]]] = {
+    readings.SCALE: {readings.GRAMS: ("weight_kg", 1000), readings.STABLE: ("stable", 1), readings.IMPEDANCE: ("impedance_ohm", 1)},
+    readings.CUFF: {
+        readings.SYSTOLIC: ("systolic_mmHg", 1),
+        readings.DIASTOLIC: ("diastolic_mmHg", 1),
+        readings.MAP: ("mean_mmHg", 1),
+        readings.PULSE: ("pulse_per_min", 1),
+        readings.FLAGS: ("flags", 1),
+    },
+    readings.CLIMATE: {readings.TEMPERATURE: ("temperature_Cel", 100), readings.HUMIDITY: ("humidity_percent", 1)},
+    readings.STATUS: {readings.RESET_CAUSE: ("reset_cause", 1), readings.FAULT_CODE: ("fault", 1)},
+    readings.FAULT: {readings.FAULT_CODE: ("fault", 1)},
+}
+_STATES_JSON = 1000
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything the page may look at; outside and sending are None while nothing leaves the home."""
+
+    buffer: Buffer
+    enrolments: Enrolments
+    changes: Changes
+    way: Way
+    outside: Outside | None
+    sending: Sending | None
+    site: str
+
+    def subjects(self) -> dict[int, dict[str, Any]]:
+        """Return everybody and every room by number."""
+        return {row["subject"]: row for row in self.buffer.read(questions.subjects)}
+
+    def device(self, kid: bytes) -> Device | None:
+        """Return an enrolled device by its key id."""
+        return next((device for device in self.enrolments.devices if device.kid == kid), None)
+
+
+def values_of(kind: int, signed: bytes) -> dict[str, float]:
+    """Return what a kept reading measured, named with units, in the units people use."""
+    fields = reception.stored_fields(signed)
+    return {name: fields[key] / scale if scale != 1 else fields[key] for key, (name, scale) in _NAMES[kind].items() if key in fields}
+
+
+def in_words(kind: int, signed: bytes, words: Words) -> tuple[str, str]:
+    """Return a reading as a large number and the small words behind it."""
+    values = values_of(kind, signed)
+    if kind == readings.SCALE:
+        return words.number(values["weight_kg"], 1), "kg"
+    if kind == readings.CUFF:
+        pulse = words("reading.pulse", pulse=round(values["pulse_per_min"]))
+        return f"{round(values['systolic_mmHg'])}/{round(values['diastolic_mmHg'])}", f"mmHg, {pulse}"
+    if kind == readings.CLIMATE:
+        return words.number(values["temperature_Cel"], 1), words("reading.climate", percent=round(values["humidity_percent"]))
+    fault = values.get("fault")
+    if fault is None:
+        return "", words("reading.status")
+    sentence = SENTENCES.get(int(fault), {}).get(words.language)
+    return "", str(sentence or words("reading.fault", code=int(fault)))
+
+
+def state(row: Found, house: House, subjects: Mapping[int, Mapping[str, Any]], words: Words) -> str:
+    """Return where a reading is, as a sentence."""
+    place = row["place"]
+    somebody = subjects.get(row["subject"])
+    if place == questions.KEPT:
+        return words("state.kept")
+    if place == questions.INBOX:
+        return words("state.inbox")
+    if place == questions.ACCOUNT:
+        return words("state.account")
+    if place == questions.CONFLICT:
+        return words("state.conflict")
+    if place == questions.HOME:
+        if somebody is None:
+            return words("state.device")
+        return words("state.sealing") if somebody["account_key"] is not None else words("state.home", name=somebody["name"])
+    return waiting(house, words)
+
+
+def waiting(house: House, words: Words) -> str:
+    """Return what a sealed reading waits for, as a sentence."""
+    if house.outside is None:
+        return words("state.no_broker")
+    if not house.outside.connected:
+        return words("state.no_internet", clock=words.clock(house.outside.since_ms / 1000))
+    if house.sending is not None and house.sending.unanswered:
+        return words("state.unanswered")
+    return words("state.sent")
+
+
+def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]:
+    """Return readings as the page lists them."""
+    subjects = house.subjects()
+    shown = []
+    for row in rows:
+        number, unit = in_words(row["kind"], row["signed"], words)
+        somebody = subjects.get(row["subject"])
+        device = house.device(row["kid"])
+        shown.append(
+            {
+                "reading": row["reading"],
+                "kind": readings.KIND_NAMES[row["kind"]],
+                "number": number,
+                "unit": unit,
+                "when": words.moment(row["utc_s"], time.time()),
+                "about": row["uncertainty_s"] is None or row["uncertainty_s"] > 300,
+                "who": somebody["name"] if somebody else "",
+                "device": device.name if device else words("device.gone"),
+                "state": state(row, house, subjects, words),
+                "place": row["place"],
+                "reason": words(f"reason.{row['reason']}") if row["place"] == questions.INBOX else "",
+            }
+        )
+    return shown
+
+
+def cards(house: House, words: Words) -> list[dict[str, Any]]:
+    """Return a card for the newest weight and pressure of everybody, and for each room."""
+    shown = []
+    for subject in house.subjects().values():
+        kinds = (readings.SCALE, readings.CUFF) if subject["kind"] == PERSON else (readings.CLIMATE,)
+        for kind in kinds:
+            row = questions.latest(house.buffer.reader, subject["subject"], kind)
+            if row is not None:
+                (line,) = lines([row], house, words)
+                shown.append({**line, "title": words(f"card.{line['kind']}", name=subject["name"])})
+    return shown
+
+
+def devices(house: House, words: Words) -> list[dict[str, Any]]:
+    """Return the enrolled devices as the page lists them."""
+    learnt = house.buffer.read(questions.devices)
+    shown = []
+    for device in house.enrolments.devices:
+        facts = learnt.get(device.kid, {})
+        seen = facts.get("last_seen_ms")
+        battery = facts.get("battery_percent")
+        fault = facts.get("last_fault")
+        sentences = [words("device.seen", when=words.moment(seen / 1000, time.time())) if seen else words("device.never")]
+        if battery is not None:
+            sentences.append(words("device.battery_low" if battery < 15 else "device.battery", percent=battery))
+        if fault is not None:
+            sentences.append(str(SENTENCES.get(fault, {}).get(words.language) or words("reading.fault", code=fault)))
+        shown.append(
+            {
+                "kid": device.kid.hex(),
+                "kind": device.kind,
+                "name": device.name,
+                "sentences": sentences,
+                "used_by": facts.get("used_by"),
+                "room": facts.get("room"),
+            }
+        )
+    return shown
+
+
+def for_programs(house: House, form_token: str, after: int, words: Words) -> dict[str, Any]:
+    """Return the home's state as /state.json gives it: times in milliseconds of UTC, bytes in hexadecimal."""
+    subjects = house.subjects()
+    links = house.buffer.read(questions.last_links)
+    rows = house.buffer.read(lambda connection: questions.recent(connection, _STATES_JSON, after=after))
+    stops = house.way.stops_of(rows[-1]["reading"], rows[0]["reading"]) if rows else {}
+    people = [_subject(row, links) for row in subjects.values()]
+    return {
+        "form_token": form_token,
+        "people": [row for row in people if row["kind"] == "person"],
+        "rooms": [row for row in people if row["kind"] == "room"],
+        "devices": [
+            {"kid": device.kid.hex(), "serial": device.serial, "kind": device.kind, "name": device.name, **_learnt(house, device)}
+            for device in house.enrolments.devices
+        ],
+        "readings": [_reading(row, stops.get(row["reading"], {}), state(row, house, subjects, words)) for row in rows],
+        "inbox": house.buffer.read(lambda connection: questions.count_in(connection, questions.INBOX)),
+        "queue": house.buffer.read(questions.queue_length),
+        "broker": None if house.outside is None else {"connected": house.outside.connected, "since_ms": house.outside.since_ms},
+        "counts": dict(house.way.counts),
+    }
+
+
+def _learnt(house: House, device: Device) -> dict[str, Any]:
+    facts = house.buffer.read(questions.devices).get(device.kid, {})
+    return {key: facts.get(key) for key in ("last_seen_ms", "battery_percent", "last_fault", "used_by", "room")}
+
+
+def _subject(row: Mapping[str, Any], links: Mapping[int, Any]) -> dict[str, Any]:
+    link = links.get(row["subject"])
+    return {
+        "subject": row["subject"],
+        "kind": "person" if row["kind"] == PERSON else "room",
+        "name": row["name"],
+        "usual_kg": None if row["usual_g"] is None else float(units.kg_from_grams(row["usual_g"])),
+        "linked": row["account_key"] is not None,
+        "link": None if link is None else link.state,
+    }
+
+
+def _reading(row: Found, stops: dict[str, int], sentence: str) -> dict[str, Any]:
+    return {
+        "reading": row["reading"],
+        "kid": row["kid"].hex(),
+        "sequence": row["sequence"],
+        "kind": readings.KIND_NAMES[row["kind"]],
+        "digest8": row["digest"][:8].hex(),
+        "row_id": None if row["row_id"] is None else row["row_id"].hex(),
+        "subject": row["subject"],
+        "place": row["place"],
+        "state": sentence,
+        "utc_s": row["utc_s"],
+        "uncertainty_s": row["uncertainty_s"],
+        "values": values_of(row["kind"], row["signed"]),
+        "stops": {"received": row["received_ms"], **stops},
+    }

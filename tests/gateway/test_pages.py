@@ -1,0 +1,225 @@
+"""The family's page, asked over real HTTPS under the home's own authority."""
+
+import re
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.edges.pages import words
+from tests.gateway.counterpart import Counterpart, link
+from tests.gateway.process import Gateway, configure, gateway
+
+pytestmark = pytest.mark.anyio
+PASSWORD = "a warm kitchen"
+TEMPLATES = Path(words.__file__).parent / "templates"
+
+
+class Browser:
+    """A signed-in client of a home's page; `post` carries the form's token as the page's own forms do."""
+
+    def __init__(self, client: httpx.AsyncClient, home: Gateway) -> None:
+        self.client = client
+        self.home = home
+
+    async def state(self) -> dict[str, Any]:
+        answer = await self.client.get("/state.json")
+        assert answer.status_code == 200, answer.text
+        state: dict[str, Any] = answer.json()
+        return state
+
+    async def post(self, path: str, **form: object) -> httpx.Response:
+        token = (await self.state())["form_token"]
+        return await self.client.post(path, data={**form, "token": token})
+
+    async def set_up(self) -> None:
+        code = (await self.home.event("page.setup_code"))["code"]
+        answer = await self.client.post("/en/setup", data={"code": code, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+
+
+@asynccontextmanager
+async def browser(home: Gateway, **more: Any) -> AsyncIterator[Browser]:
+    """A browser that trusts the home's authority and nothing else."""
+    ready = await home.event("gateway.ready")
+    origin = f"https://localhost:{ready['page_port']}"
+    trust = ssl.create_default_context(cafile=ready["authority"])
+    async with httpx.AsyncClient(base_url=origin, verify=trust, headers={"origin": origin}, **more) as client:
+        yield Browser(client, home)
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[Browser]:
+    for kind in ("scale", "cuff", "babyphone"):
+        Counterpart(kind).enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path)) as running, browser(running) as page:
+        yield page
+
+
+async def test_before_set_up_nothing_works_but_set_up(home: Browser) -> None:
+    """Every address leads to the set-up page; five wrong codes end it, the right one included."""
+    for path in ("/", "/en/people", "/state.json", "/fr/readings", "/authority.pem", "/en/sign-in"):
+        answer = await home.client.get(path)
+        assert (answer.status_code, answer.headers["location"][3:]) == (303, "/setup")
+    short = await home.client.post("/en/setup", data={"code": "AAAA-AAAA-AAAA", "password": "short"})
+    assert short.status_code == 400
+    for _ in range(5):
+        wrong = await home.client.post("/en/setup", data={"code": "AAAA-AAAA-AAAA", "password": PASSWORD})
+        assert wrong.status_code == 403
+    code = (await home.home.event("page.setup_code"))["code"]
+    assert (await home.client.post("/en/setup", data={"code": code, "password": PASSWORD})).status_code == 403
+
+
+async def test_set_up_signs_in_and_its_code_is_spent(home: Browser) -> None:
+    """The code works once; the password signs in afterwards, a wrong one does not, and signing out ends the session."""
+    await home.set_up()
+    assert (await home.client.get("/en/people")).status_code == 200
+    cookie = home.client.cookies.jar
+    assert [(each.name, each.secure, each.path) for each in cookie] == [("__Host-foyer", True, "/")]
+    assert (await home.post("/en/sign-out")).status_code == 303
+    assert (await home.client.get("/state.json")).status_code == 401
+    assert (await home.client.post("/en/sign-in", data={"password": "something else"})).status_code == 403
+    assert (await home.client.post("/en/sign-in", data={"password": PASSWORD})).status_code == 303
+    assert (await home.client.get("/state.json")).status_code == 200
+    code = (await home.home.event("page.setup_code"))["code"]
+    assert (await home.client.post("/en/setup", data={"code": code, "password": "another password"})).status_code == 303
+    assert (await home.client.post("/en/sign-in", data={"password": "another password"})).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"host": "evil.example"}, 421),
+        ({"host": "localhost.evil.example:443"}, 421),
+    ],
+)
+async def test_a_form_from_elsewhere_is_refused(home: Browser, headers: dict[str, str], status: int) -> None:
+    """Another site's form, or another name that resolves to this home, changes nothing though the browser is signed in."""
+    await home.set_up()
+    token = (await home.state())["form_token"]
+    form = {"name": "Eve", "usual_kg": "60", "token": token}
+    assert (await home.client.post("/en/people", data=form, headers=headers)).status_code == status
+    assert (await home.client.post("/en/people", data={**form, "token": "0" * 64})).status_code == 403
+    assert (await home.state())["people"] == []
+
+
+async def test_every_response_carries_the_headers(home: Browser) -> None:
+    """A strict policy, nothing stored, nothing framed, on pages, files and refusals alike."""
+    for path in ("/en/setup", "/static/style.css", "/nowhere"):
+        headers = (await home.client.get(path)).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+        assert headers["cache-control"] == "no-store"
+        assert "server" not in headers
+
+
+async def test_people_are_added_and_a_weight_finds_its_owner(home: Browser, tmp_path: Path) -> None:
+    """A near weight is assigned, a strange one waits in the inbox until one touch, and the page says so in both languages."""
+    await home.set_up()
+    assert (await home.post("/en/people", name="Anna", usual_kg="62.5")).status_code == 303
+    assert (await home.post("/fr/people", name="Ben", usual_kg="84,0")).status_code == 303
+    for wrong in (
+        {"name": "", "usual_kg": "60"},
+        {"name": "Cy", "usual_kg": "1"},
+        {"name": "Cy", "usual_kg": "nan"},
+        {"name": "x" * 41, "usual_kg": "9"},
+    ):
+        assert (await home.post("/en/people", **wrong)).status_code == 400
+    device = Counterpart()
+    device.enrol(tmp_path / "data")
+    port = (await home.home.event("gateway.ready"))["coap_port"]
+    await home.home.event("enrolment.changed", devices=4)
+    async with link(device, port) as way:
+        await way.send(device.signed(device.fields(1, _10=62900)))
+        await way.send(device.signed(device.fields(2, _10=73000)))
+    await home.home.event("reading.assigned", sequence=1)
+    await home.home.event("reading.doubtful", sequence=2, reason="nobody_near")
+    state = await home.state()
+    anna, ben = (person["subject"] for person in state["people"])
+    second, first = state["readings"]
+    assert (first["subject"], first["place"], first["values"]["weight_kg"]) == (anna, "home", 62.9)
+    assert first["state"] == "Kept at home: Anna has no account linked."
+    assert (second["subject"], second["place"], state["inbox"]) == (None, "inbox", 1)
+    assert [first["stops"][name] > 0 for name in ("received", "committed", "receipted", "assigned")] == [True] * 4
+    assert (await home.post(f"/en/inbox/{second['reading']}", subject=ben)).status_code == 303
+    state = await home.state()
+    assert (state["readings"][0]["subject"], state["inbox"]) == (ben, 0)
+    assert (await home.post(f"/en/inbox/{first['reading']}", subject=ben)).status_code == 303
+    assert (await home.state())["readings"][1]["subject"] == anna, "only what is in the inbox can be given"
+    french = (await home.client.get("/fr/readings")).text
+    assert "62,9" in french
+    assert "Gardée à la maison\u00a0: Anna n’a pas de compte lié." in french
+
+
+async def test_every_page_shows_in_both_languages(home: Browser) -> None:
+    """Each page renders with and without anything in it, and links its other language."""
+    await home.set_up()
+    for filled in (False, True):
+        if filled:
+            await home.post("/en/people", name="<b>Anna</b> & Co", usual_kg="62.5")
+        pages = ["", "people", "devices", "readings", "inbox", "nursery"] + (["link/1"] if filled else [])
+        for language, other in (("en", "fr"), ("fr", "en")):
+            for page in pages:
+                answer = await home.client.get(f"/{language}/{page}")
+                assert answer.status_code == 200, page
+                assert f'<html lang="{language}">' in answer.text
+                assert f'href="/{other}/{page}"' in answer.text
+                assert "<b>Anna" not in answer.text
+                assert not re.search(r"<(style|script)>|\son\w+=|style=", answer.text), "nothing that the policy would stop"
+    assert (await home.client.get("/en/nowhere")).status_code == 404
+    assert (await home.client.get("/en/link/99")).status_code == 404
+
+
+async def test_the_rooms_babyphone_brings_its_room_and_a_cuff_its_user(home: Browser) -> None:
+    """A babyphone's room is there from the start; a cuff is given to somebody, and only to somebody who exists."""
+    await home.set_up()
+    await home.post("/en/people", name="Anna", usual_kg="62.5")
+    state = await home.state()
+    (room,) = state["rooms"]
+    devices = {device["kind"]: device for device in state["devices"]}
+    anna = state["people"][0]["subject"]
+    assert (room["name"], devices["babyphone"]["room"]) == ("Nursery", room["subject"])
+    await home.post(f"/en/devices/{devices['cuff']['kid']}", used_by=anna)
+    assert next(each for each in (await home.state())["devices"] if each["kind"] == "cuff")["used_by"] == anna
+    await home.post(f"/en/devices/{devices['cuff']['kid']}", used_by="77")
+    assert next(each for each in (await home.state())["devices"] if each["kind"] == "cuff")["used_by"] is None
+
+
+async def test_the_nursery_is_live(tmp_path: Path) -> None:
+    """A live value reaches a watching browser as an event, is never kept, and nothing else is answered to it."""
+    device = Counterpart("babyphone")
+    device.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path)) as running, browser(running, timeout=10) as page:
+        await page.set_up()
+        port = (await running.event("gateway.ready"))["coap_port"]
+        async with link(device, port) as way, page.client.stream("GET", "/en/events") as events:
+            await way.send(device.signed(device.fields(1)))
+            way.live({0: 2, 2: [1, 7000], 13: 2010, 14: 44, 16: 87})
+            async for line in events.aiter_lines():
+                if line.startswith("data:") and "loudness" in line:
+                    break
+        assert '"loudness_dB": 43.5' in line
+        assert '"temperature_Cel": 20.1' in line
+        assert len((await page.state())["readings"]) == 1
+        assert "43" in (await page.client.get("/en/nursery")).text
+
+
+def test_both_languages_have_all_words_and_templates_use_no_others() -> None:
+    """Every name in the templates has words in English and in French, with the same facts in them."""
+    read = words.read()
+    assert read["en"].names == read["fr"].names
+    used = {name for path in TEMPLATES.glob("*.html") for name in re.findall(r"\bt\([\"']([\w.]+\w)[\"']", path.read_text())}
+    assert used <= read["en"].names
+    for name in read["en"].names:
+        facts = [sorted(re.findall(r"\{\w+\}", read[language]._words[name])) for language in words.LANGUAGES]
+        assert facts[0] == facts[1], name
+        assert all(read[language]._words[name] for language in words.LANGUAGES), name
