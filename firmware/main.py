@@ -17,7 +17,7 @@ from firmware import console
 from firmware.clock import Clock
 from firmware.crypto import p256
 from firmware.display import Display
-from firmware.errors import DeviceError, SettingsBroken
+from firmware.errors import DeviceError, OutboxFull, SettingsBroken
 from firmware.flash import counters, identity, outbox, replacing, settings
 from firmware.radio import wifi
 from firmware.sending import Sending
@@ -75,7 +75,11 @@ async def _live(display):
     signer = Signer(owner, numbers, box, clock)
 
     async def keep(kind, fields):
-        kept = await signer.keep(kind, fields)
+        try:
+            kept = await signer.keep(kind, fields)
+        except OutboxFull as error:
+            console.fault(error.fault)
+            raise
         sending.wake()
         return kept
 

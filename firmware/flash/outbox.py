@@ -19,6 +19,7 @@ FOLDER = "/state/outbox"
 # A block of 4096 B each: 128 of them are half a megabyte, two hours of climate at one a minute or a month of weights.
 CAPACITY = const(128)
 _UNREADABLE = ".bad"
+_ENOSPC = const(28)
 
 # kind: of the reading; digest8: first 8 bytes of the SHA-256 of what was signed; signed: the COSE_Sign1 bytes
 Kept = namedtuple("Kept", ("sequence", "kind", "digest8", "signed"))
@@ -48,10 +49,16 @@ class Outbox:
     def keep(self, sequence: int, kind: int, digest8: bytes, signed: bytes) -> Kept:
         """Write a reading down; when this returns, it survives the loss of power.
 
-        Raises OutboxFull, or OSError when the flash refuses: then it is not kept, and the others are untouched.
+        Raises OutboxFull (the flash itself may be full before the capacity is reached), or OSError when the flash refuses otherwise:
+        then it is not kept, and the others are untouched.
         """
         self.check_room()
-        replacing.replace(self._path(sequence), cbor.encode([sequence, kind, digest8, signed]))
+        try:
+            replacing.replace(self._path(sequence), cbor.encode([sequence, kind, digest8, signed]))
+        except OSError as error:
+            if error.args[0] != _ENOSPC:
+                raise
+            raise OutboxFull(capacity=len(self._sequences)) from None
         self._sequences.append(sequence)
         return Kept(sequence, kind, digest8, signed)
 

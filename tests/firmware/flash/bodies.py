@@ -117,6 +117,25 @@ def full_outbox_refuses():
     return mounted(CutFlash(fresh()), use)
 
 
+def full_flash_refuses():
+    """On a chip too small for the capacity, what no longer fits is refused, what was kept is there, and a receipt makes room."""
+
+    def use(folder):
+        box = Outbox(folder + "/outbox")
+        kept = []
+        try:
+            for sequence in range(100):
+                kept.append(box.keep(sequence, 2, digest(sequence), signed(sequence) * 4))
+        except OutboxFull:
+            pass
+        still = [box.read(one.sequence) == one for one in kept]
+        box.forget(kept[0], 0, digest(0))
+        box.keep(200, 2, digest(200), signed(200) * 4)
+        return [0 < len(kept) < 100, all(still), Outbox(folder + "/outbox").sequences() == [one.sequence for one in kept[1:]] + [200]]
+
+    return mounted(CutFlash(fresh()), use)
+
+
 def wrong_receipts_delete_nothing():
     """A receipt with another's sequence or digest leaves the reading where it is."""
 

@@ -29,6 +29,11 @@ def test_a_full_outbox_refuses_and_keeps() -> None:
     assert on_device("full_outbox_refuses") == [5, [0, 1, 2, 3, 4]]
 
 
+def test_a_full_flash_refuses_and_keeps() -> None:
+    """A chip with no block left is a full outbox too, not a broken device."""
+    assert on_device("full_flash_refuses") == [True, True, True]
+
+
 def test_only_the_matching_receipt_lets_a_reading_go() -> None:
     """Another sequence or digest removes nothing."""
     assert on_device("wrong_receipts_delete_nothing") == [7]
