@@ -24,6 +24,7 @@ LEAST_CHARACTERS, MOST_CHARACTERS = 10, 200
 RECOVERY_BYTES = 16
 _RECOVERY_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LOOK_ALIKES = str.maketrans("OIL", "011")
+_LOOK_LIKE_LETTERS = str.maketrans("@$013457", "asoieast")
 
 
 class Profile(NamedTuple):
@@ -81,7 +82,8 @@ def new_recovery_code() -> str:
     """Return a code of 128 random bits as a person writes it down: 26 characters of Crockford's base 32 in groups."""
     number = int.from_bytes(secrets.token_bytes(RECOVERY_BYTES), "big")
     letters = "".join(_RECOVERY_LETTERS[number >> shift & 31] for shift in range(125, -1, -5))
-    return "-".join(letters[start : start + 5] for start in range(0, 26, 5))
+    ends = (0, 4, 8, 13, 17, 21, 26)
+    return "-".join(letters[start:end] for start, end in itertools.pairwise(ends))
 
 
 def recovery_key(typed: str, pepper: bytes) -> bytes:
@@ -103,12 +105,11 @@ def recovery_key(typed: str, pepper: bytes) -> bytes:
 def _is_common(password: str, address: str) -> bool:
     if len(set(password)) < 5 or _is_run(password):
         return True
-    core = re.sub(r"[^a-zà-ÿ]", "", password.translate(str.maketrans("@$013457", "asoieast")))
-    bare = re.sub(r"[^a-zà-ÿ]", "", password)
-    if core in COMMON_WORDS or bare in COMMON_WORDS:
-        return True
-    if any(word + word == bare for word in (bare[: len(bare) // 2],) if word in COMMON_WORDS):
-        return True
+    trimmed = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", password)
+    for core in (trimmed.translate(_LOOK_LIKE_LETTERS), re.sub(r"[^a-zà-ÿ]", "", password)):
+        half = core[: len(core) // 2]
+        if core in COMMON_WORDS or (half in COMMON_WORDS and half + half == core):
+            return True
     owner = address.split("@", 1)[0]
     return len(owner) >= 4 and owner in password and len(password) - len(owner) < 6
 

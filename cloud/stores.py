@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from cloud.errors import CannotStart
 
@@ -80,7 +80,7 @@ def upgrade(engine: Engine, store: str) -> None:
                 raise CannotStart(f"The {store} store was written by a later release of Foyer; install that one.")
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
-    except OperationalError as error:
+    except DatabaseError as error:
         raise CannotStart(f"The {store} store {engine.url.database} cannot be used: {error.orig}.") from None
 
 
@@ -96,9 +96,9 @@ def wait_until_current(engine: Engine, store: str, timeout_s: float = 30) -> Non
             with engine.connect() as connection:
                 if MigrationContext.configure(connection).get_current_revision() == head:
                     return
-        except OperationalError as error:
+        except DatabaseError as error:
             # the other process may be in the middle of it; the loop's end says so if not
-            if "locked" not in str(error.orig) and "readonly" not in str(error.orig):
+            if "locked" not in str(error.orig):
                 raise CannotStart(f"The {store} store {engine.url.database} cannot be used: {error.orig}.") from None
         time.sleep(0.05)
     raise CannotStart(f"The {store} store is not of this release; start the ingester first: python -m cloud ingest.")

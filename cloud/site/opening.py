@@ -84,13 +84,13 @@ class Opener:
         self._subject = subject
         self._leaves: dict[tuple[bytes, bytes], bytes] = {}
 
-    def readings(self, rows: Iterable[SealedRow], kinds: Iterable[str] = (), *, verify: bool = True) -> list[Reading]:
+    def readings(self, rows: Iterable[SealedRow], kinds: Iterable[str] = ()) -> list[Reading]:
         """Return the readings of these kinds (default: all that can be shown), oldest first; what does not open is left out."""
         wanted = set(kinds or KINDS.values())
-        opened = (self._reading(row, verify) for row in rows)
+        opened = (self._reading(row) for row in rows)
         return sorted((reading for reading in opened if reading and reading.kind in wanted), key=lambda reading: reading.utc_s)
 
-    def _reading(self, row: SealedRow, verify: bool) -> Reading | None:
+    def _reading(self, row: SealedRow) -> Reading | None:
         try:
             entry: dict[int, Any] = seals.open_row(
                 self._subject.root_key, row.pseudonym, row.minute, row.row_id, row.sealed, self._hkdf, wrapping.try_open
@@ -101,8 +101,7 @@ class Opener:
         shown = named(kind, values)
         if shown is None:
             return None
-        verified = verify and is_verified(entry)
-        return Reading(row.row_id, KINDS[kind], entry[seals.UTC], shown, verified)
+        return Reading(row.row_id, KINDS[kind], entry[seals.UTC], shown, is_verified(entry))
 
     def _hkdf(self, salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
         if secret != self._subject.root_key:

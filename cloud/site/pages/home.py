@@ -1,6 +1,7 @@
 """The first page of somebody signed in: one card for each thing that is measured, the number first."""
 
 import time
+from itertools import groupby
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -18,4 +19,5 @@ async def home(request: Request, visitor: Visitor) -> Response:
     window = Window.of_days(HOME_DAYS, int(time.time()))
     seen = await run_in_threadpool(seen_of, visitor, window)
     shown = await run_in_threadpool(shown_of, visitor, window, {kind for kinds in KINDS_OF.values() for kind in kinds})
-    return show(request, "home.html", visitor, seen=seen, shown=shown, window=window, course=course)
+    groups = [list(group) for _, group in groupby(shown, key=lambda each: each.subject)]
+    return show(request, "home.html", visitor, seen=seen, groups=groups, window=window, course=course)

@@ -92,7 +92,7 @@ class _Stream:
 
     def _arrived(self, subject: Subject, reading: Reading) -> str:
         readings = self._course(subject, reading.kind)
-        if all(known.row_id != reading.row_id for known in readings):
+        if reading.verified and all(known.row_id != reading.row_id for known in readings):
             readings.append(reading)
             readings.sort(key=lambda each: each.utc_s)
             del readings[:-COURSE_AT_MOST]
@@ -103,7 +103,6 @@ class _Stream:
             {
                 **as_facts(subject, reading),
                 "subject": subject.number,
-                "is_latest": readings[-1].row_id == reading.row_id,
                 "row": render("row.html", self.tongue, **facts),
                 "latest": render("latest.html", self.tongue, **facts),
                 "course": render("course.html", self.tongue, drawing=course(readings, reading.kind)),
@@ -113,9 +112,9 @@ class _Stream:
     def _course(self, subject: Subject, kind: str) -> list[Reading]:
         key = (subject.pseudonym, kind)
         if key not in self._courses:
-            # opened once, at the first arrival; their signatures are not shown here, so they are not checked again
-            for shown in shown_of(self.visitor, self._window, {WEIGHT, PRESSURE, CLIMATE}, verify=False):
-                self._courses[shown.subject.pseudonym, shown.kind] = shown.readings
+            # opened once, at the first arrival
+            for shown in shown_of(self.visitor, self._window, {WEIGHT, PRESSURE, CLIMATE}):
+                self._courses[shown.subject.pseudonym, shown.kind] = shown.trusted
         return self._courses.setdefault(key, [])
 
 

@@ -24,7 +24,7 @@ FIRST_PERIOD = {WEIGHT: "month", PRESSURE: "month", CLIMATE: "day"}
 HOME_DAYS = 31
 # A room's card needs the last day only; a month of minutes would be opened for nothing.
 CARD_DAYS = {WEIGHT: HOME_DAYS, PRESSURE: HOME_DAYS, CLIMATE: 1}
-ROWS_AT_ONCE = 60
+ROWS_AT_ONCE = 50
 
 
 class Window(NamedTuple):
@@ -46,12 +46,18 @@ class Shown(NamedTuple):
     readings: list[Reading]
 
     @property
+    def trusted(self) -> list[Reading]:
+        """The readings whose signature holds: charts are drawn of these alone."""
+        return [reading for reading in self.readings if reading.verified]
+
+    @property
     def latest(self) -> Reading | None:
-        """The newest reading."""
-        return self.readings[-1] if self.readings else None
+        """The newest reading whose signature holds; when there is none, the newest, which says so."""
+        newest_last = self.trusted or self.readings
+        return newest_last[-1] if newest_last else None
 
 
-def shown_of(visitor: Visitor, window: Window, kinds: set[str], *, verify: bool = True) -> list[Shown]:
+def shown_of(visitor: Visitor, window: Window, kinds: set[str]) -> list[Shown]:
     """Open what the visitor may see of these kinds, person by person, then room by room."""
     shown = []
     with visitor.premises.readings.connect() as connection:
@@ -62,7 +68,7 @@ def shown_of(visitor: Visitor, window: Window, kinds: set[str], *, verify: bool 
             since = window.since_minute
             if len(kinds) > 1:
                 since = max(since, int(time.time()) // 60 - 1440 * max(CARD_DAYS[kind] for kind in wanted))
-            opened = Opener(subject).readings(store.rows_since(connection, subject.pseudonym, since), wanted, verify=verify)
+            opened = Opener(subject).readings(store.rows_since(connection, subject.pseudonym, since), wanted)
             shown += [Shown(subject, kind, [reading for reading in opened if reading.kind == kind]) for kind in wanted]
     return shown
 
@@ -137,7 +143,7 @@ def as_facts(subject: Subject, reading: Reading) -> dict[str, object]:
 def columns(shown: Shown) -> dict[str, list[float]]:
     """Return readings as columns, as the charts take them."""
     names = {WEIGHT: ("weight_kg",), PRESSURE: ("systolic_mmHg", "diastolic_mmHg", "map_mmHg"), CLIMATE: ("room_Cel", "humidity_percent")}
-    taken: dict[str, list[float]] = {"utc_s": [reading.utc_s for reading in shown.readings]}
+    taken: dict[str, list[float]] = {"utc_s": [reading.utc_s for reading in shown.trusted]}
     for name in names[shown.kind]:
-        taken[name] = [reading.values[name] for reading in shown.readings]
+        taken[name] = [reading.values[name] for reading in shown.trusted]
     return taken

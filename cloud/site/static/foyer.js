@@ -155,7 +155,7 @@ function draw(holder) {
   const plots = DRAWINGS[key.split(" ")[0]](columns).map((drawing) => new uPlot({
     width: holder.clientWidth,
     height: drawing.height || HEIGHT_PX,
-    padding: [12, 16, 0, 0],
+    padding: [12, 28, 0, 0],
     legend: { show: false },
     tzDate: (utc_s) => uPlot.tzDate(new Date(utc_s * 1000), zone),
     scales: { x: { time: true, range: (_chart, low, high) => ends || [low - (high - low) * 0.03, high + (high - low) * 0.03] }, y: { range: drawing.range } },
@@ -218,10 +218,10 @@ function show(reading) {
     const row = fragment(reading.row).querySelector("tr");
     body.insertBefore(row, after || null);
     arrived(row);
-    addToChart(key, reading);
+    if (reading.verified) addToChart(key, reading);
   }
   const shown = Number(latest.querySelector("[data-utc]")?.dataset.utc || 0);
-  if (reading.utc_s >= shown) {
+  if (reading.utc_s >= shown && (reading.verified || !shown)) {
     latest.replaceChildren(fragment(reading.latest));
     arrived(latest.closest(".measure") || latest);
   }

@@ -1,0 +1,118 @@
+"""The site as an application without a server: its pages, its stores, and a home that puts rows where an ingester would."""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cloud import configuration, keys, readings, stores
+from cloud.logs import configure
+from cloud.site.linking import LinkDesk
+from cloud.site.routes import make_site
+from cloud.site.serving import open_premises
+from protocol import linking
+from protocol.envelope import Batch, Row
+from tests.cloud.counterpart import Person
+
+ADDRESS = "http://127.0.0.1:8080"
+PASSWORD = "ashtray velvet horizon"
+CONFIGURATION = """
+[stores]
+accounts = "sqlite:///accounts.db"
+readings = "sqlite:///readings.db"
+[broker]
+host = "127.0.0.1"
+authority = "a.pem"
+ingester_certificate = "b.pem"
+ingester_key = "b.key"
+site_certificate = "c.pem"
+site_key = "c.key"
+[keys]
+directory = "keys"
+[site]
+address = "http://127.0.0.1:8080"
+"""
+
+
+class Premises:
+    """The site under test, and the ways around it that a test needs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "cloud.toml").write_text(CONFIGURATION)
+        settings = configuration.read(folder / "cloud.toml")
+        keys.make_missing(settings.keys)
+        self.writer = stores.open_store(settings.stores.readings)
+        stores.upgrade(self.writer, "readings")
+        self.premises = open_premises(settings, configure("test"))
+        self.app = make_site(self.premises)
+        self.runner = asyncio.Runner()
+        erasure, pepper = self.premises.admission.erasure, self.premises.pepper
+        self.desk = LinkDesk(self.premises.accounts, erasure, pepper, None, self.premises.log)  # type: ignore[arg-type]
+
+    def browser(self, zone: str = "Europe/Paris", **headers: str) -> "Browser":
+        return Browser(self, zone, headers)
+
+    def store(self, person: Person, rows: list[Row]) -> None:
+        with stores.writing(self.writer) as connection:
+            readings.add_batch(connection, Batch(person.pseudonym, rows, 0), 0)
+
+    def close(self) -> None:
+        self.runner.close()
+        for engine in (self.writer, self.premises.accounts, self.premises.readings):
+            engine.dispose()
+
+
+class Browser:
+    """A browser as far as headers, cookies and forms go."""
+
+    def __init__(self, site: Premises, zone: str, headers: dict[str, str]) -> None:
+        self.site = site
+        self.zone = zone
+        agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+        transport = httpx.ASGITransport(site.app)
+        self.client = httpx.AsyncClient(
+            transport=transport, base_url=ADDRESS, headers={"user-agent": agent, **headers}, follow_redirects=True
+        )
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return self.site.runner.run(self.client.request(method, path, **more))
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("GET", path, **more)
+
+    def post(self, path: str, data: dict[str, str] | None = None, **headers: str) -> httpx.Response:
+        return self.request("POST", path, data=data or {}, headers={"sec-fetch-site": "same-origin", **headers})
+
+    def register(self, email: str = "ada@example.org", language: str = "en") -> Any:
+        form = {"email": email, "password": PASSWORD, "terms": "yes", "cookies": "yes", "zone": self.zone}
+        return self.post(f"/{language}/register", form)
+
+    def sign_in(self, email: str = "ada@example.org", password: str = PASSWORD) -> Any:
+        return self.post("/en/sign-in", {"email": email, "password": password, "zone": self.zone})
+
+    def link_code(self) -> str:
+        found = re.search(r'data-code="([^"]+)"', self.post("/en/link").text)
+        assert found
+        return found[1]
+
+    def link(self, person: Person) -> None:
+        """Link a person as a home does, its messages handed over without a broker."""
+        code = linking.parse_code(self.link_code())
+        now_utc_s = int(time.time())
+        ask = linking.encode_message(linking.ASK, code.link_id)
+        key = linking.decode_message(self.site.desk.answer(ask, now_utc_s)).body
+        box = linking.encode_message(linking.BOX, code.link_id, person.box(key))
+        assert linking.decode_message(self.site.desk.answer(box, now_utc_s)).body == linking.DONE
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Premises]:
+    made = Premises(tmp_path)
+    yield made
+    made.close()
