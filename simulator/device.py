@@ -60,6 +60,8 @@ class Device:
         self._memory = bytearray()
         self._cause = POWER_ON
         self._planned_cut = (0, 0)
+        self._switching = asyncio.Lock()  # one start or end of the process at a time
+        self._sleeps = 0
         self.powered = False
 
     @property
@@ -86,18 +88,23 @@ class Device:
         if self.powered:
             return
         self.powered = True
-        self._memory.clear()
-        self.report("power", {"on": True})
-        await self._launch(POWER_ON)
+        async with self._switching:
+            if not self.powered:  # cut again meanwhile
+                return
+            self._memory.clear()
+            self.report("power", {"on": True})
+            await self._launch(POWER_ON)
 
     async def cut_power(self) -> None:
         """Take the power away, now: no program is asked, no file is closed."""
         if not self.powered:
             return
         self.powered = False
-        await self._kill()
-        self.board.lose_power()
-        self.report("power", {"on": False})
+        self._end_process()
+        async with self._switching:
+            await self._bury()
+            self.board.lose_power()
+            self.report("power", {"on": False})
 
     def cut_power_at_flash_operation(self, operation: int, torn_percent: int = 50) -> None:
         """Plan a power cut in the middle of the flash operation of that number, counted from the next start (1 is the first).
@@ -154,7 +161,7 @@ class Device:
         supervisor = Supervisor(
             born=lambda: bytes([self._cause, _WOKEN_BY_TIMER if self._cause == DEEP_SLEEP else 0]) + self._unique_id(),
             watchdog=self._feed,
-            reset=lambda cause, off_ms: self._later(self._restart(cause, off_ms)),
+            reset=self._reset,
             flash_cut=self._flash_cut,
             memory=self._memory,
             report=self.report,
@@ -212,18 +219,23 @@ class Device:
             self.stops.append(facts)
         self.report(what, facts)
 
-    async def _kill(self) -> None:
+    def _end_process(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def _bury(self) -> None:
+        """End the process, hear its last words, and forget all that belonged to it."""
+        self._end_process()
         process, self._process = self._process, None
         for timer in (self._watchdog, self._ticking):
             if timer is not None:
                 timer.cancel()
         self._watchdog = self._ticking = None
         if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
             await process.wait()
         if self._listener is not None:
-            await asyncio.wait([self._listener])  # what was printed before the end is heard before anything new
+            await asyncio.wait([self._listener])
             self._listener = None
         if self._bridge is not None:
             self._bridge.close()
@@ -233,15 +245,24 @@ class Device:
 
     async def _restart(self, cause: int, off_ms: int) -> None:
         """End the process and start the next one, as the chip's reset does."""
-        await self._kill()
-        self.board.reset()
-        self.report("reset", {"cause": cause, "off_ms": off_ms})
-        if cause == DEEP_SLEEP:
-            if off_ms == 0:
+        async with self._switching:
+            if not self.powered:
                 return
+            await self._bury()
+            self.board.reset()
+            self.report("reset", {"cause": cause, "off_ms": off_ms})
+            if cause != DEEP_SLEEP:
+                await self._launch(cause)
+                return
+            self._sleeps = sleep = self._sleeps + 1
+        if off_ms:
             await asyncio.sleep(off_ms / 1000)
-        if self.powered:
-            await self._launch(cause)
+            async with self._switching:
+                if self.powered and self._process is None and self._sleeps == sleep:
+                    await self._launch(cause)
+
+    def _reset(self, cause: int, off_ms: int) -> None:
+        self._later(self._restart(cause, off_ms))
 
     def _flash_cut(self, operation: int) -> None:
         self.flash_cut_at = operation

@@ -1,6 +1,7 @@
 """How MicroPython is started for a device, and what the stand-ins cost in its heap.
 
-The stand-ins are compiled first, because compiling them in the device's heap would leave it full of holes. A started interpreter dies with the process that started it (PR_SET_PDEATHSIG), so nothing is left behind however that ends.
+The stand-ins are compiled first, because compiling them in the device's heap would leave it full of holes. A started interpreter dies
+with the process that started it (PR_SET_PDEATHSIG), so nothing is left behind however that ends.
 """
 
 import contextlib

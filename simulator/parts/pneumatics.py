@@ -76,9 +76,10 @@ class Pneumatics:
         self._artery, self._arterial = artery, arterial
 
     def unwrap(self, at_s: float) -> None:
-        """Take the cuff off."""
+        """Take the cuff off: nothing presses on its air any more."""
         self._advance(at_s)
         self._artery = self._arterial = None
+        self._pressure_mmHg = self._relaxed_ml = 0.0
 
     def leak(self, ml_per_s_at_100_mmHg: float) -> None:
         """Let air out through a hole; 0 mends it."""

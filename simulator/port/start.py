@@ -1,7 +1,8 @@
 """Starts a simulated device in MicroPython's unix build: stand-ins first, then its flash as "/", then boot.py and main.py.
 
-Started as a module. Arguments: the simulator's port, the flash image, the flash operation at which the power is cut (0 never) and how many percent of it
-happen. With the single argument "measure" it prints what the stand-ins cost in heap, so that this can be added to the firmware's.
+Started as a module, with the simulator's port, the flash image, the flash operation at which the power is cut (0 never) and how many
+percent of it happen. With the single argument "measure" it prints what the stand-ins cost in heap, so that this can be added to the
+firmware's.
 """
 
 import gc

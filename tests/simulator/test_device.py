@@ -34,6 +34,11 @@ async def after(device: Device, line: str) -> None:
     await device.wait_for("console", 20, line=line)
 
 
+def told_of(console: list[str]) -> int:
+    """Return the highest count that was told; a line that the cut tore says less, never more."""
+    return max((int(words[1]) for words in map(str.split, console) if words[0] == "written" and len(words) == 2), default=0)
+
+
 def starts(console: list[str]) -> list[list[str]]:
     return [line.split() for line in console if line.startswith("start")]
 
@@ -48,7 +53,7 @@ def test_a_power_cut_keeps_what_was_committed(bench) -> None:
             assert not device.powered
             with pytest.raises(DeviceNotRunning):
                 _ = device.process_id
-            told = max((int(line.split()[1]) for line in device.console if line.startswith("written")), default=0)
+            told = told_of(list(device.console))
             started = asyncio.ensure_future(device.wait_for("console", 20))
             await device.restore_power()
             line = str((await started).facts["line"]).split()
@@ -65,7 +70,7 @@ def test_the_power_can_be_cut_at_any_flash_operation(bench, torn_percent: int) -
     async def work(device: Device) -> None:
         await device.cut_power()
         for operation in (1, 2, 5, 9, 14):
-            told = max((int(line.split()[1]) for line in device.console if line.startswith("written")), default=0)
+            told = told_of(list(device.console))
             device.cut_power_at_flash_operation(operation, torn_percent)
             off = asyncio.ensure_future(device.wait_for("power", 20, on=False))
             await device.restore_power()
