@@ -10,7 +10,7 @@ class Display:
         self._language = language
         self._write = write
         self._shown = None
-        self._reading = None  # the number of the reading whose way the words tell, or None
+        self._reading: str | None = None  # the number of the reading whose way the words tell, or None
 
     def speak(self, language: str) -> None:
         """Use this language, "en" or "fr", from now on."""

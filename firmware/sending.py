@@ -36,7 +36,7 @@ class Sending:
         self._tell = tell
         self._alive = alive
         self._news = asyncio.Event()
-        self._refused = {}  # sequence: when it may be tried again
+        self._refused: dict[int, int] = {}  # sequence: when it may be tried again
 
     def wake(self) -> None:
         """Something new is in the outbox."""

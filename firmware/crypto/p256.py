@@ -13,8 +13,6 @@ from hashlib import sha256
 from os import urandom
 
 from firmware.crypto.hkdf import hmac_sha256
-from firmware.errors import DeviceError
-from protocol import faults
 
 COMB_FILE = "p256.comb"
 _TABLES, _TEETH, _SPACING = 2, 6, 22
@@ -28,10 +26,12 @@ _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 _comb = b""
 
 
-class SelfTestFailed(DeviceError):
-    """The comb, the arithmetic or a result is wrong: this device must not sign. Facts: part, which of them."""
+class SelfTestFailed(Exception):
+    """The comb, the arithmetic or a result is wrong: this device must not sign. `part` says which of them."""
 
-    fault = faults.SELF_TEST_FAILED
+    def __init__(self, part: str) -> None:
+        super().__init__(part)
+        self.part = part
 
 
 def load(comb: bytes | None = None) -> None:
@@ -44,7 +44,7 @@ def load(comb: bytes | None = None) -> None:
         with open(__file__.rsplit("/", 1)[0] + "/" + COMB_FILE, "rb") as file:
             comb = file.read()
     if sha256(comb).digest() != bytes.fromhex(_COMB_SHA256):
-        raise SelfTestFailed(part="comb")
+        raise SelfTestFailed("comb")
     _comb = comb
 
 
@@ -57,7 +57,7 @@ def power_on_test() -> None:
         "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
         "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
     ):
-        raise SelfTestFailed(part="signature")
+        raise SelfTestFailed("signature")
 
 
 def sign(private_key: bytes, message_hash: bytes, extra_entropy: bytes = b"") -> bytes:
@@ -143,7 +143,7 @@ def _multiply_steps(scalar: int):
     x = x * (zz * inverse % _P) ** 2 % _P
     y = y * inverse % _P
     if (y * y - (x * x - 3) * x - _B) % _P:
-        raise SelfTestFailed(part="point")
+        raise SelfTestFailed("point")
     return x, y
 
 

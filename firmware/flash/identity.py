@@ -27,7 +27,7 @@ _BYTES = (
 Identity = namedtuple("Identity", ("serial",) + tuple(name for name, _, _ in _BYTES))
 
 
-def check(fields: dict) -> Identity:
+def check(fields: object) -> Identity:
     """Return the identity these fields make. Raises IdentityBroken: one is absent or has the wrong length."""
     if not isinstance(fields, dict) or not isinstance(fields.get("serial"), str):
         raise IdentityBroken(field="serial", reason="absent")

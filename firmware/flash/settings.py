@@ -23,7 +23,7 @@ DEVICES = ("scale", "cuff", "babyphone")
 _DEFAULTS = (("board", "s3"), ("language", "en"), ("password", ""), ("climate_ms", 60_000), ("retry_ms", 1000))
 
 
-def check(settings: dict) -> dict:
+def check(settings: object) -> dict:
     """Return the settings with what is absent filled in. Raises SettingsBroken: a value is wrong or a needed one absent."""
     if not isinstance(settings, dict):
         raise SettingsBroken(field="settings", reason="not a map")

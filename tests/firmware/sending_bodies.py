@@ -1,6 +1,7 @@
 """The outbox being emptied and readings being signed; MicroPython only, because asyncio there is another."""
 
 import asyncio
+import gc
 import os
 import time
 from collections import namedtuple
@@ -66,6 +67,42 @@ def emptying(folder, sequences, answers):
 
     asyncio.run(life())
     return [home.sent, Outbox(folder + "/outbox").sequences(), told, clock.utc_s()]
+
+
+def _largest():
+    size = gc.mem_free()
+    while True:
+        try:
+            bytearray(size)
+            return size
+        except MemoryError:
+            size -= 512
+
+
+def many_readings(folder, number):
+    """Sign, keep, send and forget many; return the largest free piece after the first tenth and after the last."""
+    os.mkdir(folder)
+    outbox = Outbox(folder + "/outbox")
+    clock = Clock(time.ticks_ms, time.ticks_diff)
+    signer = Signer(identity.check(IDENTITY), Counters(folder + "/counters.cbor"), outbox, clock)
+    home = ScriptedHome(outbox, *["receipt"] * number)
+    pieces = []
+
+    async def life():
+        sending = Sending(outbox, home, clock, 10, lambda name: None, lambda: None)
+        task = asyncio.create_task(sending.run())
+        for count in range(number):
+            await signer.keep(0, {10: 72400 + count, 11: 1})
+            sending.wake()
+            while len(outbox):
+                await asyncio.sleep_ms(0)
+            if count in (number // 10, number - 1):
+                gc.collect()
+                pieces.append(_largest())
+        task.cancel()
+
+    asyncio.run(life())
+    return pieces
 
 
 def signed_reading(folder):

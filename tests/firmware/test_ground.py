@@ -21,8 +21,9 @@ ROOT = Path(__file__).parents[2]
 
 def on_device(body: str, *arguments: object) -> list[object]:
     """Run a function of sending_bodies.py; what it prints before is the console."""
-    source = f"from tests.firmware import sending_bodies\nprint('\\x1e' + repr(sending_bodies.{body}(*{arguments!r})))\n"
-    result = ast.literal_eval(run(source, 1024).rpartition("\x1e")[2])
+    imports = "import gc\ngc.threshold(2048)\nfrom tests.firmware import sending_bodies\ngc.threshold(-1)\n"  # packed, as boot.py has it
+    source = f"{imports}print('\\x1e' + repr(sending_bodies.{body}(*{arguments!r})))\n"
+    result = ast.literal_eval(run(source).rpartition("\x1e")[2])
     assert isinstance(result, list)
     return result
 
@@ -157,6 +158,14 @@ def test_a_kept_reading_is_signed_by_the_devices_key(tmp_path: Path) -> None:
     assert (reading[readings.SEQUENCE], reading[readings.GRAMS], parsed.kid) == (sequence, 72400, bodies.IDENTITY["kid"])
     assert reading[readings.UTC] in (1795345000, 1795345001)
     assert second == "full"
+
+
+def test_the_heap_stays_in_one_piece_over_a_hundred_readings(tmp_path: Path) -> None:
+    """The largest free block after a hundred readings is still most of what it was after ten."""
+    early, late = on_device("many_readings", str(tmp_path / "state"), 100)
+    assert isinstance(early, int)
+    assert isinstance(late, int)
+    assert late > early * 3 // 4
 
 
 @pytest.mark.parametrize("device", build.DEVICES)
