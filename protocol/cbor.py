@@ -48,32 +48,40 @@ def _head(major: int, argument: int) -> bytes:
 
 
 def _append(out: bytearray, value: object) -> None:
-    if value is None:
-        out.append(0xF6)
-    elif isinstance(value, bool):  # before int: CPython counts True as one
-        out.append(0xF5 if value else 0xF4)
-    elif isinstance(value, int):
-        if not -_LARGEST - 1 <= value <= _LARGEST:
-            raise errors.NotEncodable(value)
-        out.extend(_head(0, value) if value >= 0 else _head(1, -1 - value))
-    elif isinstance(value, (bytes, bytearray, memoryview)):
-        out.extend(_head(2, len(value)))
-        out.extend(value)
-    elif isinstance(value, str):
-        raw = value.encode()
-        out.extend(_head(3, len(raw)))
-        out.extend(raw)
-    elif isinstance(value, (list, tuple)):
-        out.extend(_head(4, len(value)))
-        for item in value:
-            _append(out, item)
+    kind = type(value)  # of bool too, which CPython's isinstance takes for an int
+    if kind is int:
+        _append_integer(out, value)  # type: ignore[arg-type]
     elif isinstance(value, dict):
         out.extend(_head(5, len(value)))
         for label, item in sorted([(_label(label), item) for label, item in value.items()], key=_first):
             out.extend(label)
             _append(out, item)
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        out.extend(_head(2, len(value)))
+        out.extend(value)
+    elif isinstance(value, (list, tuple)):
+        out.extend(_head(4, len(value)))
+        for item in value:
+            _append(out, item)
+    elif isinstance(value, str):
+        raw = value.encode()
+        out.extend(_head(3, len(raw)))
+        out.extend(raw)
+    elif value is None:
+        out.append(0xF6)
+    elif kind is bool:
+        out.append(0xF5 if value else 0xF4)
     else:
         raise errors.NotEncodable(value)
+
+
+def _append_integer(out: bytearray, value: int) -> None:
+    if 0 <= value < 24:
+        out.append(value)
+    elif not -_LARGEST - 1 <= value <= _LARGEST:
+        raise errors.NotEncodable(value)
+    else:
+        out.extend(_head(0, value) if value >= 0 else _head(1, -1 - value))
 
 
 def _first(pair: tuple[bytes, object]) -> bytes:
@@ -81,7 +89,7 @@ def _first(pair: tuple[bytes, object]) -> bytes:
 
 
 def _label(label: object) -> bytes:
-    if isinstance(label, bool) or not isinstance(label, (int, bytes, str)):
+    if type(label) not in (int, bytes, str):
         raise errors.NotEncodable(label)
     return encode(label)
 
