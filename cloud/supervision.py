@@ -6,6 +6,7 @@ started again. Children end with their parent, even when it was killed: they wat
 """
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -87,7 +88,9 @@ def stop_with_parent(stop: threading.Event) -> None:
     """Watch standard input in the background: its end means that the parent is gone."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # not through sys.stdin: its lock, held by a thread at exit, aborts the interpreter
+        while os.read(0, 1024):
+            pass
         stop.set()
 
     threading.Thread(target=watch, daemon=True).start()
