@@ -29,7 +29,7 @@ STATE_FOLDER = "/state"
 _BEFORE_RESTART_MS = const(5000)
 _LEAST_PIECE = const(256)
 _SENDING_LIMIT_MS = const(20_000)
-_MEASURING_LIMIT_MS = const(20_000)
+_MEASURING_LIMIT_MS = const(5000)
 
 # What a device's own main is handed: settings (a map), board (its pin numbers), and the parts of the ground it stands on.
 # keep(kind, fields): see `signing.py`, and the home is told at once; alive(): the measuring task still runs.

@@ -31,7 +31,7 @@ _WORDS = {
     "room": ("in the room", "dans la chambre"),
     # faults
     "full": ("full, not saved", "plein, non gardé"),
-    "part_silent": ("a part is silent", "un capteur se tait"),
+    "sensor": ("sensor trouble", "capteur en panne"),
     "memory_fault": ("memory fault", "défaut de mémoire"),
     "set_up_again": ("set me up again", "à configurer"),
     "loose": ("wrap it snugly", "serrez le brassard"),
@@ -44,11 +44,14 @@ _WORDS = {
 }
 _OF_FAULT = {
     faults.OUTBOX_FULL: "full",
-    faults.CHIP_ABSENT: "part_silent",
-    faults.WRONG_CHIP: "part_silent",
-    faults.CHIP_SILENT: "part_silent",
-    faults.CHIP_CHECKSUM: "part_silent",
-    faults.BUS_HELD: "part_silent",
+    faults.CHIP_ABSENT: "sensor",
+    faults.WRONG_CHIP: "sensor",
+    faults.CHIP_SILENT: "sensor",
+    faults.CHIP_CHECKSUM: "sensor",
+    faults.CHIP_SATURATED: "sensor",
+    faults.CHIP_UNTRUSTED: "sensor",
+    faults.BUS_HELD: "sensor",
+    faults.MICROPHONE_SILENT: "sensor",
     faults.FLASH_BROKEN: "memory_fault",
     faults.COUNTER_BROKEN: "memory_fault",
     faults.SETTINGS_BAD: "set_up_again",

@@ -89,7 +89,7 @@ def many_readings(folder, number):
     pieces = []
 
     async def life():
-        sending = Sending(outbox, home, clock, 10, lambda name: None, lambda: None)
+        sending = Sending(outbox, home, clock, 10, lambda _: None, lambda: None)
         task = asyncio.create_task(sending.run())
         for count in range(number):
             await signer.keep(0, {10: 72400 + count, 11: 1})
