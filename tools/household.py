@@ -321,6 +321,8 @@ site = "{self.site_address}"
 
     def _happened(self, event: Event) -> None:
         self.events.append(event)
+        with (self.folder / "house.log").open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"t": round(event.at_s, 4), "device": event.device, "what": event.what, **event.facts}) + "\n")
         if event.what == "stop":
             self.ways.device_says(event.device, event.facts, event.at_s)
 

@@ -109,8 +109,9 @@ class Service:
         if process is None:
             return
         if process.returncode is None:
+            # Not process.send_signal(): it looks whether the child has ended, and then takes that news from asyncio.
             with contextlib.suppress(ProcessLookupError):
-                process.send_signal(sign)
+                os.kill(process.pid, sign)
             try:
                 await asyncio.wait_for(process.wait(), timeout_s)
             except TimeoutError:

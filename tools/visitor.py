@@ -42,9 +42,9 @@ class Page(NamedTuple):
     rows: list[Row]
 
     def form(self, action: str) -> Form:
-        """Return the form whose action contains `action`. Raises NoSuchForm: there is none."""
-        for form in self.forms:
-            if action in form.action:
+        """Return the form whose address ends with `action`, or else contains it. Raises NoSuchForm: there is none."""
+        for fits in (lambda form: form.action.endswith(action), lambda form: action in form.action):
+            for form in filter(fits, self.forms):
                 return form
         raise NoSuchForm(f"{self.url} ({self.status}) has no form to {action}, only {[form.action for form in self.forms]}")
 
