@@ -23,6 +23,7 @@ NO_PIN = 0xFF
 EIO, ENODEV, ETIMEDOUT = 5, 19, 116  # as the stock ESP32 port numbers them
 
 MEMORY_BYTES = 2048
+LONGEST_BODY_BYTES = 0xFFFF
 
 _LEVELS_HEAD = struct.Struct("<BIH")
 _EDGE = struct.Struct("<BBHI")
@@ -171,6 +172,8 @@ class Bridge(asyncio.Protocol):
     def _i2s_read(self, body: bytes) -> bytes:
         stream, first, count = struct.unpack("<BIH", body)
         sound: bytes = self._streams[stream].read(first, count)
+        if len(sound) > LONGEST_BODY_BYTES:
+            raise BadFrame(I2S_READ, len(body))
         return sound
 
     def _adc_read(self, body: bytes) -> bytes:

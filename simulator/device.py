@@ -115,15 +115,17 @@ class Device:
 
     async def stop(self) -> None:
         """Take the device out of the house; nothing of it is left running."""
-        await self.cut_power()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
-            self._server = None
-        self.relay.close()
+        try:
+            await self.cut_power()
+        finally:
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._server is not None:
+                self._server.close()
+                await self._server.wait_closed()
+                self._server = None
+            self.relay.close()
 
     async def wait_for(self, what: str, timeout_s: float, **facts: object) -> Event:
         """Return the next event of this device that is `what` and has these facts, for example wait_for("stop", 10, stop="receipted").

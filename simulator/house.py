@@ -85,9 +85,12 @@ class House:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Stop every device."""
-        await asyncio.gather(*(device.stop() for device in self.devices.values()))
+        ends = await asyncio.gather(*(device.stop() for device in self.devices.values()), return_exceptions=True)
         for reserved in self._reserved.values():
             reserved.close()
+        for failed in ends:  # a listener to events that raises must not keep another device alive
+            if isinstance(failed, BaseException):
+                raise failed
 
     # furnishing
 

@@ -168,3 +168,24 @@ def test_the_real_firmware_weighs_and_feels_the_room(interpreter_command: tuple[
         gateway.close()
 
     asyncio.run(work())
+
+
+def test_a_listener_that_raises_keeps_no_device_alive(bench, make_image) -> None:
+    """The house ends every process even when the one who listens to its events fails at each of them."""
+    processes: list[int] = []
+
+    def listen(event: Event) -> None:
+        if event.facts.get("on") is False:
+            raise OSError("the terminal is gone")
+
+    async def work() -> None:
+        async with House(bench.directory, bench.command, log=listen) as house:
+            for name in ("first", "second"):
+                image = make_image({"main.py": "import time\nwhile True:\n    time.sleep(1)\n"})
+                await house.add(name, "scale", image, ("127.0.0.1", 9)).start()
+                processes.append(house.devices[name].process_id)
+
+    with pytest.raises(OSError, match="terminal"):
+        asyncio.run(work())
+    assert len(processes) == 2
+    assert not any(Path(f"/proc/{process}").exists() for process in processes)
