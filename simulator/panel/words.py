@@ -209,7 +209,7 @@ class Tongue:
 
     def say(self, name: str, /, **facts: object) -> str:
         """Return the sentence of a name, with its facts filled in and its spaces as this language sets them."""
-        sentence = WORDS[name][self._column].replace("Wi-Fi", "Wi\N{NON-BREAKING HYPHEN}Fi")
+        sentence = WORDS[name][self._column].replace("Wi-Fi", "Wi\N{NON-BREAKING HYPHEN}Fi").replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
         if self.language == "fr":
             for sign in ":;!?":
                 sentence = sentence.replace(f" {sign}", f"\N{NO-BREAK SPACE}{sign}")

@@ -1,15 +1,32 @@
 """What the panel's tests share: a lived-in house, whose devices run no firmware."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import simulator.house
-from tests.simulator.panel.household import LivedIn, QuietDevice
+from tests.simulator.panel.household import RECORDINGS, LivedIn, QuietDevice
+
+Settle = Callable[..., LivedIn]
 
 
 @pytest.fixture
-def lived_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LivedIn:
-    """A house that nobody has moved into yet."""
+def settle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settle]:
+    """Return a function that makes a house that nobody has moved into yet; it is left at the end."""
     monkeypatch.setattr(simulator.house, "Device", QuietDevice)
-    return LivedIn(tmp_path / "house")
+    made: list[LivedIn] = []
+
+    def make(recordings: Path = RECORDINGS) -> LivedIn:
+        made.append(LivedIn(tmp_path / f"house{len(made)}", recordings))
+        return made[-1]
+
+    yield make
+    for lived_in in made:
+        lived_in.leave()
+
+
+@pytest.fixture
+def lived_in(settle: Settle) -> LivedIn:
+    """A house that nobody has moved into yet."""
+    return settle()

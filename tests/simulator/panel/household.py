@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -68,6 +68,7 @@ class LivedIn:
         for name in DEVICES:
             self.house.add(name, name, image, ("127.0.0.1", 9))
         self.switches = {"gateway": Program("gateway"), "broker": Program("broker")}
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.said: list[dict[str, object]] = []
         links = {"site": "http://localhost:8000", "page": "https://localhost:8001"}
         self.app: Starlette = application(self.house, PEOPLE, self.switches, self.ways, self.changed, links, recordings)
@@ -83,9 +84,22 @@ class LivedIn:
     async def move_out(self) -> None:
         await self.house.__aexit__(None, None, None)
 
+    def leave(self) -> None:
+        """Move out of a house whose loop has ended; in a thread, because a browser's own loop may run in this one."""
+        leaving = threading.Thread(target=lambda: asyncio.run(self.move_out()))
+        leaving.start()
+        leaving.join(10)
+
     def hear(self, device: str, line: str) -> None:
         """Let a device print a line."""
         self.house.devices[device]._hear(line)
+
+    def within(self, work: Callable[[], object]) -> None:
+        """Do something in the loop that serves the panel, and wait until it is done."""
+        assert self.loop is not None
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (work(), done.set()))
+        assert done.wait(5)
 
     def happened(self, what: str) -> list[Mapping[str, object]]:
         """Return the facts of every event of that name."""
@@ -111,10 +125,9 @@ def served(lived_in: LivedIn) -> Iterator[str]:
     """Serve a panel from a thread of its own on a free port; yields its address. `lived_in` may be touched through `within`."""
     server = uvicorn.Server(uvicorn.Config(lived_in.app, port=0, log_level="error", timeout_graceful_shutdown=2))
     began = threading.Event()
-    loops: list[asyncio.AbstractEventLoop] = []
 
     async def live() -> None:
-        loops.append(asyncio.get_running_loop())
+        lived_in.loop = asyncio.get_running_loop()
         await lived_in.move_in()
         serving = asyncio.create_task(server.serve())
         while not server.started:
@@ -130,6 +143,6 @@ def served(lived_in: LivedIn) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
+        lived_in.within(lived_in.changed.close)
         server.should_exit = True
-        loops[0].call_soon_threadsafe(lived_in.changed.close)
         thread.join(10)
