@@ -3,7 +3,6 @@
 import contextlib
 import os
 import sqlite3
-import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -97,7 +96,8 @@ def test_wrong_password_and_no_such_account_look_and_last_alike(admission: Admis
                 admission.sign_in(address, "not the password", BROWSER, NOW_UTC_S)
             times.append(time.perf_counter() - start)
             assert declined.value.reason == "sign_in_wrong"
-    known, unknown = (statistics.median(times) for times in took_s.values())
+    # the quickest of each: a busy machine only ever adds
+    known, unknown = (min(times) for times in took_s.values())
     assert 0.5 < known / unknown < 2
     assert min(known, unknown) > 0.02
 

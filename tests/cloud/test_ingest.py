@@ -10,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
-from cloud import hpke
+from cloud import configuration, hpke, keys, stores
+from cloud.broker import Delivery
+from cloud.ingest import Ingester
+from cloud.logs import configure
 from protocol import envelope
 from protocol.envelope import ALREADY, CONFLICT, STORED
 from tests.cloud.counterpart import Device, Gateway, Person, weight
@@ -173,3 +178,47 @@ def test_store_and_keys_are_nobody_elses_to_read(cloud: Any, ingester: Any) -> N
     """Every file the ingester makes has mode 0600."""
     for name in ("readings.db", "readings.db-wal", "keys/ingester.key", "keys/pepper"):
         assert os.stat(cloud.folder / name).st_mode & 0o077 == 0
+
+
+class QuietLine:
+    """A line to no broker: what was acknowledged and published is kept."""
+
+    def __init__(self, deliveries: list[Delivery]) -> None:
+        self.arrived: queue.Queue[Delivery] = queue.Queue()
+        for delivery in deliveries:
+            self.arrived.put(delivery)
+        self.acknowledged: list[Delivery] = []
+        self.published: list[tuple[str, bytes]] = []
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        self.acknowledged.append(delivery)
+
+    def publish(self, topic: str, payload: bytes) -> int:
+        self.published.append((topic, payload))
+        return 1
+
+
+def test_a_store_that_cannot_be_written_acknowledges_nothing(cloud: Any) -> None:
+    """With the disk full, commit raises, no receipt and no acknowledgement leave; with room again the same group goes through."""
+    engine = stores.open_store(configuration.read(cloud.configuration).stores.readings)
+    stores.upgrade(engine, "readings")
+    person = Person("Ada")
+    message = person.message([person.row(Device(), weight(70_000), UTC_S) for _ in range(50)], cloud.sealing_key)
+    line = QuietLine([Delivery("foyer/1/0011223344556677/up", message, 1, 1)])
+    ingester = Ingester(engine, keys.ingester_keys(cloud.folder / "keys"), line, configure("test"))
+    group = [line.arrived.get()]
+
+    def limit(connection: Any, _record: Any, _proxy: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    event.listen(engine, "checkout", limit)
+    pages = 12
+    with pytest.raises(OperationalError, match="full"):
+        ingester.commit(group)
+    assert rows_in(cloud.folder) == line.acknowledged == line.published == []
+    pages = 1_000_000
+    ingester.answer(ingester.commit(group))
+    assert len(rows_in(cloud.folder)) == 50
+    assert line.acknowledged == group
+    assert [topic for topic, _ in line.published] == ["foyer/1/0011223344556677/down"]
+    engine.dispose()

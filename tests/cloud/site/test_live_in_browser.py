@@ -146,6 +146,12 @@ def test_a_newcomer_registers_links_and_sees_readings_arrive(
         keep(dark_page, f"{name}-fr-dark")
     assert eyes.wrong == dark.wrong == []
 
+    # signed out in one window, the other notices by itself
+    page.goto(f"{cloud.address}/en/account")
+    dark_page.goto(f"{cloud.address}/en/home")
+    page.click("main > .narrow > form button")
+    dark_page.wait_for_url("**/sign-in", timeout=3000)
+
 
 def publish(gateway: Gateway, cloud: Any, person: Person, rows: list[Any]) -> None:
     for begin in range(0, len(rows), 50):
