@@ -89,6 +89,8 @@ def _first(pair: tuple[bytes, object]) -> bytes:
 
 
 def _label(label: object) -> bytes:
+    if type(label) is int and 0 <= label < 24:
+        return bytes((label,))  # all of a reading's
     if type(label) not in (int, bytes, str):
         raise errors.NotEncodable(label)
     return encode(label)

@@ -167,6 +167,6 @@ def test_what_is_computed_does_not_follow_the_key(monkeypatch: pytest.MonkeyPatc
 @both_pythons
 def test_no_step_takes_longer_than_a_tenth_of_the_signature(call) -> None:
     """An ESP32 needs about 150 ms for a signature, so steps under a tenth keep every pause under 20 ms."""
-    tries = [call(bodies.longest_pause, RFC_KEY, bytes(32)) for _ in range(5)]
-    assert all(steps >= 30 for steps, _, _ in tries)
-    assert min(longest / total for _, longest, total in tries) < 0.1
+    fewest, share_permille = call(bodies.longest_pause, RFC_KEY, bytes(32))
+    assert fewest >= 30
+    assert share_permille < 100
