@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tools.services import end_with_parent
+
 _VALID_DAYS = 3650
 _PROGRAMS = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto")
 
@@ -102,7 +104,12 @@ class Broker:
             return
         log = (self.folder / "broker.log").open("ab")
         self._process = subprocess.Popen(
-            [program(), "-c", str(self.folder / "mosquitto.conf")], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            [program(), "-c", str(self.folder / "mosquitto.conf")],
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
         )
         log.close()
         end = time.monotonic() + timeout_s

@@ -29,7 +29,7 @@ from tools.verdict import Verdict
 from tools.ways import STOPS
 
 FIRST_PORT = 8400
-KEPT_HOME = ROOT / ".foyer/demo"
+HOMES = ROOT / ".foyer/homes"
 
 
 def main(arguments: list[str]) -> int:
@@ -97,8 +97,9 @@ def _run(work: Coroutine[None, None, int]) -> int:
 
 async def _by_hand(chosen: argparse.Namespace) -> int:
     ports = Ports.from_first(chosen.first_port or FIRST_PORT)
-    shutil.rmtree(KEPT_HOME, ignore_errors=True)
-    async with Household(KEPT_HOME, ports, evening.PEOPLE, say=_say) as household, serve_panel(household) as panel:
+    folder = HOMES / str(ports.site)  # no other demo has it: the port is ours
+    shutil.rmtree(folder, ignore_errors=True)
+    async with Household(folder, ports, evening.PEOPLE, say=_say) as household, serve_panel(household) as panel:
         first = household.residents[0]
         others = ", ".join(f"{resident.email} / {resident.password}" for resident in household.residents[1:])
         sys.stdout.write(

@@ -68,7 +68,7 @@ class Resident(NamedTuple):
 class Household:
     """The programs and devices of one home, and how to reach them.
 
-    say(words): told each step of the start, for a terminal; hear(): called after anything happened.
+    say(words): told each step of the start, for a terminal.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class Household:
             "account store", [sys.executable, "-m", "cloud", "--configuration", str(folder / "cloud.toml")], folder / "cloud.log"
         )
         self.started_at_s = time.time()
+        self.tell: Callable[[], None] = lambda: None  # called after anything happened
         self._say = say
         self._climate_ms = climate_ms
         self._alias = broker.gateway_alias()
@@ -318,6 +319,7 @@ site = "{self.site_address}"
 
     def _hear(self, facts: Facts) -> None:
         self.ways.gateway_says(facts)
+        self.tell()
 
     def _happened(self, event: Event) -> None:
         self.events.append(event)
@@ -325,6 +327,7 @@ site = "{self.site_address}"
             log.write(json.dumps({"t": round(event.at_s, 4), "device": event.device, "what": event.what, **event.facts}) + "\n")
         if event.what == "stop":
             self.ways.device_says(event.device, event.facts, event.at_s)
+        self.tell()
 
 
 def _password() -> str:

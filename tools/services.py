@@ -63,7 +63,7 @@ class Service:
             stderr=asyncio.subprocess.STDOUT,
             limit=1 << 20,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
         self._listening = asyncio.create_task(self._listen(self._process))
         try:
@@ -187,7 +187,7 @@ def _is_free(port: int, kind: socket.SocketKind) -> bool:
         return True
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In a child, before its program starts: be ended when the parent ends (Linux; elsewhere the parent's own stop must do)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
