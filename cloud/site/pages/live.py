@@ -16,8 +16,8 @@ from starlette.responses import Response, StreamingResponse
 from cloud import readings as store
 from cloud.site.courses import course
 from cloud.site.languages import Tongue
-from cloud.site.opening import CLIMATE, PRESSURE, WEIGHT, Opener, Reading, Subject
-from cloud.site.pages.measurements import Window, as_facts, mark_of, shown_of
+from cloud.site.opening import Opener, Reading, Subject
+from cloud.site.pages.measurements import Window, as_facts, cards_of, mark_of
 from cloud.site.premises import Visitor, language_of, signed_in
 
 ALIVE_EVERY_S = 15
@@ -113,7 +113,7 @@ class _Stream:
         key = (subject.pseudonym, kind)
         if key not in self._courses:
             # opened once, at the first arrival
-            for shown in shown_of(self.visitor, self._window, {WEIGHT, PRESSURE, CLIMATE}):
+            for shown in cards_of(self.visitor, self._window):
                 self._courses[shown.subject.pseudonym, shown.kind] = shown.trusted
         return self._courses.setdefault(key, [])
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from cloud.readings import SealedRow
+from cloud.site.pages.measurements import thinned
 from cloud.site.premises import FOLDER
 from protocol import linking, readings
 from tests.cloud.counterpart import Device, Person, climate, pressure, weight
@@ -331,6 +333,16 @@ def test_a_year_of_readings_is_quick_and_small(site: Any) -> None:
     assert time.process_time() - begin_s < 1
     assert page.headers["content-encoding"] == "gzip"
     assert int(page.headers["content-length"]) < 100_000
+
+
+def test_cards_open_few_rows_and_never_miss_the_latest(site: Any) -> None:
+    """Of a room measured every few seconds, a card opens 300 rows at most, the newest among them."""
+    rows = [SealedRow(b"p", bytes([number >> 8, number & 255]), number, b"") for number in range(8640)]
+    for count in (0, 1, 99, 100, 101, 300, 301, 8640):
+        few = thinned(rows[:count])
+        assert len(few) <= 300
+        assert list(few[-100:]) == rows[:count][-100:]
+        assert len(few) == count or count > 300
 
 
 def test_templates_have_no_marks_that_would_run() -> None:
