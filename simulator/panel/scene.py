@@ -13,9 +13,10 @@ from simulator.panel.witness import Witness
 from simulator.panel.words import Tongue
 
 SHOWN_READINGS = 12
-SHOWN_ARRIVED_CLIMATE = 3  # the nursery measures often; its arrivals shall not push a weigh-in off the list
+SHOWN_CLIMATE = 3  # the nursery measures often; its readings, arrived or waiting, shall not push a weigh-in off the list
 CLIMATE = 2
 LONG_WORDS = 15  # letters; longer ones are drawn smaller on a device's display
+LONG_NUMBER = 8
 LOUD_dBA = 50.0
 
 Look = Mapping[str, Mapping[str, object]]
@@ -83,8 +84,9 @@ def compose(
     facts["cloud.count"] = str(arrived) if arrived else ""
     facts["announcement"] = _announcement(every, witness, kinds, tongue)
     shown = _shown(every)
-    hidden = sum(reading.place == way.CLOUD for reading in every) - sum(reading.place == way.CLOUD for reading in shown)
+    hidden = arrived - sum(reading.place == way.CLOUD for reading in shown)
     facts["earlier"] = _plural(hidden, "", "readings_earlier_one", "readings_earlier", tongue)
+    facts["later"] = _plural(len(every) - len(shown) - hidden, "", "readings_later_one", "readings_later", tongue)
     facts["none"] = "" if shown else tongue.say("readings_none")
     return Scene(facts, [_row(reading, tongue, kinds) for reading in shown])
 
@@ -105,6 +107,7 @@ def _device(name: str, seen: Mapping[str, object], witness: Witness, tongue: Ton
         "number": str(number) if powered else "",
         "words": str(words) if powered else "",
         "long": "yes" if len(str(words)) > LONG_WORDS else "no",
+        "wide": "yes" if len(str(number)) > LONG_NUMBER else "no",
         "dark": "" if powered and (number or words) else tongue.say("display_dark"),
         "power": power,
         "wifi": air,
@@ -193,17 +196,17 @@ def _latest(own: Sequence[Reading], tongue: Tongue, kinds: Mapping[str, str]) ->
 
 
 def _shown(every: Sequence[Reading]) -> list[Reading]:
-    """Return the readings worth a row: what is on its way or waits, the latest arrivals, and of the room's only a few."""
+    """Return the readings worth a row: the newest, and of the room's only a few that arrived and a few that did not."""
     shown: list[Reading] = []
-    climate = 0
+    climate = {True: 0, False: 0}
     for reading in every:
-        if reading.kind == CLIMATE and reading.place == way.CLOUD:
-            climate += 1
-            if climate > SHOWN_ARRIVED_CLIMATE:
+        if reading.kind == CLIMATE:
+            arrived = reading.place == way.CLOUD
+            climate[arrived] += 1
+            if climate[arrived] > SHOWN_CLIMATE:
                 continue
-        if len(shown) < SHOWN_READINGS:
-            shown.append(reading)
-    return shown
+        shown.append(reading)
+    return shown[:SHOWN_READINGS]
 
 
 def _row(reading: Reading, tongue: Tongue, kinds: Mapping[str, str]) -> Row:

@@ -96,17 +96,18 @@ def test_readings_wait_in_their_own_device() -> None:
 
 
 def test_the_room_does_not_push_a_weighing_off_the_list() -> None:
-    """Of what arrived from the nursery a few are shown; the others are counted."""
+    """Of what comes from the nursery a few are shown, arrived or not; the others are counted."""
     readings = [said("babyphone", 2, number, "in_cloud", 100 - number) for number in range(40)] + [said("scale", 0, 1, "in_cloud", 200)]
-    seen = compose(readings)
-    assert [row.title for row in seen.rows] == ["Room climate"] * scene.SHOWN_ARRIVED_CLIMATE + ["Weight"]
-    assert seen.facts["earlier"] == "And 37 more that arrived."
+    readings += [said("babyphone", 2, 40 + number, "sealed", 60 - number) for number in range(4)]
+    seen = compose(readings, switches={"gateway": True, "broker": False})
+    assert [row.title for row in seen.rows] == ["Room climate"] * 2 * scene.SHOWN_CLIMATE + ["Weight"]
+    assert (seen.facts["earlier"], seen.facts["later"]) == ("And 37 more that arrived.", "And 1 more on its way.")
 
 
-def test_what_waits_in_the_room_is_not_hidden() -> None:
-    """Only arrivals are summed up."""
-    readings = [said("babyphone", 2, number, "sealed", 100 - number) for number in range(8)]
-    assert len(compose(readings, switches={"gateway": True, "broker": False}).rows) == 8
+def test_a_long_number_is_drawn_smaller() -> None:
+    """A display holds what it holds; the page says when it is much."""
+    facts = compose(look=changed("babyphone", display=("19.1 °C 48 %", "in the room"))).facts
+    assert (facts["babyphone.wide"], facts["scale.wide"]) == ("yes", "no")
 
 
 def test_an_arrival_is_announced_but_the_room_is_not() -> None:
