@@ -29,6 +29,11 @@ STEP_mV = 0.5 * SUPPLY_V * 1000 / (128 * FULL_SCALE)
 
 _PARTS_OF_A_CONVERSION = 8
 
+# A real read takes a fraction of a millisecond, and the next conversion hardly ever falls into it. A host may stop the device's process
+# in the middle of one: so long after an edge a conversion that is due waits for the read to go on, or for its end to be seen.
+READ_STALLS_s = 0.06
+END_STALLS_s = 0.02
+
 
 class HX711:
     """The converter on its breakout board."""
@@ -46,6 +51,7 @@ class HX711:
         self._ready = False
         self._selection = SELECTIONS[25]
         self._next_s = 0.0
+        self._edge_s = float("-inf")
         self.communication_errors = 0
         self._begin(start_s)
 
@@ -69,6 +75,7 @@ class HX711:
     def clock_edge(self, level: int, at_s: float, rested_s: float) -> None:
         """Take a level of PD_SCK, `rested_s` after the last operation."""
         self._advance(at_s)
+        self._edge_s = at_s
         was, self._level = self._level, level
         if not self._plugged or was == level:
             return
@@ -108,6 +115,8 @@ class HX711:
     def _advance(self, at_s: float) -> None:
         """Bring the conversions up to `at_s`; after a long silence only the last ones matter."""
         if self._powered_down or not self._plugged:
+            return
+        if self._pulses and at_s - self._edge_s < (READ_STALLS_s if self._pulses < 25 else END_STALLS_s):
             return
         behind = int((at_s - self._next_s) * RATE_per_s) - 2
         if behind > 0:

@@ -7,7 +7,7 @@ do not fit a small one, so the firmware's heap stays the firmware's.
 Pin edges of an output that only clocks a chip wait until the next input is read, and travel with that question. Each carries two
 times: by the wall clock, which places it in the simulator's time, and by the device's own, in which an operation takes 3 us and a
 sleep what was asked for. A host that stops this process for some milliseconds would stretch the first, an ESP32 would not: so what
-a chip judges (how long was the clock high?) is the second, unless the wall says more than 100 ms, which is no scheduling any more.
+a chip judges (how long was the clock high?) is the second, unless the wall says more than 400 ms, which is no scheduling any more.
 """
 
 import socket
@@ -42,7 +42,7 @@ _RECORDS_AT = const(10)
 _RECORD_BYTES = const(8)
 _MOST_RECORDS = const(64)
 _OPERATION_us = const(3)
-_SCHEDULING_us = const(100_000)
+_SCHEDULING_us = const(400_000)
 
 OUT = bytearray(40)  # a request's fixed arguments are packed here, from byte 3 on
 _levels = bytearray(_RECORDS_AT + _MOST_RECORDS * _RECORD_BYTES)

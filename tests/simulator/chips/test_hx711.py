@@ -115,6 +115,26 @@ def test_a_slow_host_does_not_power_it_down() -> None:
     assert bits == pytest.approx(1_073_742, abs=1)
 
 
+@pytest.mark.parametrize("stalled_after", [1, 12, 24, 25])
+def test_a_host_that_stalls_during_a_read_does_not_spoil_it(stalled_after: int) -> None:
+    """A conversion that is due while a read stands still for 15 ms waits: the bits are whole, and DOUT is high after the last pulse."""
+    reader = quiet(2.5)
+    reader.wait()
+    reader.now_s += 0.085
+    bits = 0
+    for pulse in range(1, 26):
+        reader.edge(1)
+        reader.edge(0)
+        if pulse == stalled_after:
+            reader.now_s += 0.015
+        if pulse <= 24:
+            bits = bits << 1 | reader.chip.data_level(reader.now_s, PULSE_s)
+    assert bits == pytest.approx(1_073_742, abs=1)
+    assert reader.chip.data_level(reader.now_s, PULSE_s) == 1
+    assert reader.read() == pytest.approx(1_073_742, abs=1)
+    assert reader.chip.communication_errors == 0
+
+
 @pytest.mark.parametrize("pulses", [3, 24, 28])
 def test_a_wrong_number_of_pulses_is_counted(pulses: int) -> None:
     """Anything but 25, 26 or 27 pulses is a communication error, and the next conversion is read rightly all the same."""
