@@ -8,10 +8,12 @@ import argparse
 import asyncio
 import contextlib
 import datetime
+import fcntl
+import functools
 import secrets
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,8 @@ from structlog.typing import FilteringBoundLogger
 from gateway import configuration
 from gateway.configuration import Configuration
 from gateway.devices import Device
+from gateway.edges import households
 from gateway.edges import log as logging
-from gateway.edges import questions
 from gateway.edges.arrivals import Arrivals
 from gateway.edges.buffer import Buffer
 from gateway.edges.changes import Changes
@@ -42,7 +44,7 @@ from gateway.edges.sending import Sending
 from gateway.edges.way import Way
 from gateway.errors import CannotStart, FileUnusable
 
-Work = Coroutine[Any, Any, None]
+Work = Callable[[], Coroutine[Any, Any, None]]
 _PATIENCE_S = 5
 
 
@@ -50,6 +52,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
     """Serve the home until `stop` is set. Raises CannotStart: before anybody was served."""
     async with contextlib.AsyncExitStack() as edges:
         folder = _folder(settings.home.data)
+        edges.callback(_alone_in(folder))
         home_secret = home_secret_in(folder / "keys")
         buffer = await Buffer.open(folder / "home.db", settings.home.largest_MiB)
         edges.push_async_callback(buffer.close)
@@ -57,12 +60,17 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         edges.push_async_callback(way.write)
         changes = Changes()
         forwarding = Forwarding(buffer, way, log, home_secret, changes.happened)
-        contexts = Contexts(lambda kid: buffer.write_now(lambda connection: questions.reserve_sender_numbers(connection, kid)))
+
+        def reserve(kid: bytes) -> int:
+            now_s = logging.utc_ms() // 1000
+            return buffer.write_now(lambda connection: households.reserve_sender_numbers(connection, kid, now_s))
+
+        contexts = Contexts(reserve)
 
         async def enrolled(devices: list[Device]) -> None:
             contexts.enrol(devices)
             room_id = secrets.token_bytes(16)
-            await buffer.write(lambda connection: questions.meet_devices(connection, devices, "Nursery", room_id, logging.utc_ms()))
+            await buffer.write(lambda connection: households.meet_devices(connection, devices, "Nursery", room_id, logging.utc_ms()))
             changes.happened()
 
         enrolments = Enrolments(folder / "enrolments", enrolled, log)
@@ -70,14 +78,14 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         papers_ = papers(folder / "page", settings.page.host_names, datetime.datetime.now(datetime.UTC))
         server = Server(settings.page.bind, settings.page.port)
         edges.callback(server.close)
-        work = [enrolments.run(), way.run(), forwarding.run()]
+        work: list[Work] = [enrolments.run, way.run, forwarding.run]
         outside = sending = linking = None
         if settings.broker is not None:
             outside = Outside(settings.broker, settings.delivery.reconnect_ms, settings.delivery.in_flight, log)
             sending = Sending(buffer, way, log, outside, forwarding.keys, settings, changes.happened)
             linking = Linking(buffer, way, log, outside, forwarding.keys, forwarding.wake, changes.happened)
             forwarding.queued = sending.wake
-            work += [sending.run(), linking.run(), _from_outside(outside, sending, linking, changes)]
+            work += [sending.run, linking.run, functools.partial(_from_outside, outside, sending, linking, changes)]
         door = await Door.open(
             settings.coap.bind, settings.coap.port, contexts, Arrivals(buffer, way, log, forwarding.wake, changes.live), way
         )
@@ -85,7 +93,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         access = Access(buffer, log, settings.page.session_days)
         house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "")
         pages = Pages(house, access, linking, forwarding.wake, words.read(), papers_.authority, stop)
-        serving = server.run(pages.application(settings.page.host_names), papers_)
+        serving = functools.partial(server.run, pages.application(settings.page.host_names), papers_)
         log.info(
             "gateway.ready",
             coap_port=door.port,
@@ -129,8 +137,8 @@ async def _until(stop: asyncio.Event, work: list[Work], server: Server, serving:
     The page ends first, so that a form under way is answered; then the work is cancelled, wherever it waits.
     """
     async with asyncio.TaskGroup() as tasks:
-        page = tasks.create_task(serving)
-        running = [tasks.create_task(each) for each in work]
+        page = tasks.create_task(serving())
+        running = [tasks.create_task(each()) for each in work]
         await stop.wait()
         server.stop()
         await asyncio.wait([page], timeout=_PATIENCE_S)
@@ -145,6 +153,20 @@ def _folder(path: Path) -> Path:
     except OSError as error:
         raise FileUnusable(path, error.strerror or str(error), "choose a folder with home.data that the gateway may write") from None
     return path
+
+
+def _alone_in(folder: Path) -> Callable[[], None]:
+    """Make sure that no other gateway uses the folder; return what lets the next one in.
+
+    Two gateways on one database would use an OSCORE number twice (threats T17). Raises FileUnusable: there is another.
+    """
+    lock = (folder / "lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise FileUnusable(folder, "another gateway is using it", "stop that one first") from None
+    return lock.close
 
 
 async def _main(settings: Configuration) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from aiocoap import oscore
 
 from gateway.devices import Device
+from gateway.edges.households import RESERVED
 
 # A tag has 64 bits: this many failed ones end the context (threats T21).
 _MOST_FAILURES = 2**20
-_RESERVED = 64
 _WINDOW = 32
 
 Reserve = Callable[[bytes], int]
@@ -45,7 +45,7 @@ class DeviceContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityConte
         """Return a sender number that was never used, reserving the next block when the last is spent."""
         if self.sender_sequence_number >= self._reserved_to:
             self.sender_sequence_number = self._reserve(self.device.kid)
-            self._reserved_to = self.sender_sequence_number + _RESERVED
+            self._reserved_to = self.sender_sequence_number + RESERVED
         return super().new_sequence_number()  # type: ignore[no-any-return]
 
     def post_seqnoincrease(self) -> None:

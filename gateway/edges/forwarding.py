@@ -12,7 +12,7 @@ from sqlite3 import Connection
 from structlog.typing import FilteringBoundLogger
 
 from gateway import people, reception, sealing
-from gateway.edges import questions, way
+from gateway.edges import households, questions, way
 from gateway.edges.buffer import Buffer
 from gateway.edges.log import utc_ms
 from gateway.edges.way import Way
@@ -64,7 +64,7 @@ class Forwarding:
         rows = self._buffer.read(lambda connection: questions.unsettled(connection, _AT_ONCE))
         if not rows:
             return 0
-        known = {person.subject: person for person in self._buffer.read(questions.people)}
+        known = {person.subject: person for person in self._buffer.read(households.people)}
         decided: list[tuple[int, str, people.Assignment]] = []
         followed: dict[int, int] = {}
         notes: list[tuple[bytes, int | None, int | None]] = []
@@ -84,9 +84,9 @@ class Forwarding:
             for reading, place, whose in decided:
                 questions.settle(connection, reading, place, whose.subject, whose.reason)
             for subject, usual_g in followed.items():
-                questions.follow_weight(connection, subject, usual_g)
+                households.follow_weight(connection, subject, usual_g)
             for kid, battery_percent, fault in notes:
-                questions.note_device(connection, kid, battery_percent, fault)
+                households.note_device(connection, kid, battery_percent, fault)
 
         await self._buffer.write(write)
         now_ms = utc_ms()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from structlog.typing import FilteringBoundLogger
 
 from gateway import links
-from gateway.edges import questions
+from gateway.edges import households, linkbook
 from gateway.edges.buffer import Buffer
 from gateway.edges.log import utc_ms
 from gateway.edges.mqtt import Outside
@@ -48,7 +48,7 @@ class Linking:
     async def begin(self, typed: str, subject: int) -> None:
         """Begin to link a subject with a typed code. Raises LinkRefused: no code, linked already, or a code that was used."""
         link = links.begin(typed, subject, utc_ms())
-        if not await self._buffer.write(lambda connection: questions.begin_link(connection, link)):
+        if not await self._buffer.write(lambda connection: linkbook.begin_link(connection, link)):
             raise LinkRefused("link.used")
         self._log.info("link.begun", subject=subject)
         self._send_due()
@@ -60,7 +60,7 @@ class Linking:
         except ProtocolError:
             self._way.refuse("bad_link_message")
             return
-        link = self._buffer.read(lambda connection: questions.link(connection, message.link_id))
+        link = self._buffer.read(lambda connection: linkbook.link(connection, message.link_id))
         event = None if link is None else links.event_of(link, message)
         if link is None or event is None:
             self._way.refuse("unknown_link")
@@ -71,7 +71,7 @@ class Linking:
         """Send again what is owed and let old links expire, until cancelled."""
         while True:
             await asyncio.sleep(_PAUSE_S)
-            for link in self._buffer.read(questions.open_links):
+            for link in self._buffer.read(linkbook.open_links):
                 if utc_ms() - link.started_ms > links.LIVES_MS:
                     await self._happened(link, links.TOO_LATE, None)
             self._send_due()
@@ -86,10 +86,10 @@ class Linking:
             return
         box = None
         if account_key is not None:
-            subject = self._buffer.read(lambda connection: questions.subject(connection, link.subject))
+            subject = self._buffer.read(lambda connection: households.subject(connection, link.subject))
             keys = self._keys_of(subject["person_id"], subject["epoch"])
             box = links.box_for(keys, account_key, subject["name"], subject["kind"])
-        await self._buffer.write(lambda connection: questions.move_link(connection, link, state, account_key, box, utc_ms()))
+        await self._buffer.write(lambda connection: linkbook.move_link(connection, link, state, account_key, box, utc_ms()))
         self._log.info(f"link.{state}", subject=link.subject)
         self._changed()
         self._send_due()
@@ -100,7 +100,7 @@ class Linking:
         if not self._outside.connected:
             return
         now_ms = utc_ms()
-        for link in self._buffer.read(questions.open_links):
+        for link in self._buffer.read(linkbook.open_links):
             owed = links.message_for(link)
             key = (link.link_id, link.state)
             if owed is not None and now_ms - self._sent_ms.get(key, 0) >= links.AGAIN_MS:

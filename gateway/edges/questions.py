@@ -7,14 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from sqlite3 import Connection
 from sqlite3 import Row as Found
-from typing import Any
 
-from gateway import anchors, links, reception, sealing
+from gateway import anchors, reception, sealing
 from gateway.anchors import Anchor
 from gateway.devices import Device
 from gateway.errors import SequenceConflict
-from gateway.links import Link
-from gateway.people import Person
 from gateway.sealing import START, Chain, Row
 from protocol import envelope
 
@@ -29,8 +26,7 @@ SEALED = "sealed"  # on its way to the account
 ACCOUNT = "account"  # the ingester has receipted it
 CONFLICT = "conflict"  # the ingester holds other bytes under its id: set aside
 
-_RESERVED = 64
-_LARGEST_CONFLICTS = 1000
+_LARGEST_CONFLICTS = 1000  # kept as evidence; more tell nothing new
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,83 +115,9 @@ def _set_aside(connection: Connection, reading: reception.Reading, at_ms: int) -
         )
 
 
-def reserve_sender_numbers(connection: Connection, kid: bytes) -> int:
-    """Return the first of 64 OSCORE sender numbers that were never used and now count as used (RFC 8613 appendix B.1.1)."""
-    row = connection.execute(
-        "INSERT INTO devices (kid, sender_reserved) VALUES (?, ?)"
-        " ON CONFLICT DO UPDATE SET sender_reserved = sender_reserved + ? RETURNING sender_reserved",
-        (kid, _RESERVED, _RESERVED),
-    ).fetchone()
-    return int(row[0]) - _RESERVED
-
-
 def pass_stops(connection: Connection, stops: Iterable[tuple[int, str, int]]) -> None:
     """Note when readings passed stops; the first time counts."""
     connection.executemany("INSERT INTO stops VALUES (?, ?, ?) ON CONFLICT DO NOTHING", stops)
-
-
-def note_device(connection: Connection, kid: bytes, battery_percent: int | None, fault: int | None) -> None:
-    """Note what a device's last reading said about the device itself."""
-    connection.execute(
-        "UPDATE devices SET battery_percent = coalesce(?, battery_percent), last_fault = ? WHERE kid = ?",
-        (battery_percent, fault, kid),
-    )
-
-
-# --- people, rooms and devices
-
-
-def people(connection: Connection) -> list[Person]:
-    """Return whom a weight may belong to."""
-    rows = connection.execute("SELECT subject, usual_g FROM subjects WHERE kind = 0 AND usual_g IS NOT NULL")
-    return [Person(row["subject"], row["usual_g"]) for row in rows]
-
-
-def subjects(connection: Connection) -> list[dict[str, Any]]:
-    """Return everybody and every room, in the order they were added."""
-    return [dict(row) for row in connection.execute("SELECT * FROM subjects ORDER BY subject")]
-
-
-def add_subject(connection: Connection, kind: int, name: str, usual_g: int | None, person_id: bytes, now_ms: int) -> int:
-    """Add a person or room; return their number."""
-    cursor = connection.execute(
-        "INSERT INTO subjects (kind, name, usual_g, person_id, made_ms) VALUES (?, ?, ?, ?, ?)", (kind, name, usual_g, person_id, now_ms)
-    )
-    return int(cursor.lastrowid or 0)
-
-
-def change_subject(connection: Connection, subject: int, name: str, usual_g: int | None) -> None:
-    """Change what a person or room is called, and a person's usual weight."""
-    connection.execute("UPDATE subjects SET name = ?, usual_g = coalesce(?, usual_g) WHERE subject = ?", (name, usual_g, subject))
-
-
-def devices(connection: Connection) -> dict[bytes, dict[str, Any]]:
-    """Return what the home learnt of each device, by key id."""
-    return {row["kid"]: dict(row) for row in connection.execute("SELECT * FROM devices")}
-
-
-def meet_devices(connection: Connection, enrolled: Iterable[Device], room_name: str, room_id: bytes, now_ms: int) -> None:
-    """Note the enrolled devices; the first babyphone without a room brings the home's first room with it."""
-    for device in enrolled:
-        connection.execute("INSERT INTO devices (kid) VALUES (?) ON CONFLICT DO NOTHING", (device.kid,))
-        known = connection.execute("SELECT room FROM devices WHERE kid = ?", (device.kid,)).fetchone()
-        if device.kind != "babyphone" or known["room"] is not None:
-            continue
-        row = connection.execute("SELECT subject FROM subjects WHERE kind = 1 ORDER BY subject LIMIT 1").fetchone()
-        room = row["subject"] if row else add_subject(connection, 1, room_name, None, room_id, now_ms)
-        connection.execute("UPDATE devices SET room = ? WHERE kid = ?", (room, device.kid))
-
-
-def give_device(connection: Connection, kid: bytes, used_by: int | None, room: int | None) -> None:
-    """Say who uses a device and where it stands."""
-    connection.execute(
-        "INSERT INTO devices (kid, used_by, room) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET used_by = excluded.used_by, room = excluded.room",
-        (kid, used_by, room),
-    )
-
-
-# --- whose it is, and its way to the account
 
 
 def unsettled(connection: Connection, limit: int) -> list[Found]:
@@ -231,11 +153,6 @@ def assign(connection: Connection, reading: int, subject: int) -> bool:
         return False
     connection.execute("UPDATE readings SET place = ?, subject = ?, reason = 'by_hand' WHERE reading = ?", (HOME, subject, reading))
     return True
-
-
-def follow_weight(connection: Connection, subject: int, usual_g: int) -> None:
-    """Set a person's usual weight."""
-    connection.execute("UPDATE subjects SET usual_g = ? WHERE subject = ?", (usual_g, subject))
 
 
 def chain(connection: Connection, pseudonym: bytes) -> Chain:
@@ -320,101 +237,6 @@ def drop_receipted(connection: Connection, receipt: sealing.Receipt) -> list[Dro
         facts = (row["number"], row["reading"], row["kid"], row["sequence"], row["digest"][:8])
         dropped.append(Dropped(*facts, each.row_id, each.status))
     return dropped
-
-
-# --- links
-
-
-def subject(connection: Connection, number: int) -> Found:
-    """Return one person or room."""
-    found: Found = connection.execute("SELECT * FROM subjects WHERE subject = ?", (number,)).fetchone()
-    return found
-
-
-def begin_link(connection: Connection, link: Link) -> bool:
-    """Write a new link down, ending the subject's earlier attempt; return False if the code was used or the subject is linked."""
-    row = connection.execute("SELECT account_key FROM subjects WHERE subject = ?", (link.subject,)).fetchone()
-    used = connection.execute("SELECT 1 FROM links WHERE link_id = ?", (link.link_id,)).fetchone()
-    if row is None or row["account_key"] is not None or used is not None:
-        return False
-    connection.execute(
-        f"UPDATE links SET state = ?, ended_ms = ? WHERE subject = ? AND state IN ({_OPEN_MARKS})",  # noqa: S608
-        (links.EXPIRED, link.started_ms, link.subject, *links.OPEN),
-    )
-    connection.execute(
-        "INSERT INTO links (link_id, subject, fingerprint, state, started_ms) VALUES (?, ?, ?, ?, ?)",
-        (link.link_id, link.subject, link.fingerprint, link.state, link.started_ms),
-    )
-    return True
-
-
-def link(connection: Connection, link_id: bytes) -> Link | None:
-    """Return a link by its id."""
-    row = connection.execute(f"{_LINKS} WHERE link_id = ?", (link_id,)).fetchone()
-    return None if row is None else Link(*row)
-
-
-def open_links(connection: Connection) -> list[Link]:
-    """Return the links that something is still owed to."""
-    return [Link(*row) for row in connection.execute(f"{_LINKS} WHERE state IN ({_OPEN_MARKS})", links.OPEN)]
-
-
-def last_links(connection: Connection) -> dict[int, Link]:
-    """Return each subject's latest link."""
-    return {row["subject"]: Link(*row) for row in connection.execute(f"{_LINKS} ORDER BY started_ms")}
-
-
-def move_link(connection: Connection, moved: Link, state: str, account_key: bytes | None, box: bytes | None, now_ms: int) -> None:
-    """Move a link to a state, with the key that was pinned and the box made for it; a linked subject's readings may go."""
-    ended_ms = None if state in links.OPEN else now_ms
-    connection.execute(
-        "UPDATE links SET state = ?, account_key = coalesce(?, account_key), box = coalesce(?, box), ended_ms = ? WHERE link_id = ?",
-        (state, account_key, box, ended_ms, moved.link_id),
-    )
-    if state == links.LINKED:
-        connection.execute(
-            "UPDATE subjects SET account_key = ?, linked_ms = ? WHERE subject = ?", (moved.account_key, now_ms, moved.subject)
-        )
-
-
-_LINKS = "SELECT link_id, subject, fingerprint, state, started_ms, account_key, box FROM links"
-_OPEN_MARKS = ", ".join("?" * len(links.OPEN))
-
-
-# --- the page
-
-
-def household(connection: Connection, name: str) -> str | None:
-    """Return one fact of the household."""
-    row = connection.execute("SELECT value FROM household WHERE name = ?", (name,)).fetchone()
-    return None if row is None else str(row["value"])
-
-
-def set_household(connection: Connection, name: str, value: str) -> None:
-    """Set one fact of the household."""
-    connection.execute("INSERT INTO household VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value))
-
-
-def begin_session(connection: Connection, session: bytes, now_ms: int, dead_ms: int) -> None:
-    """Begin a session, and forget those last used before dead_ms."""
-    connection.execute("DELETE FROM sessions WHERE last_ms < ?", (dead_ms,))
-    connection.execute("INSERT INTO sessions VALUES (?, ?, ?)", (session, now_ms, now_ms))
-
-
-def session_last_ms(connection: Connection, session: bytes) -> int | None:
-    """Return when a session was last used; None: there is none."""
-    row = connection.execute("SELECT last_ms FROM sessions WHERE session = ?", (session,)).fetchone()
-    return None if row is None else int(row["last_ms"])
-
-
-def touch_session(connection: Connection, session: bytes, now_ms: int) -> None:
-    """Note that a session was used."""
-    connection.execute("UPDATE sessions SET last_ms = ? WHERE session = ?", (now_ms, session))
-
-
-def end_session(connection: Connection, session: bytes) -> None:
-    """Forget a session."""
-    connection.execute("DELETE FROM sessions WHERE session = ?", (session,))
 
 
 def recent(connection: Connection, limit: int, before: int | None = None, after: int = 0, place: str | None = None) -> list[Found]:

@@ -1,4 +1,4 @@
-"""From a signed reading to the account store's receipt, over a real broker: nothing dropped without its word, nothing lost, nothing twice."""
+"""From a signed reading to the account store's receipt, over a real broker: nothing dropped without its word, lost, or sent twice over."""
 
 import asyncio
 import secrets
@@ -135,6 +135,7 @@ async def test_only_the_ingesters_word_about_these_bytes_empties_the_queue(tmp_p
             seen = len(outside.batches)
             if number == 0:
                 await send(home, device, range(1, 4))
+                await home.event("reading.sealed", sequence=3)
             async with asyncio.timeout(10):
                 while len(outside.batches) < seen + 2:
                     await asyncio.sleep(0.05)

@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from gateway.edges import questions
+from gateway.edges import households
 from gateway.edges.buffer import Buffer
 from gateway.edges.log import utc_ms
 
@@ -64,7 +64,7 @@ class Access:
     @property
     def is_set_up(self) -> bool:
         """Whether the household has a password."""
-        return self._buffer.read(lambda connection: questions.household(connection, "password")) is not None
+        return self._buffer.read(lambda connection: households.household(connection, "password")) is not None
 
     def print_set_up_code(self) -> None:
         """Print the single-use code of a home that is not set up; it is nowhere else, and a new start makes a new one."""
@@ -84,13 +84,13 @@ class Access:
             return False
         self._set_up_code = None
         hashed = await self._one(lambda: self._hasher.hash(password))
-        await self._buffer.write(lambda connection: questions.set_household(connection, "password", hashed))
+        await self._buffer.write(lambda connection: households.set_household(connection, "password", hashed))
         self._log.info("page.set_up")
         return True
 
     async def password_fits(self, password: str) -> bool:
         """Check the household password. Raises Busy: too many wait already."""
-        hashed = self._buffer.read(lambda connection: questions.household(connection, "password"))
+        hashed = self._buffer.read(lambda connection: households.household(connection, "password"))
         if hashed is None or len(password) > LONGEST_PASSWORD:
             return False
         try:
@@ -114,23 +114,23 @@ class Access:
         """Sign a browser in by its cookie."""
         session = secrets.token_urlsafe(32)
         now_ms = utc_ms()
-        await self._buffer.write(lambda connection: questions.begin_session(connection, _hash(session), now_ms, now_ms - self._lives_ms))
+        await self._buffer.write(lambda connection: households.begin_session(connection, _hash(session), now_ms, now_ms - self._lives_ms))
         response.set_cookie(COOKIE, session, max_age=self._lives_ms // 1000, path="/", secure=True, httponly=True, samesite="lax")
 
     async def end_session(self, session: str) -> None:
         """Sign a browser out."""
-        await self._buffer.write(lambda connection: questions.end_session(connection, _hash(session)))
+        await self._buffer.write(lambda connection: households.end_session(connection, _hash(session)))
 
     async def session_of(self, cookie: str | None) -> str | None:
         """Return the session id in a cookie if it is signed in."""
         if not cookie or len(cookie) > 100:
             return None
-        last_ms = self._buffer.read(lambda connection: questions.session_last_ms(connection, _hash(cookie)))
+        last_ms = self._buffer.read(lambda connection: households.session_last_ms(connection, _hash(cookie)))
         now_ms = utc_ms()
         if last_ms is None or now_ms - last_ms > self._lives_ms:
             return None
         if now_ms - last_ms > _TOUCH_MS:
-            await self._buffer.write(lambda connection: questions.touch_session(connection, _hash(cookie), now_ms))
+            await self._buffer.write(lambda connection: households.touch_session(connection, _hash(cookie), now_ms))
         return cookie
 
 

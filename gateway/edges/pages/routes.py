@@ -4,12 +4,9 @@ Every address stands below its language (/en/…, /fr/…), but /state.json and 
 """
 
 import asyncio
-import json
-import math
-import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +19,18 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from gateway import people
-from gateway.edges import questions
+from gateway.edges import households, linkbook, questions
 from gateway.edges.linking import Linking
 from gateway.edges.log import utc_ms
 from gateway.edges.pages import views
 from gateway.edges.pages.access import LONGEST_PASSWORD, SHORTEST_PASSWORD, Access, Busy, Guard, token_of
+from gateway.edges.pages.events import news
+from gateway.edges.pages.typed import choice, grams, name_in
 from gateway.edges.pages.views import PERSON, ROOM, House
 from gateway.edges.pages.words import LANGUAGES, Words
 from gateway.errors import LinkRefused, NoRoom
 
 _PAGE_ROWS = 40
-_BEAT_S = 5.0
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,40}")
 _MOST_SUBJECTS = 50
 
 Shown = Callable[["Pages", Request, Words], Awaitable[Response]]
@@ -182,20 +178,7 @@ class Pages:
         return self._show("nursery", request, words, rooms=shown)
 
     async def _events(self, request: Request, words: Words) -> Response:  # noqa: ARG002
-        return StreamingResponse(self._news(), media_type="text/event-stream")
-
-    async def _news(self) -> AsyncIterator[str]:
-        """Yield server-sent events until the browser goes or the gateway ends: `moved`, `live`, and a beat when nothing happens."""
-        yield "retry: 2000\n\n"
-        with self._house.changes.watch() as watcher:
-            for live in list(self._house.changes.latest.values()):
-                yield _live_event(live)
-            while not self._stopping.is_set():
-                any_, live_ = await watcher.next(_BEAT_S)
-                if not any_:
-                    yield ": nothing new\n\n"
-                else:
-                    yield "event: moved\ndata: {}\n\n" if live_ is None else _live_event(live_)
+        return StreamingResponse(news(self._house.changes, self._stopping), media_type="text/event-stream")
 
     async def _state(self, request: Request) -> Response:
         after = request.query_params.get("after", "0")
@@ -213,48 +196,56 @@ class Pages:
         if request.method == "GET":
             return self._show_people(request, words, "")
         form = await request.form()
-        name, usual_g = _name_in(form.get("name")), _grams(form.get("usual_kg"))
+        name, usual_g = name_in(form.get("name")), grams(form.get("usual_kg"))
         if name is None or usual_g is None or len(self._house.subjects()) >= _MOST_SUBJECTS:
             return self._show_people(request, words, words("people.wrong"), 400)
         await self._house.buffer.write(
-            lambda connection: questions.add_subject(connection, PERSON, name, usual_g, secrets.token_bytes(16), utc_ms())
+            lambda connection: households.add_subject(connection, PERSON, name, usual_g, secrets.token_bytes(16), utc_ms())
         )
         return self._back(words, "people")
 
     async def _rooms(self, request: Request, words: Words) -> Response:
-        name = _name_in((await request.form()).get("name"))
+        name = name_in((await request.form()).get("name"))
         if name is None or len(self._house.subjects()) >= _MOST_SUBJECTS:
             return self._show_people(request, words, words("people.wrong_room"), 400)
         await self._house.buffer.write(
-            lambda connection: questions.add_subject(connection, ROOM, name, None, secrets.token_bytes(16), utc_ms())
+            lambda connection: households.add_subject(connection, ROOM, name, None, secrets.token_bytes(16), utc_ms())
         )
         return self._back(words, "people")
 
     async def _person(self, request: Request, words: Words) -> Response:
         subject = self._subject(request)
         form = await request.form()
-        name, usual_g = _name_in(form.get("name")), _grams(form.get("usual_kg"))
+        name, usual_g = name_in(form.get("name")), grams(form.get("usual_kg"))
         if name is None or (subject["kind"] == PERSON and usual_g is None):
             return self._show_people(request, words, words("people.wrong"), 400)
         changed_g = usual_g if subject["kind"] == PERSON else None
-        await self._house.buffer.write(lambda connection: questions.change_subject(connection, subject["subject"], name, changed_g))
+        await self._house.buffer.write(lambda connection: households.change_subject(connection, subject["subject"], name, changed_g))
         return self._back(words, "people")
 
     def _show_people(self, request: Request, words: Words, wrong: str, status: int = 200) -> Response:
-        links = self._house.buffer.read(questions.last_links)
+        links = self._house.buffer.read(linkbook.last_links)
         shown = [
             {
                 **row,
                 "usual": "" if row["usual_g"] is None else words.number(row["usual_g"] / 1000, 1),
                 "link": words("people.linked") if row["account_key"] else _link_words(links.get(row["subject"]), words),
             }
-            for row in self._house.subjects().values()
+            for row in sorted(self._house.subjects().values(), key=lambda row: (row["kind"], row["subject"]))
         ]
         return self._show("people", request, words, status, subjects=shown, wrong=wrong)
 
     async def _devices(self, request: Request, words: Words) -> Response:
+        outside = self._house.outside
         return self._show(
-            "devices", request, words, devices=views.devices(self._house, words), subjects=list(self._house.subjects().values())
+            "devices",
+            request,
+            words,
+            devices=views.devices(self._house, words),
+            subjects=list(self._house.subjects().values()),
+            waiting=self._house.buffer.read(questions.queue_length),
+            way_out="none" if outside is None else "open" if outside.connected else "cut",
+            sentence=views.way_out(self._house, words),
         )
 
     async def _device(self, request: Request, words: Words) -> Response:
@@ -263,8 +254,8 @@ class Pages:
             raise HTTPException(404)
         form = await request.form()
         subjects = self._house.subjects()
-        used_by, room = _choice(form.get("used_by"), subjects, PERSON), _choice(form.get("room"), subjects, ROOM)
-        await self._house.buffer.write(lambda connection: questions.give_device(connection, device.kid, used_by, room))
+        used_by, room = choice(form.get("used_by"), subjects, PERSON), choice(form.get("room"), subjects, ROOM)
+        await self._house.buffer.write(lambda connection: households.give_device(connection, device.kid, used_by, room))
         self._woken()
         return self._back(words, "devices")
 
@@ -301,7 +292,7 @@ class Pages:
         return self._back(words, f"link/{subject['subject']}")
 
     def _show_link(self, request: Request, words: Words, subject: dict[str, Any], wrong: str, status: int = 200) -> Response:
-        link = self._house.buffer.read(questions.last_links).get(subject["subject"])
+        link = self._house.buffer.read(linkbook.last_links).get(subject["subject"])
         sentence = words("people.linked") if subject["account_key"] else _link_words(link, words)
         return self._show("link", request, words, status, subject=subject, state=sentence, wrong=wrong)
 
@@ -326,44 +317,9 @@ class Pages:
         return await self._failed(request, HTTPException(429))
 
 
-def _live_event(live: Any) -> str:
-    facts = {
-        "kid": live.kid.hex(),
-        "loudness_dB": live.loudness_dB,
-        "temperature_Cel": live.temperature_Cel,
-        "humidity_percent": live.humidity_percent,
-        "age_s": round(time.monotonic() - live.at_s, 1),
-    }
-    return f"event: live\ndata: {json.dumps(facts)}\n\n"
-
-
 def _link_words(link: Any, words: Words) -> str:
     return "" if link is None else words(f"link.{link.state}")
 
 
 def _name(subjects: dict[int, dict[str, Any]], number: int | None) -> str:
     return subjects[number]["name"] if number in subjects else ""
-
-
-def _name_in(typed: object) -> str | None:
-    name = " ".join(typed.split()) if isinstance(typed, str) else ""
-    return name if _NAME.fullmatch(name) else None
-
-
-def _grams(typed: object) -> int | None:
-    """Return the grams in a typed weight in kg, with a point or a comma; None: it is none."""
-    try:
-        weight_kg = float(str(typed).strip().replace(",", "."))
-    except ValueError:
-        return None
-    if not math.isfinite(weight_kg) or not people.LIGHTEST_USUAL_g <= weight_kg * 1000 <= people.HEAVIEST_USUAL_g:
-        return None
-    return round(weight_kg * 1000)
-
-
-def _choice(chosen: object, subjects: dict[int, dict[str, Any]], kind: int) -> int | None:
-    """Return the number of a chosen person or room; None: nobody was chosen."""
-    if not isinstance(chosen, str) or not chosen.isdecimal() or len(chosen) > 9:
-        return None
-    subject = subjects.get(int(chosen))
-    return int(chosen) if subject is not None and subject["kind"] == kind else None

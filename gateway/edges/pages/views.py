@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway import reception
 from gateway.devices import Device
-from gateway.edges import questions
+from gateway.edges import households, linkbook, questions
 from gateway.edges.buffer import Buffer
 from gateway.edges.changes import Changes
 from gateway.edges.enrolments import Enrolments
@@ -37,6 +37,7 @@ _NAMES: Mapping[int, Mapping[int, tuple[str, float]]] = {
     readings.FAULT: {readings.FAULT_CODE: ("fault", 1)},
 }
 _STATES_JSON = 1000
+_VAGUE_S = 300  # a time less sure than this is shown as when the reading arrived
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class House:
 
     def subjects(self) -> dict[int, dict[str, Any]]:
         """Return everybody and every room by number."""
-        return {row["subject"]: row for row in self.buffer.read(questions.subjects)}
+        return {row["subject"]: row for row in self.buffer.read(households.subjects)}
 
     def device(self, kid: bytes) -> Device | None:
         """Return an enrolled device by its key id."""
@@ -113,6 +114,16 @@ def waiting(house: House, words: Words) -> str:
     return words("state.sent")
 
 
+def way_out(house: House, words: Words) -> str:
+    """Return how things stand between the home and the account store, as a sentence."""
+    if house.outside is None:
+        return words("way.none")
+    queued = house.buffer.read(questions.queue_length)
+    if not house.outside.connected:
+        return words("way.cut", clock=words.clock(house.outside.since_ms / 1000), count=queued)
+    return words("way.open") if queued == 0 else words("way.queued", count=queued)
+
+
 def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]:
     """Return readings as the page lists them."""
     subjects = house.subjects()
@@ -128,7 +139,7 @@ def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]
                 "number": number,
                 "unit": unit,
                 "when": words.moment(row["utc_s"], time.time()),
-                "about": row["uncertainty_s"] is None or row["uncertainty_s"] > 300,
+                "arrived": row["uncertainty_s"] is None or row["uncertainty_s"] > _VAGUE_S,
                 "who": somebody["name"] if somebody else "",
                 "device": device.name if device else words("device.gone"),
                 "state": state(row, house, subjects, words),
@@ -142,7 +153,7 @@ def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]
 def cards(house: House, words: Words) -> list[dict[str, Any]]:
     """Return a card for the newest weight and pressure of everybody, and for each room."""
     shown = []
-    for subject in house.subjects().values():
+    for subject in sorted(house.subjects().values(), key=lambda row: (row["kind"], row["subject"])):
         kinds = (readings.SCALE, readings.CUFF) if subject["kind"] == PERSON else (readings.CLIMATE,)
         for kind in kinds:
             row = questions.latest(house.buffer.reader, subject["subject"], kind)
@@ -154,7 +165,7 @@ def cards(house: House, words: Words) -> list[dict[str, Any]]:
 
 def devices(house: House, words: Words) -> list[dict[str, Any]]:
     """Return the enrolled devices as the page lists them."""
-    learnt = house.buffer.read(questions.devices)
+    learnt = house.buffer.read(households.devices)
     shown = []
     for device in house.enrolments.devices:
         facts = learnt.get(device.kid, {})
@@ -172,6 +183,7 @@ def devices(house: House, words: Words) -> list[dict[str, Any]]:
                 "kind": device.kind,
                 "name": device.name,
                 "sentences": sentences,
+                "seen": seen is not None,
                 "used_by": facts.get("used_by"),
                 "room": facts.get("room"),
             }
@@ -182,7 +194,7 @@ def devices(house: House, words: Words) -> list[dict[str, Any]]:
 def for_programs(house: House, form_token: str, after: int, words: Words) -> dict[str, Any]:
     """Return the home's state as /state.json gives it: times in milliseconds of UTC, bytes in hexadecimal."""
     subjects = house.subjects()
-    links = house.buffer.read(questions.last_links)
+    links = house.buffer.read(linkbook.last_links)
     rows = house.buffer.read(lambda connection: questions.recent(connection, _STATES_JSON, after=after))
     stops = house.way.stops_of(rows[-1]["reading"], rows[0]["reading"]) if rows else {}
     people = [_subject(row, links) for row in subjects.values()]
@@ -203,7 +215,7 @@ def for_programs(house: House, form_token: str, after: int, words: Words) -> dic
 
 
 def _learnt(house: House, device: Device) -> dict[str, Any]:
-    facts = house.buffer.read(questions.devices).get(device.kid, {})
+    facts = house.buffer.read(households.devices).get(device.kid, {})
     return {key: facts.get(key) for key in ("last_seen_ms", "battery_percent", "last_fault", "used_by", "room")}
 
 

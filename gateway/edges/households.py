@@ -1,0 +1,130 @@
+"""What is asked of the home's database about people, rooms, devices and sessions; each question one function, as in `questions.py`."""
+
+from collections.abc import Iterable
+from sqlite3 import Connection
+from sqlite3 import Row as Found
+from typing import Any
+
+from gateway.devices import Device
+from gateway.people import Person
+
+RESERVED = 64
+_EPOCH_S = 1_704_067_200  # 1 January 2024; in 500 years the numbers end at 2^40
+_LARGEST_CONFLICTS = 1000
+
+
+def reserve_sender_numbers(connection: Connection, kid: bytes, now_s: int) -> int:
+    """Return the first of 64 OSCORE sender numbers that were never used and now count as used (RFC 8613 appendix B.1.1).
+
+    They are also never below 64 for each second since 2024: a database restored from a backup has forgotten what was used after it,
+    and time has not (threats T17).
+    """
+    floor = max(0, now_s - _EPOCH_S) * RESERVED
+    row = connection.execute(
+        "INSERT INTO devices (kid, sender_reserved) VALUES (?, ?)"
+        " ON CONFLICT DO UPDATE SET sender_reserved = max(sender_reserved, ?) + ? RETURNING sender_reserved",
+        (kid, floor + RESERVED, floor, RESERVED),
+    ).fetchone()
+    return int(row[0]) - RESERVED
+
+
+def note_device(connection: Connection, kid: bytes, battery_percent: int | None, fault: int | None) -> None:
+    """Note what a device's last reading said about the device itself."""
+    connection.execute(
+        "UPDATE devices SET battery_percent = coalesce(?, battery_percent), last_fault = ? WHERE kid = ?",
+        (battery_percent, fault, kid),
+    )
+
+
+def people(connection: Connection) -> list[Person]:
+    """Return whom a weight may belong to."""
+    rows = connection.execute("SELECT subject, usual_g FROM subjects WHERE kind = 0 AND usual_g IS NOT NULL")
+    return [Person(row["subject"], row["usual_g"]) for row in rows]
+
+
+def subjects(connection: Connection) -> list[dict[str, Any]]:
+    """Return everybody and every room, in the order they were added."""
+    return [dict(row) for row in connection.execute("SELECT * FROM subjects ORDER BY subject")]
+
+
+def add_subject(connection: Connection, kind: int, name: str, usual_g: int | None, person_id: bytes, now_ms: int) -> int:
+    """Add a person or room; return their number."""
+    cursor = connection.execute(
+        "INSERT INTO subjects (kind, name, usual_g, person_id, made_ms) VALUES (?, ?, ?, ?, ?)", (kind, name, usual_g, person_id, now_ms)
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def change_subject(connection: Connection, subject: int, name: str, usual_g: int | None) -> None:
+    """Change what a person or room is called, and a person's usual weight."""
+    connection.execute("UPDATE subjects SET name = ?, usual_g = coalesce(?, usual_g) WHERE subject = ?", (name, usual_g, subject))
+
+
+def devices(connection: Connection) -> dict[bytes, dict[str, Any]]:
+    """Return what the home learnt of each device, by key id."""
+    return {row["kid"]: dict(row) for row in connection.execute("SELECT * FROM devices")}
+
+
+def meet_devices(connection: Connection, enrolled: Iterable[Device], room_name: str, room_id: bytes, now_ms: int) -> None:
+    """Note the enrolled devices; the first babyphone without a room brings the home's first room with it."""
+    for device in enrolled:
+        connection.execute("INSERT INTO devices (kid) VALUES (?) ON CONFLICT DO NOTHING", (device.kid,))
+        known = connection.execute("SELECT room FROM devices WHERE kid = ?", (device.kid,)).fetchone()
+        if device.kind != "babyphone" or known["room"] is not None:
+            continue
+        row = connection.execute("SELECT subject FROM subjects WHERE kind = 1 ORDER BY subject LIMIT 1").fetchone()
+        room = row["subject"] if row else add_subject(connection, 1, room_name, None, room_id, now_ms)
+        connection.execute("UPDATE devices SET room = ? WHERE kid = ?", (room, device.kid))
+
+
+def give_device(connection: Connection, kid: bytes, used_by: int | None, room: int | None) -> None:
+    """Say who uses a device and where it stands."""
+    connection.execute(
+        "INSERT INTO devices (kid, used_by, room) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET used_by = excluded.used_by, room = excluded.room",
+        (kid, used_by, room),
+    )
+
+
+def follow_weight(connection: Connection, subject: int, usual_g: int) -> None:
+    """Set a person's usual weight."""
+    connection.execute("UPDATE subjects SET usual_g = ? WHERE subject = ?", (usual_g, subject))
+
+
+def subject(connection: Connection, number: int) -> Found:
+    """Return one person or room."""
+    found: Found = connection.execute("SELECT * FROM subjects WHERE subject = ?", (number,)).fetchone()
+    return found
+
+
+def household(connection: Connection, name: str) -> str | None:
+    """Return one fact of the household."""
+    row = connection.execute("SELECT value FROM household WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row["value"])
+
+
+def set_household(connection: Connection, name: str, value: str) -> None:
+    """Set one fact of the household."""
+    connection.execute("INSERT INTO household VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value))
+
+
+def begin_session(connection: Connection, session: bytes, now_ms: int, dead_ms: int) -> None:
+    """Begin a session, and forget those last used before dead_ms."""
+    connection.execute("DELETE FROM sessions WHERE last_ms < ?", (dead_ms,))
+    connection.execute("INSERT INTO sessions VALUES (?, ?, ?)", (session, now_ms, now_ms))
+
+
+def session_last_ms(connection: Connection, session: bytes) -> int | None:
+    """Return when a session was last used; None: there is none."""
+    row = connection.execute("SELECT last_ms FROM sessions WHERE session = ?", (session,)).fetchone()
+    return None if row is None else int(row["last_ms"])
+
+
+def touch_session(connection: Connection, session: bytes, now_ms: int) -> None:
+    """Note that a session was used."""
+    connection.execute("UPDATE sessions SET last_ms = ? WHERE session = ?", (now_ms, session))
+
+
+def end_session(connection: Connection, session: bytes) -> None:
+    """Forget a session."""
+    connection.execute("DELETE FROM sessions WHERE session = ?", (session,))

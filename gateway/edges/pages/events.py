@@ -1,0 +1,35 @@
+"""Server-sent events for whoever watches the page: that something moved, and the nursery's live values with their age."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+
+from gateway.edges.changes import Changes, Live
+
+_BEAT_S = 5.0
+
+
+async def news(changes: Changes, stopping: asyncio.Event) -> AsyncIterator[str]:
+    """Yield events until the browser goes or the gateway ends: `moved`, `live`, and a beat when nothing happens."""
+    yield "retry: 2000\n\n"
+    with changes.watch() as watcher:
+        for live in list(changes.latest.values()):
+            yield _live_event(live)
+        while not stopping.is_set():
+            any_, live_ = await watcher.next(_BEAT_S)
+            if not any_:
+                yield ": nothing new\n\n"
+            else:
+                yield "event: moved\ndata: {}\n\n" if live_ is None else _live_event(live_)
+
+
+def _live_event(live: Live) -> str:
+    facts = {
+        "kid": live.kid.hex(),
+        "loudness_dB": live.loudness_dB,
+        "temperature_Cel": live.temperature_Cel,
+        "humidity_percent": live.humidity_percent,
+        "age_s": round(time.monotonic() - live.at_s, 1),
+    }
+    return f"event: live\ndata: {json.dumps(facts)}\n\n"

@@ -1,0 +1,34 @@
+"""What people type into forms, read forgivingly and believed only in range."""
+
+import math
+import re
+from typing import Any
+
+from gateway import people
+
+_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,40}")
+
+
+def name_in(typed: object) -> str | None:
+    """Return a typed name without needless spaces; None: empty, longer than 40 characters, or with control characters."""
+    name = " ".join(typed.split()) if isinstance(typed, str) else ""
+    return name if _NAME.fullmatch(name) else None
+
+
+def grams(typed: object) -> int | None:
+    """Return the grams in a typed weight in kg, with a point or a comma; None: it is none."""
+    try:
+        weight_kg = float(str(typed).strip().replace(",", "."))
+    except ValueError:
+        return None
+    if not math.isfinite(weight_kg) or not people.LIGHTEST_USUAL_g <= weight_kg * 1000 <= people.HEAVIEST_USUAL_g:
+        return None
+    return round(weight_kg * 1000)
+
+
+def choice(chosen: object, subjects: dict[int, dict[str, Any]], kind: int) -> int | None:
+    """Return the number of a chosen person or room; None: nobody was chosen."""
+    if not isinstance(chosen, str) or not chosen.isdecimal() or len(chosen) > 9:
+        return None
+    subject = subjects.get(int(chosen))
+    return int(chosen) if subject is not None and subject["kind"] == kind else None
