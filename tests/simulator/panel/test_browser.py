@@ -15,6 +15,8 @@ CHROMIUM = Path("/usr/bin/chromium")
 OUTPUT = Path(__file__).parents[2] / "output"
 PHONE, WIDE = (390, 844), (1280, 900)
 
+expect.set_options(timeout=15_000)  # the machine may be busy with other tests
+
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium here")
 
 
