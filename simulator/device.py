@@ -7,6 +7,8 @@ the process too, and the next one is told why it starts.
 import asyncio
 import contextlib
 import hashlib
+import os
+import signal
 from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -222,9 +224,10 @@ class Device:
         self.report(what, facts)
 
     def _end_process(self) -> None:
-        if self._process is not None:
+        # not Process.kill(), which may reap a process that just ended before asyncio does
+        if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def _bury(self) -> None:
         """End the process, hear its last words, and forget all that belonged to it."""

@@ -30,9 +30,9 @@ STEP_mV = 0.5 * SUPPLY_V * 1000 / (128 * FULL_SCALE)
 _PARTS_OF_A_CONVERSION = 8
 
 # A real read takes a fraction of a millisecond, and the next conversion hardly ever falls into it. A host may stop the device's process
-# in the middle of one: so long after an edge a conversion that is due waits for the read to go on, or for its end to be seen.
-READ_STALLS_s = 0.06
-END_STALLS_s = 0.02
+# in the middle of one: so long after an edge a conversion that is due waits for the read to go on. Likewise the first look at DOUT after
+# the last pulse finds it high, as it does within the microseconds that a real driver takes.
+STALL_s = 1.0
 
 
 class HX711:
@@ -52,6 +52,7 @@ class HX711:
         self._selection = SELECTIONS[25]
         self._next_s = 0.0
         self._edge_s = float("-inf")
+        self._end_seen = False  # DOUT was looked at after the last pulse
         self.communication_errors = 0
         self._begin(start_s)
 
@@ -76,6 +77,7 @@ class HX711:
         """Take a level of PD_SCK, `rested_s` after the last operation."""
         self._advance(at_s)
         self._edge_s = at_s
+        self._end_seen = False
         was, self._level = self._level, level
         if not self._plugged or was == level:
             return
@@ -87,6 +89,7 @@ class HX711:
     def data_level(self, at_s: float, rested_s: float) -> int:
         """Return DOUT, `rested_s` after the last operation."""
         self._advance(at_s)
+        self._end_seen = True
         if self._level and rested_s > POWER_DOWN_AFTER_s:
             self._powered_down = True
         if not self._plugged or self._powered_down:
@@ -116,7 +119,7 @@ class HX711:
         """Bring the conversions up to `at_s`; after a long silence only the last ones matter."""
         if self._powered_down or not self._plugged:
             return
-        if self._pulses and at_s - self._edge_s < (READ_STALLS_s if self._pulses < 25 else END_STALLS_s):
+        if at_s - self._edge_s < STALL_s and (0 < self._pulses < 25 or (self._pulses and not self._end_seen)):
             return
         behind = int((at_s - self._next_s) * RATE_per_s) - 2
         if behind > 0:

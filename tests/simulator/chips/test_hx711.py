@@ -117,7 +117,7 @@ def test_a_slow_host_does_not_power_it_down() -> None:
 
 @pytest.mark.parametrize("stalled_after", [1, 12, 24, 25])
 def test_a_host_that_stalls_during_a_read_does_not_spoil_it(stalled_after: int) -> None:
-    """A conversion that is due while a read stands still for 15 ms waits: the bits are whole, and DOUT is high after the last pulse."""
+    """A conversion that is due while a read stands still for 150 ms waits: the bits are whole, and DOUT is high after the last pulse."""
     reader = quiet(2.5)
     reader.wait()
     reader.now_s += 0.085
@@ -126,7 +126,7 @@ def test_a_host_that_stalls_during_a_read_does_not_spoil_it(stalled_after: int) 
         reader.edge(1)
         reader.edge(0)
         if pulse == stalled_after:
-            reader.now_s += 0.015
+            reader.now_s += 0.15
         if pulse <= 24:
             bits = bits << 1 | reader.chip.data_level(reader.now_s, PULSE_s)
     assert bits == pytest.approx(1_073_742, abs=1)
@@ -140,7 +140,7 @@ def test_a_wrong_number_of_pulses_is_counted(pulses: int) -> None:
     """Anything but 25, 26 or 27 pulses is a communication error, and the next conversion is read rightly all the same."""
     reader = quiet(2.5)
     reader.read(pulses)
-    reader.now_s += 0.2
+    reader.now_s += 1.2
     reader.read()
     assert reader.chip.communication_errors >= 1
     assert reader.read() == pytest.approx(1_073_742, abs=1)
