@@ -68,7 +68,7 @@ async def serve_panel(household: Household) -> AsyncIterator[str]:
         switches,
         lambda: _ways(household),
         news,
-        {"site": f"{household.site_address}/en/", "gateway": f"{household.page_address}/en/"},
+        {"site": f"{household.site_address}/en/", "page": f"{household.page_address}/en/"},
     )
     server = _Server(
         uvicorn.Config(app, host="127.0.0.1", port=household.ports.panel, log_level="error", access_log=False, timeout_graceful_shutdown=1)
