@@ -91,7 +91,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         )
         edges.push_async_callback(door.close)
         access = Access(buffer, log, settings.page.session_days)
-        house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "")
+        house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "", log)
         pages = Pages(house, access, linking, forwarding.wake, words.read(), papers_.authority, stop)
         serving = functools.partial(server.run, pages.application(settings.page.host_names), papers_)
         log.info(
@@ -103,7 +103,8 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             authority=str(papers_.authority),
         )
         access.print_set_up_code()
-        await _until(stop, work, server, serving)
+        end_page = functools.partial(_end_page, server, changes)
+        await _until(stop, work, serving, end_page)
         log.info("gateway.stopping", counts=dict(way.counts))
 
 
@@ -131,7 +132,7 @@ async def _from_outside(outside: Outside, sending: Sending, linking: Linking, ch
         await outside.close()
 
 
-async def _until(stop: asyncio.Event, work: list[Work], server: Server, serving: Work) -> None:
+async def _until(stop: asyncio.Event, work: list[Work], serving: Work, end_page: Callable[[], None]) -> None:
     """Run all the work in one group of tasks until `stop` is set; an error in any of it ends the rest and is raised.
 
     The page ends first, so that a form under way is answered; then the work is cancelled, wherever it waits.
@@ -140,10 +141,15 @@ async def _until(stop: asyncio.Event, work: list[Work], server: Server, serving:
         page = tasks.create_task(serving())
         running = [tasks.create_task(each()) for each in work]
         await stop.wait()
-        server.stop()
+        end_page()
         await asyncio.wait([page], timeout=_PATIENCE_S)
         for task in (page, *running):
             task.cancel()
+
+
+def _end_page(server: Server, changes: Changes) -> None:
+    server.stop()
+    changes.happened()  # wakes the browsers that watch, so that their streams end now and not at the next beat
 
 
 def _folder(path: Path) -> Path:

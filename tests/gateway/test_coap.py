@@ -1,6 +1,8 @@
 """The devices' door, with a device of other people's code before it and a real process behind it."""
 
 import asyncio
+import contextlib
+import itertools
 import os
 import socket
 import sqlite3
@@ -11,8 +13,14 @@ from typing import Any
 import aiocoap
 import cbor2
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
+from protocol import oscore, receipts
+from protocol.errors import TagBroken
+from protocol.link import Link
 from tests.gateway.counterpart import Counterpart, datagram, link
+from tests.gateway.ingester import hkdf
 from tests.gateway.process import configure, gateway
 
 pytestmark = pytest.mark.anyio
@@ -241,3 +249,58 @@ def _exchange(port: int, sent: bytes, wait_s: float = 3.0) -> bytes | None:
 async def _not_moved(folder: Path, before: list[tuple[Any, ...]]) -> None:
     await asyncio.sleep(0.3)
     assert rows(folder) == before
+
+
+async def test_the_devices_own_link_gets_its_receipt(tmp_path: Path) -> None:
+    """protocol/link.py, as a device runs it, meets aiocoap and the gateway: Echo, receipt, and again after a restart of the gateway."""
+    device = Counterpart("babyphone", gateway_id=b"")
+    device.enrol(tmp_path / "data")
+    numbers = itertools.count(64)
+    context = oscore.derive(device.secret, device.salt, device.device_id, device.gateway_id, hkdf)
+    ours = Link(
+        context,
+        lambda: next(numbers),
+        lambda key, nonce, aad, plain: AESCCM(key, 8).encrypt(nonce, plain, aad),
+        _open_ccm,
+        os.urandom,
+    )
+    for life in range(2):
+        async with gateway(configure(tmp_path)) as home:
+            port = (await home.event("gateway.ready"))["coap_port"]
+            for sequence in (2 * life, 2 * life + 1):
+                message = device.signed(device.fields(sequence))
+                answer = await asyncio.to_thread(_deliver, ours, port, message)
+                receipt = receipts.decode(answer.payload)
+                assert (answer.code, receipt.sequence, receipt.digest) == (68, sequence, device.digest8(message))
+            said = ours.say(b"l", 60, cbor2.dumps({0: 2, 2: [1, 1], 16: 80}, canonical=True))
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.sendto(said, ("127.0.0.1", port))
+            assert await home.stop() == 0
+            counts = next(event["counts"] for event in home.events if event["event"] == "gateway.stopping")
+            assert (counts["echo_asked"], counts["committed"]) == (1, 2)
+    assert ours.forged == 0
+
+
+def _deliver(ours: Link, port: int, message: bytes) -> Any:
+    started_s = time.monotonic()
+
+    def now_ms() -> int:
+        return int((time.monotonic() - started_s) * 1000)
+
+    ours.post(b"r", 18, message, now_ms())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as air:
+        air.settimeout(0.1)
+        while not ours.over and now_ms() < 10_000:
+            while out := ours.poll(now_ms()):
+                air.sendto(out, ("127.0.0.1", port))
+            with contextlib.suppress(TimeoutError):
+                ours.feed(air.recv(2000), now_ms())
+    assert ours.answer is not None
+    return ours.answer
+
+
+def _open_ccm(key: bytes, nonce: bytes, aad: bytes, sealed: bytes) -> bytes:
+    try:
+        return AESCCM(key, 8).decrypt(nonce, sealed, aad)
+    except InvalidTag:
+        raise TagBroken(len(sealed)) from None

@@ -28,6 +28,7 @@ from gateway.edges.pages.events import news
 from gateway.edges.pages.typed import choice, grams, name_in
 from gateway.edges.pages.views import PERSON, ROOM, House
 from gateway.edges.pages.words import LANGUAGES, Words
+from gateway.edges.way import ASSIGNED
 from gateway.errors import LinkRefused, NoRoom
 
 _PAGE_ROWS = 40
@@ -275,7 +276,9 @@ class Pages:
         if not subject.isdecimal() or len(subject) > 9:
             raise HTTPException(400)
         reading, whose = request.path_params["reading"], int(subject)
-        await self._house.buffer.write(lambda connection: questions.assign(connection, reading, whose))
+        if await self._house.buffer.write(lambda connection: questions.assign(connection, reading, whose)):
+            self._house.way.passed(reading, ASSIGNED, utc_ms())
+            self._house.log.info("reading.assigned", reading=reading, subject=whose, reason="by_hand")
         self._woken()
         return self._back(words, "inbox")
 

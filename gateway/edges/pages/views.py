@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sqlite3 import Row as Found
 from typing import Any
 
+from structlog.typing import FilteringBoundLogger
+
 from gateway import reception
 from gateway.devices import Device
 from gateway.edges import households, linkbook, questions
@@ -51,6 +53,7 @@ class House:
     outside: Outside | None
     sending: Sending | None
     site: str
+    log: FilteringBoundLogger
 
     def subjects(self) -> dict[int, dict[str, Any]]:
         """Return everybody and every room by number."""
