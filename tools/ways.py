@@ -51,7 +51,7 @@ class Ways:
     def __init__(self) -> None:
         self.ways: dict[Key, Way] = {}
         self._device_of_kid: dict[str, str] = {}
-        self._key_of_row: dict[str, Key] = {}
+        self._key_of_row_id: dict[str, Key] = {}
 
     def know(self, kid: str, device: str) -> None:
         """Remember whose key id this is."""
@@ -70,12 +70,12 @@ class Ways:
         if stop is None:
             return None
         at_s = facts.get("t")
-        row = str(facts.get("row"))
         device = self._device_of_kid.get(str(facts.get("kid")))
         sequence = facts.get("sequence")
-        if device is not None and isinstance(sequence, int):
-            self._key_of_row[row] = Key(device, sequence)
-        key = self._key_of_row.get(row)
+        row_id = str(facts.get("row_id"))
+        key = Key(device, sequence) if device is not None and isinstance(sequence, int) else self._key_of_row_id.get(row_id)
+        if key is not None and "row_id" in facts:
+            self._key_of_row_id[row_id] = key
         if key is None or not isinstance(at_s, int | float):
             return None
         committed = facts.get("committed_ms")

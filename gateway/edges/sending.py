@@ -107,6 +107,7 @@ class Sending:
         self._log.info("batch.published", rows=len(rows), attempt=message.attempt, batch=digest[:8].hex())
         for row in rows:
             self._way.passed(row["reading"], way.PUBLISHED, now_ms)
+            self._log.info("reading.published", row_id=row["row_id"].hex())
 
     async def receipt(self, payload: bytes) -> None:
         """Take a receipt from the broker: verified, and each row dropped only if its id and digest are ours."""
