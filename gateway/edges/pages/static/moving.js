@@ -12,5 +12,7 @@
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("moving");
     if (fresh && fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
   };
-  source.addEventListener("moved", () => { if (due === null) due = setTimeout(refresh, 150); });
+  const soon = () => { if (due === null) due = setTimeout(refresh, 150); };
+  source.addEventListener("moved", soon);
+  source.addEventListener("open", soon); // something may have moved between the page and its first news, or while the line was down
 })();
