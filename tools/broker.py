@@ -102,6 +102,8 @@ class Broker:
         """Start the broker and return when it takes connections. Raises BrokerFailed: it did not."""
         if self.running:
             return
+        if self._answers():
+            raise BrokerFailed(f"Port {self.port}, for the broker, is taken by another program: stop that program, or choose another port.")
         log = (self.folder / "broker.log").open("ab")
         self._process = subprocess.Popen(
             [program(), "-c", str(self.folder / "mosquitto.conf")],
@@ -116,12 +118,15 @@ class Broker:
         while time.monotonic() < end:
             if not self.running:
                 break
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if self._answers():
+                return
             time.sleep(0.02)
         self.stop()
         raise BrokerFailed(f"The broker did not start on port {self.port}: its log is {self.folder / 'broker.log'}.")
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self) -> None:
         """Stop the broker as an operator would, and wait for it to end."""

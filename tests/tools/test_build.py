@@ -1,0 +1,56 @@
+"""What a device is given: only what it imports, small enough, the same each time, and readable as LittleFS."""
+
+from pathlib import Path
+
+import pytest
+from littlefs import LittleFS
+
+from tools import build
+
+CACHE = build.ROOT / ".foyer/cache"
+DEVICES = pytest.mark.parametrize("device", build.DEVICES)
+
+
+@DEVICES
+def test_a_device_carries_nothing_of_the_other_two(device: str) -> None:
+    """No file of another device, and no sentences for people who read computers."""
+    names = build.files(device, CACHE)
+    others = [other for other in build.DEVICES if other != device]
+    assert not [name for name in names if any(f"firmware/{other}/" in name for other in others)]
+    assert f"firmware/{device}/main.mpy" in names
+    assert "protocol/sentences.mpy" not in names
+
+
+@DEVICES
+def test_the_firmware_fits_its_share_of_flash(device: str) -> None:
+    """At most 90 KiB compiled, a device."""
+    assert sum(map(len, build.files(device, CACHE).values())) <= 90 * 1024
+
+
+@DEVICES
+def test_two_builds_are_the_same_bytes(device: str, tmp_path: Path) -> None:
+    """A build can be repeated and compared."""
+    assert build.files(device, tmp_path / "one") == build.files(device, tmp_path / "two")
+
+
+def test_an_image_holds_its_files_as_littlefs(tmp_path: Path) -> None:
+    """What was written is read back from the image, and the image has the partition's size."""
+    contents = {"main.py": b"import firmware.main\n", "firmware/deep/er.mpy": bytes(range(256)) * 40}
+    build.write_image(tmp_path / "flash.img", contents)
+    image = (tmp_path / "flash.img").read_bytes()
+    assert len(image) == build.FLASH_BYTES
+    system = LittleFS(block_size=build.BLOCK_BYTES, block_count=len(image) // build.BLOCK_BYTES, mount=False)
+    system.context.buffer = bytearray(image)
+    system.mount()
+    for name, data in contents.items():
+        with system.open(name, "rb") as file:
+            assert file.read() == data
+
+
+def test_wrong_syntax_is_named_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that MicroPython cannot compile fails the build with mpy-cross's own words."""
+    (tmp_path / "firmware/scale").mkdir(parents=True)
+    (tmp_path / "firmware/boot.py").write_text("match x:\n    case 1: pass\n")
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    with pytest.raises(build.BuildFailed, match=r"firmware/boot\.py does not compile"):
+        build.files("scale", tmp_path / "cache")
