@@ -4,7 +4,6 @@ A number never changes its meaning and is never used again. The device sends the
 computer, and `firmware/errors.py` and the gateway name it by the constants here. Gaps leave room for later ones of the same group.
 """
 
-
 # The device itself
 SOFTWARE_FAULT = 1
 WATCHDOG = 2
@@ -16,6 +15,7 @@ OUTBOX_FULL = 7
 FLASH_BROKEN = 8
 BATTERY_LOW = 9
 RECORD_BROKEN = 10
+SAFE_MODE = 11
 
 # Chips
 CHIP_ABSENT = 20
@@ -56,6 +56,7 @@ GATEWAY_SILENT = 82
 LINK_BROKEN = 83
 RECEIPT_WRONG = 84
 COUNTER_BROKEN = 85
+WIFI_NO_ADDRESS = 86
 
 # Refused by the gateway
 NOT_AUTHENTIC = 100

@@ -11,12 +11,13 @@ SCALE, CUFF, CLIMATE, STATUS, FAULT = 0, 1, 2, 3, 4
 KIND_NAMES = ("scale", "cuff", "climate", "status", "fault")
 
 KIND, SEQUENCE, UPTIME, UTC, BATTERY = 0, 1, 2, 3, 9
-GRAMS, STABLE, IMPEDANCE = 10, 11, 12
+GRAMS, STABLE, IMPEDANCE, BARE_FEET = 10, 11, 12, 15
 SYSTOLIC, DIASTOLIC, MAP, PULSE, FLAGS = 10, 11, 12, 13, 14
 TEMPERATURE, HUMIDITY, LOUDNESS = 13, 14, 16
-RESET_CAUSE, FAULT_CODE = 20, 21
+RESET_CAUSE, FAULT_CODE, WAITING, REFUSED, STARTS = 20, 21, 22, 23, 24
 
 FIRST_EXTENSION = 32
+LAST_EXCEPTION = 32  # of a status: kind and place of what ended the last life, as text for a developer
 MAX_EXTENSION_BYTES = 32
 MAX_READING_BYTES = 512  # five times the largest we send; a flash block holds several
 SEQUENCE_END = 1 << 40  # RFC 8613 section 7.2.1 ends there too
@@ -28,7 +29,7 @@ _COMMON = {
 }
 # kind: {key: (least, most, must be there)}
 FIELDS = {
-    SCALE: {GRAMS: (1000, 250000, True), STABLE: (0, 1, True), IMPEDANCE: (1, 5000, False)},
+    SCALE: {GRAMS: (1000, 250000, True), STABLE: (0, 1, True), IMPEDANCE: (1, 5000, False), BARE_FEET: (0, 1, False)},
     CUFF: {
         SYSTOLIC: (40, 280, True),
         DIASTOLIC: (20, 200, True),
@@ -37,7 +38,13 @@ FIELDS = {
         FLAGS: (0, 65535, True),
     },
     CLIMATE: {TEMPERATURE: (-4000, 12500, True), HUMIDITY: (0, 100, True)},
-    STATUS: {RESET_CAUSE: (0, 255, False), FAULT_CODE: (1, 65535, False)},
+    STATUS: {
+        RESET_CAUSE: (0, 255, False),
+        FAULT_CODE: (1, 65535, False),
+        WAITING: (0, 65535, False),
+        REFUSED: (0, 65535, False),
+        STARTS: (0, 255, False),
+    },
     FAULT: {FAULT_CODE: (1, 65535, True)},
 }
 _LIVE = {LOUDNESS: (0, 400, True), TEMPERATURE: (-4000, 12500, False), HUMIDITY: (0, 100, False)}
@@ -99,9 +106,7 @@ def _map(data: bytes) -> dict[int, object]:
     return value
 
 
-def _check_fields(
-    reading: dict[int, object], common: dict[int, tuple[int, int, bool]], own: dict[int, tuple[int, int, bool]]
-) -> None:
+def _check_fields(reading: dict[int, object], common: dict[int, tuple[int, int, bool]], own: dict[int, tuple[int, int, bool]]) -> None:
     _check_uptime(reading.get(UPTIME))
     for fields in (common, own):
         for key, (_, _, needed) in fields.items():

