@@ -50,9 +50,7 @@ def assemble(protected: bytes, payload: bytes, signature: bytes) -> bytes:
     return cbor.encode([protected, {}, payload, signature])
 
 
-def sign1(
-    payload: bytes, kid: bytes, external_aad: bytes, sign: "Callable[[bytes], bytes]", algorithm: int = ESP256
-) -> bytes:
+def sign1(payload: bytes, kid: bytes, external_aad: bytes, sign: "Callable[[bytes], bytes]", algorithm: int = ESP256) -> bytes:
     """Return the signed message. `sign(tbs)` hashes for itself and returns 64 bytes, r||s for ESP256.
 
     A device that signs step by step calls protected_header, sig_structure and assemble instead.

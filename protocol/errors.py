@@ -1,288 +1,115 @@
 """Everything that can be wrong with bytes from outside, one type per rule, in one small tree.
 
-The program reads the type, the log reads the attributes; the person reads `protocol/sentences.py` by way of `protocol/faults.py`.
-A class lists its facts in `FACTS`; they are given in that order and become attributes. MicroPython allows one exception base only,
-and each class costs a device some 150 bytes of heap, so a class exists where somebody must tell it from its sister.
+The program reads the type, the log reads the attributes; what each rule is stands in `errors.pyi`, and what a person is told in
+`protocol/refusals.py`. A type is made when it is first asked for, because all of them together took 8 KB of a device's heap and most
+never occur in a device's life: the tree below is text until then. MicroPython allows one exception base only.
 """
 
 
 class ProtocolError(Exception):
     """Base of all refusals here; `FACTS` names the attributes, in the order they are given."""
 
-    FACTS: tuple[str, ...] = ()
+    FACTS = ()
 
-    def __init__(self, *facts: object) -> None:
+    def __init__(self, *facts):
         super().__init__(*facts)
         for name, fact in zip(self.FACTS, facts):
             setattr(self, name, fact)
 
 
-# --- CBOR (RFC 8949). `at` is the offset of the item that was refused.
-
-
-class NotCBOR(ProtocolError):
-    """The bytes are not the one deterministic encoding of a value that we use."""
-
-    FACTS = ("at", "got")
-    at: int
-    got: object
-
-
-class CutShort(NotCBOR):
-    """An item ends after the bytes do; also a length or count larger than the bytes that remain (RFC 8949 section 10)."""
-
-
-class TrailingBytes(NotCBOR):
-    """Bytes follow the one item that was asked for."""
-
-
-class Indefinite(NotCBOR):
-    """An indefinite length (section 4.2.1 forbids it)."""
-
-
-class NonMinimal(NotCBOR):
-    """A number or length not in its shortest form (section 4.2.1)."""
-
-
-class Unsorted(NotCBOR):
-    """Labels of a map out of bytewise order (section 4.2.1)."""
-
-
-class DuplicateLabel(NotCBOR):
-    """The same label twice, in one map or in both header buckets (RFC 9052 section 3)."""
-
-
-class BadLabel(NotCBOR):
-    """A label that is neither integer, bytes nor text; `true` and 1 would meet in one Python key."""
-
-
-class TooDeep(NotCBOR):
-    """Nested deeper than the cap."""
-
-
-class UnexpectedTag(NotCBOR):
-    """A tag; none of our objects carries one."""
-
-
-class ReservedInformation(NotCBOR):
-    """Additional information 28 to 30 (section 3)."""
-
-
-class StrayBreak(NotCBOR):
-    """A break with nothing to end (section 3.2.1)."""
-
-
-class BadText(NotCBOR):
-    """Text that is not UTF-8 (RFC 3629: no overlong forms, no surrogates)."""
-
-
-class BadSimple(NotCBOR):
-    """A simple value other than false, true and null, or one under 32 in two bytes (section 3.3)."""
-
-
-class FloatRefused(NotCBOR):
-    """A float; an ESP32 has 32-bit ones, so the wire carries integers."""
-
-
-class NotEncodable(ProtocolError):
-    """A value of ours that has no encoding here: a bug, not an attack."""
-
-    FACTS = ("got",)
-    got: object
-
-
-# --- COSE (RFC 9052)
-
-
-class NotCOSE(ProtocolError):
-    """The item is not the COSE_Sign1 we use."""
-
-    FACTS = ("got",)
-    got: object
-
-
-class AlgorithmAbsent(NotCOSE):
-    """No algorithm in the protected header (section 3.1)."""
-
-
-class AlgorithmUnprotected(NotCOSE):
-    """The algorithm stands where anybody could change it."""
-
-
-class WrongAlgorithm(NotCOSE):
-    """An algorithm that is not the key's."""
-
-
-class UnknownCritical(NotCOSE):
-    """`crit` names a header parameter; we know none that may be critical (section 3.1)."""
-
-
-class TwoIVs(NotCOSE):
-    """IV and Partial IV together (section 3.1)."""
-
-
-class BadHeader(NotCOSE):
-    """A header parameter that our objects do not carry, or of the wrong type."""
-
-
-class BadSignature(NotCOSE):
-    """The signature does not hold; an unknown key id gets this answer too."""
-
-
-class SignatureLength(BadSignature):
-    """Not 64 bytes (RFC 9053 section 2.1)."""
-
-
-class SignatureRange(BadSignature):
-    """r or s is zero or not below the order of P-256."""
-
-
-# --- what the objects say
-
-
-class BadReading(ProtocolError):
-    """A field of a reading is missing, unknown or out of range. `field` is its integer key."""
-
-    FACTS = ("field", "got")
-    field: object
-    got: object
-
-
-class BadReceipt(ProtocolError):
-    """A receipt, or the payload of a refusal, that says something else than the contract."""
-
-    FACTS = ("field", "got")
-    field: object
-    got: object
-
-
-class SequenceTooLarge(ProtocolError):
-    """A sequence number of 2^40 or more (RFC 8613 section 7.2.1)."""
-
-    FACTS = ("got",)
-    got: int
-
-
-class SequenceJump(ProtocolError):
-    """A sequence number further ahead than any honest device gets without saying so."""
-
-    FACTS = ("expected", "got")
-    expected: int
-    got: int
-
-
-# --- CoAP (RFC 7252). `at` is an offset in the datagram.
-
-
-class NotCoAP(ProtocolError):
-    """The datagram is no CoAP message."""
-
-    FACTS = ("at", "got")
-    at: int
-    got: object
-
-
-class MessageCutShort(NotCoAP):
-    """The datagram ends inside its header, token or an option."""
-
-
-class WrongVersion(NotCoAP):
-    """Version is not 1: ignored silently (section 3)."""
-
-
-class TokenTooLong(NotCoAP):
-    """Token length 9 to 15 (section 3)."""
-
-
-class OptionReserved(NotCoAP):
-    """An option nibble of 15 that is not the payload marker (section 3.1)."""
-
-
-class OptionNumberTooLarge(NotCoAP):
-    """An option number over 65535 (section 3.1)."""
-
-
-class TooManyOptions(NotCoAP):
-    """More options than the cap."""
-
-
-class MarkerWithoutPayload(NotCoAP):
-    """The payload marker ends the datagram (section 3)."""
-
-
-class EmptyNotEmpty(NotCoAP):
-    """Code 0.00 with a token, options or payload (section 4.1)."""
-
-
-class MessageTooLarge(NotCoAP):
-    """More bytes than the cap."""
-
-
-class UnknownCriticalOption(NotCoAP):
-    """A critical option we do not know (section 5.4.1)."""
-
-
-class IllegalEvent(ProtocolError):
-    """An event that has no row in its state: nothing changed."""
-
-    FACTS = ("state", "event")
-    state: str
-    event: str
-
-
-# --- OSCORE (RFC 8613)
-
-
-class NotOSCORE(ProtocolError):
-    """The message is not protected, or its OSCORE option is malformed (section 6.1)."""
-
-    FACTS = ("got",)
-    got: object
-
-
-class WrongContext(NotOSCORE):
-    """Key id or id context of another security context."""
-
-
-class TagBroken(NotOSCORE):
-    """Decryption failed: altered, of another key, or not an answer to this request."""
-
-
-class Replayed(NotOSCORE):
-    """A sequence number seen before, or older than the replay window (section 7.4)."""
-
-
-class PlaintextEmpty(NotOSCORE):
-    """Decrypted, and no code inside."""
-
-
-# --- between home and cloud
-
-
-class BadEnvelope(ProtocolError):
-    """A batch, or a receipt for one, that is not what its signature stands for."""
-
-    FACTS = ("got",)
-    got: object
-
-
-class SealBroken(ProtocolError):
-    """A sealed row that no key of its owner opens, or that holds no entry."""
-
-    FACTS = ("got",)
-    got: object
-
-
-class BadLinkCode(ProtocolError):
-    """A typed link code of the wrong length or with a character that is in no code."""
-
-    FACTS = ("part", "got")
-    part: str
-    got: object
-
-
-class BadLinkMessage(ProtocolError):
-    """A link message or link box that is not one."""
-
-    FACTS = ("got",)
-    got: object
+# name and facts of each type, one space deeper than its parent, whose facts it has when it names none
+TREE = """\
+NotCBOR at got
+ CutShort
+ TrailingBytes
+ Indefinite
+ NonMinimal
+ Unsorted
+ DuplicateLabel
+ BadLabel
+ TooDeep
+ UnexpectedTag
+ ReservedInformation
+ StrayBreak
+ BadText
+ BadSimple
+ FloatRefused
+NotEncodable got
+NotCOSE got
+ AlgorithmAbsent
+ AlgorithmUnprotected
+ WrongAlgorithm
+ UnknownCritical
+ TwoIVs
+ BadHeader
+ BadSignature
+  SignatureLength
+  SignatureRange
+BadReading field got
+BadReceipt field got
+SequenceTooLarge got
+SequenceJump expected got
+NotCoAP at got
+ MessageCutShort
+ WrongVersion
+ TokenTooLong
+ OptionReserved
+ OptionNumberTooLarge
+ TooManyOptions
+ MarkerWithoutPayload
+ EmptyNotEmpty
+ MessageTooLarge
+ UnknownCriticalOption
+IllegalEvent state event
+NotOSCORE got
+ WrongContext
+ TagBroken
+ Replayed
+ PlaintextEmpty
+NotEDHOC got
+ WrongMethod
+ WrongSuite
+ PointOffCurve
+ UnknownCredential
+ CriticalData
+ MacBroken
+BadBatch field got
+BadCommand field got
+BadManifest field got
+ OlderRelease
+ OtherDevice
+ DigestMismatch
+BadBlock expected got
+BadFragment expected got
+ FragmentGap
+ FragmentOverlap
+ FragmentTotal
+ SecondObject
+ FragmentLate
+BadEnvelope got
+SealBroken got
+BadLinkCode part got
+BadLinkMessage got
+"""
+
+
+def __getattr__(name):
+    """Make the type of this name, and those above it."""
+    rows = TREE.split("\n")
+    at = 0
+    while rows[at].split()[:1] != [name]:
+        at += 1
+        if at == len(rows):
+            raise AttributeError(name)
+    row = rows[at]
+    words = row.split()
+    depth = len(row) - len(row.lstrip())
+    parent = ProtocolError
+    if depth:
+        while len(rows[at]) - len(rows[at].lstrip()) >= depth:
+            at -= 1
+        above = rows[at].split()[0]
+        parent = globals().get(above) or __getattr__(above)
+    facts = {"FACTS": tuple(words[1:])} if len(words) > 1 else {}
+    made = globals()[name] = type(name, (parent,), facts)
+    return made

@@ -140,9 +140,7 @@ class Link:
     def _protect(
         self, message_type: int, message_id: int, token: bytes, options: "Options", payload: bytes
     ) -> tuple[bytes, oscore.Binding]:
-        code, outer, sealed, binding = oscore.protect_request(
-            self._context, coap.POST, options, payload, self._take_sequence(), self._seal
-        )
+        code, outer, sealed, binding = oscore.protect_request(self._context, coap.POST, options, payload, self._take_sequence(), self._seal)
         return coap.encode(coap.Message(message_type, code, message_id, token, outer, sealed)), binding
 
     def _happened(self, event: str, now_ms: int) -> None:

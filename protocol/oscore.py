@@ -95,9 +95,7 @@ def unprotect_response(context: Context, binding: Binding, options: "Options", p
     return _open(context, binding, response_nonce, payload, open_)
 
 
-def unprotect_request(
-    context: Context, options: "Options", payload: bytes, open_: "Cipher"
-) -> tuple[Opened, Binding, int]:
+def unprotect_request(context: Context, options: "Options", payload: bytes, open_: "Cipher") -> tuple[Opened, Binding, int]:
     """Return what the request says, the binding for its response, and its sequence number, which the caller checks for replay."""
     compressed = _oscore_option(options)
     if compressed.partial_iv is None or compressed.kid is None:

@@ -4,6 +4,7 @@ Only what it uses: modes 1 (ECB) and 2 (CBC), encryption of whole blocks. `insta
 """
 
 import sys
+from types import ModuleType
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -23,5 +24,9 @@ class aes:  # noqa: N801 (MicroPython's name)
 
 
 def install() -> None:
-    """Make `import cryptolib` mean this module, unless there is one."""
+    """Make `import cryptolib` mean this module, unless there is one, and let `micropython.const` be its argument."""
     sys.modules.setdefault("cryptolib", sys.modules[__name__])
+    if "micropython" not in sys.modules:
+        stand_in = ModuleType("micropython")
+        stand_in.const = lambda value: value  # type: ignore[attr-defined]
+        sys.modules["micropython"] = stand_in

@@ -1,6 +1,6 @@
 """Make the comb: multiples of P-256's base point, computed once on a computer so that a device signs in a fifth of the work.
 
-Two tables of 32 points, 64 bytes each (x and y, big-endian), 4 KiB in all; `firmware/crypto/p256.py` tells how they are used and checks
+Four tables of 32 points, 64 bytes each (x and y, big-endian), 8 KiB in all; `firmware/crypto/p256.py` tells how they are used and checks
 their SHA-256. Run as a program it writes the file that the firmware reads.
 """
 
@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-TABLES, TEETH, SPACING = 2, 6, 22  # typed again in firmware/crypto/p256.py, which checks the digest of the result
+TABLES, TEETH, SPACING = 4, 6, 11  # typed again in firmware/crypto/p256.py, which checks the digest of the result
 FILE = Path(__file__).resolve().parent.parent / "firmware" / "crypto" / "p256.comb"
 
 _P = 2**256 - 2**224 + 2**192 + 2**96 - 1  # FIPS 186-5, SP 800-186 section 3.2.1.3
@@ -20,9 +20,9 @@ Point = tuple[int, int]
 
 
 def table() -> bytes:
-    """Return the 4096 bytes of both tables.
+    """Return the 8192 bytes of all tables.
 
-    Entry `index` of table t is the sum over its teeth j of plus or minus 2^(22 (6 t + j)) G: the top tooth always plus, tooth j < 5 plus
+    Entry `index` of table t is the sum over its teeth j of plus or minus 2^(11 (6 t + j)) G: the top tooth always plus, tooth j < 5 plus
     if bit j of `index` is set.
     """
     power = _G

@@ -1,29 +1,34 @@
 """ECDSA signatures with P-256 and SHA-256 (FIPS 186-5), the nonce from RFC 6979 hedged with fresh entropy (its section 3.6).
 
 k G is a signed comb (Hamburg, "Fast and compact elliptic-curve cryptography", section 3.3): every one of 264 digits is +1 or -1, so each
-of the 22 steps is one doubling and two additions, whatever k is. Before that, k gets a random multiple of the order added and the
+of the 11 steps is one doubling and four additions, whatever k is. Before that, k gets a random multiple of the order added and the
 point random projective coordinates, and the inversion of k is blinded. MicroPython's long integers do not take constant time; this keeps
 what they leak apart from the key. `sign_steps` is a generator that yields after every step, so that nothing waits for a signature.
 
-The comb is a file of 4 KiB made by `tools/comb.py`; `power_on_test` checks it and a known answer before any key is used, because
-MicroPython 1.13 had a division that was wrong for long integers. Verification is left out: no device verifies yet.
+The comb is a file of 8 KiB made by `tools/comb.py` and read point by point, so that it takes nothing of the heap. `power_on_test` checks it
+and a known answer before any key is used, because MicroPython 1.13 had a division that was wrong for long integers. Multiples of other
+points are `ecdh.py`'s. Verification is left out: no device verifies yet.
 """
 
 from hashlib import sha256
 from os import urandom
 
+from micropython import const
+
 from firmware.crypto.hkdf import hmac_sha256
 
 COMB_FILE = "p256.comb"
-_TABLES, _TEETH, _SPACING = 2, 6, 22
-_DIGITS = _TABLES * _TEETH * _SPACING
-_COMB_SHA256 = "1af9ab31cac20e2bd1d6685185d72d3f35e827e8b57e8209d212e2250552a58a"
+_TABLES, _TEETH, _SPACING = const(4), const(6), const(11)
+_DIGITS = const(264)
+_COMB_BYTES = const(8192)
+_COMB_SHA256 = const("9f95ae6d2d00af09f1c66da69f5fd44e8491ad5057e38a320279c21973c72fd1")
 
 _P = (1 << 256) - (1 << 224) + (1 << 192) + (1 << 96) - 1  # SP 800-186 section 3.2.1.3
 _N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
-_comb = b""
+_comb_path = __file__.rsplit("/", 1)[0] + "/" + COMB_FILE
+_checked = False
 
 
 class SelfTestFailed(Exception):
@@ -34,28 +39,34 @@ class SelfTestFailed(Exception):
         self.part = part
 
 
-def load(comb: bytes | None = None) -> None:
-    """Keep the comb for the following calls; without one, read it from the file beside this module.
+def load(path: str | None = None) -> None:
+    """Check the comb in the file beside this module, or at `path`, and use it from now on.
 
-    Raises SelfTestFailed: it is not the comb.
+    Raises SelfTestFailed: it is not the comb, or not there.
     """
-    global _comb
-    if comb is None:
-        with open(__file__.rsplit("/", 1)[0] + "/" + COMB_FILE, "rb") as file:
-            comb = file.read()
-    if sha256(comb).digest() != bytes.fromhex(_COMB_SHA256):
+    global _comb_path, _checked
+    path = path or _comb_path
+    digest = sha256()
+    piece = bytearray(256)
+    try:
+        with open(path, "rb") as file:
+            while size := file.readinto(piece):
+                digest.update(memoryview(piece)[:size])
+    except OSError:
+        raise SelfTestFailed("comb") from None
+    if digest.digest() != bytes.fromhex(_COMB_SHA256):
         raise SelfTestFailed("comb")
-    _comb = comb
+    _comb_path, _checked = path, True
 
 
 def power_on_test() -> None:
     """Sign RFC 6979's sample (appendix A.2.5) and compare. Raises SelfTestFailed."""
-    load()
+    if not _checked:
+        load()
     key = bytes.fromhex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721")
     signature = sign(key, sha256(b"sample").digest())
     if signature != bytes.fromhex(
-        "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
-        "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
+        "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
     ):
         raise SelfTestFailed("signature")
 
@@ -130,14 +141,20 @@ def _nonces(private_key: bytes, message_hash: bytes, extra: bytes):
 
 def _multiply_steps(scalar: int):
     """Yield, and return the affine coordinates of scalar * G."""
-    if not _comb:
+    if not _checked:
         load()
     zz = 0
     while not zz:
         # digit i is 2 bit_i - 1, so the bits of (scalar + 2^264 - 1) / 2; a multiple of n more or less changes the bits and not the point
         bits = (scalar + (1 << _DIGITS) - 1) * ((_N + 1) >> 1) % _N + _N * (urandom(1)[0] % 254)
-        x, y, zz, zzz = yield from _comb_steps(bits)
+        with open(_comb_path, "rb") as comb:
+            x, y, zz, zzz = yield from _comb_steps(bits, comb)
         # zz is 0 only when a step met its own point: not for a random nonce, but for a scalar of 1 it may; then another multiple of n
+    return (yield from affine_steps(x, y, zz, zzz))
+
+
+def affine_steps(x: int, y: int, zz: int, zzz: int):
+    """Yield, and return the affine coordinates. Raises SelfTestFailed: they are no point of the curve."""
     yield
     inverse = yield from _inverse_steps(zzz, _P)
     x = x * (zz * inverse % _P) ** 2 % _P
@@ -147,14 +164,16 @@ def _multiply_steps(scalar: int):
     return x, y
 
 
-def _comb_steps(bits: int):
-    """Yield after each column, and return X, Y, ZZ, ZZZ of the sum over all 264 digits: x = X/ZZ, y = Y/ZZZ, ZZ^3 = ZZZ^2.
+def _comb_steps(bits: int, comb):
+    """Yield twice in each column, and return X, Y, ZZ, ZZZ of the sum over all 264 digits: x = X/ZZ, y = Y/ZZZ, ZZ^3 = ZZZ^2.
 
     These coordinates ("XYZZ" in the Explicit-Formulas Database) have the fewest reductions, each of which costs three multiplications here.
     """
     p = _P
-    # one row of 22 digits per tooth, small integers that cost no memory
+    # one row of 11 digits per tooth, small integers that cost no memory
     rows = [bits >> (_SPACING * row) & ((1 << _SPACING) - 1) for row in range(_TABLES * _TEETH)]
+    point = bytearray(64)
+    point_x, point_y = memoryview(point)[:32], memoryview(point)[32:]
     x = y = zz = zzz = 0
     for column in range(_SPACING - 1, -1, -1):
         for number in range(_TABLES):
@@ -164,9 +183,10 @@ def _comb_steps(bits: int):
             # the top digit is the sign of the whole; if it is minus, every other digit counts the other way round
             minus = 1 - (index >> (_TEETH - 1))
             index = (index ^ -minus) & ((1 << (_TEETH - 1)) - 1)
-            start = (index + (number << (_TEETH - 1))) * 64
-            x2 = int.from_bytes(_comb[start : start + 32], "big")
-            y2 = int.from_bytes(_comb[start + 32 : start + 64], "big")
+            comb.seek((index + (number << (_TEETH - 1))) << 6)
+            comb.readinto(point)
+            x2 = int.from_bytes(point_x, "big")
+            y2 = int.from_bytes(point_y, "big")
             y2 = (y2, p - y2)[minus]
             if column == _SPACING - 1 and number == 0:
                 z = _random(p)
@@ -195,7 +215,8 @@ def _comb_steps(bits: int):
             y = (r * (u - x) - y * w) % p
             zz = v * zz % p
             zzz = w * zzz % p
-        yield
+            if number & 1:
+                yield
     return x, y, zz, zzz
 
 

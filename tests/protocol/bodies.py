@@ -76,9 +76,7 @@ def protected_request(context, datagram, sequence):
     """Return the protected datagram and what opening it at the other end gives back."""
     context = oscore.Context(*context)
     message = coap.decode(datagram)
-    code, options, payload, binding = oscore.protect_request(
-        context, message.code, message.options, message.payload, sequence, ccm.seal
-    )
+    code, options, payload, binding = oscore.protect_request(context, message.code, message.options, message.payload, sequence, ccm.seal)
     sealed = coap.encode(coap.Message(message.type, code, message.message_id, message.token, options, payload))
     server = other_end(context)
     received = coap.decode(sealed)
@@ -91,9 +89,7 @@ def protected_response(context, binding, datagram, sequence):
     context = oscore.Context(*context)
     binding = oscore.Binding(*binding)
     message = coap.decode(datagram)
-    code, options, payload = oscore.protect_response(
-        context, binding, message.code, message.options, message.payload, ccm.seal, sequence
-    )
+    code, options, payload = oscore.protect_response(context, binding, message.code, message.options, message.payload, ccm.seal, sequence)
     sealed = coap.encode(coap.Message(message.type, code, message.message_id, message.token, options, payload))
     received = coap.decode(sealed)
     opened = oscore.unprotect_response(other_end(context), binding, received.options, received.payload, ccm.open_)
@@ -175,3 +171,24 @@ def windows(steps):
     """Return the outcome of each ["fresh" | "strike", number] on one replay window."""
     window = replay.Window()
     return [refusal(getattr(window, verb), number)[-1] for verb, number in steps]
+
+
+def error_families(names):
+    """Return each error's name, the names of those above it, and its facts, after raising and catching it by each."""
+    out = []
+    for name in names:
+        kind = getattr(errors, name)
+        if kind is not getattr(errors, name):
+            raise ValueError("made twice")
+        above = [parent for parent in ALL_ERRORS if parent != name and issubclass(kind, getattr(errors, parent))]
+        for parent in above:
+            try:
+                raise kind(*range(len(kind.FACTS)))
+            except getattr(errors, parent) as error:
+                if [getattr(error, fact) for fact in kind.FACTS] != list(range(len(kind.FACTS))):
+                    raise ValueError("facts lost") from None
+        out.append([name, sorted(above), list(kind.FACTS)])
+    return out
+
+
+ALL_ERRORS = ["ProtocolError"] + [row.split()[0] for row in errors.TREE.split("\n") if row]

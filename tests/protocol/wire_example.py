@@ -119,7 +119,7 @@ def example() -> str:
         + table(payload, map_rows)
         + f"\n### Signed, {len(signed)} bytes\n\n"
         + table(signed, signed_rows)
-        + "\nWhat is signed is the Sig_structure `[\"Signature1\", protected, external_aad, payload]`, "
+        + '\nWhat is signed is the Sig_structure `["Signature1", protected, external_aad, payload]`, '
         + f"{len(made['tbs'])} bytes, with the external_aad `{made['external_aad'].hex()}` "
         + f"= `[1, 0, 0, h'{PAIRING.hex()}']`: version, role, kind, pairing.\n"
         + f"\n### On the air, {len(request)} bytes\n\n"
