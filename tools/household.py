@@ -243,6 +243,9 @@ key = "{certificate.key}"
 sealing_key = "{public["sealing_key"]}"
 receipt_key = "{public["receipt_key"]}"
 site = "{self.site_address}"
+
+[delivery]
+reconnect_ms = 1000
 """,
             encoding="utf-8",
         )

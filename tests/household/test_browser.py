@@ -56,7 +56,10 @@ async def pictures(chromium: Browser, household: Household, session: BrowserCont
     """Take a picture of each page at each width in each language; return the pages that are wider than their screen."""
     OUTPUT.mkdir(exist_ok=True)
     wide = []
-    site = [("site", name, session, f"{household.site_address}/{{}}/{name}") for name in ("home", "weight", "pressure", "climate", "link", "account")]
+    site = [
+        ("site", name, session, f"{household.site_address}/{{}}/{name}")
+        for name in ("home", "weight", "pressure", "climate", "link", "account")
+    ]
     gateway = [
         ("gateway", name or "start", home, f"{household.page_address}/{{}}/{name}")
         for name in ("", "people", "devices", "readings", "inbox", "nursery")
@@ -100,7 +103,8 @@ async def weigh_in_and_look(folder: Path) -> dict[str, object]:
         seen["value"] = await page.get_attribute("tr[data-kind=weight]", "data-value")
         seen["verified"] = await page.get_attribute("tr[data-kind=weight]", "data-verified")
         seen["without reload"] = await page.evaluate("window.untouched === true")
-        await page.screenshot(path=OUTPUT / "site-weight-arrived.png", full_page=True) if OUTPUT.mkdir(exist_ok=True) is None else None
+        OUTPUT.mkdir(exist_ok=True)
+        await page.screenshot(path=OUTPUT / "site-weight-arrived.png", full_page=True)
 
         # A device of ours that puts a canary into a reading, as an extension that readers keep and ignore.
         stranger = Counterpart("scale")

@@ -109,9 +109,7 @@ def test_a_taken_port_is_one_sentence_and_a_non_zero_exit() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", first + 1))
         other.listen()
-        done = subprocess.run(
-            [ROOT / "foyer", "demo", "--first-port", str(first)], capture_output=True, text=True, check=False, timeout=60
-        )
+        done = subprocess.run([ROOT / "foyer", "demo", "--first-port", str(first)], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert done.stderr.startswith(f"Port {first + 1}, for the gateway's page, is taken")
     assert len(done.stderr.strip().splitlines()) == 1
