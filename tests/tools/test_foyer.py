@@ -99,8 +99,8 @@ def test_something_lost_is_made_again(launcher: dict[str, Any]) -> None:
 
 
 def test_what_cannot_be_had_is_one_sentence_with_what_to_do(launcher: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without npm, without apt, without rights: each says what to install."""
+    """Without npm, without a broker, without a browser, and without apt to get them: each says what to install."""
     monkeypatch.setenv("PATH", "/nowhere")
-    for step, words in (("charts", "install the packages nodejs and npm"), ("broker", "install it yourself")):
+    for step, words in (("charts", "npm is missing"), ("broker", "mosquitto is missing"), ("browser", "chromium is missing")):
         with pytest.raises(launcher["CannotSetUp"], match=words):
             launcher["STEPS"][step].make()
