@@ -15,3 +15,8 @@ def fault(code: int) -> None:
 def ready(device: str, boot: int, free_bytes: int, largest_bytes: int) -> None:
     """Print that the device is up, and how much of its heap is free after a collection: all in all, and in one piece."""
     print(f"foyer ready device={device} boot={boot} free={free_bytes} largest={largest_bytes}")
+
+
+def asleep(longest_ms: int) -> None:
+    """Print that the device falls asleep, for that long unless it is woken."""
+    print(f"foyer asleep longest_ms={longest_ms}")

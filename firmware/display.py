@@ -10,11 +10,21 @@ class Display:
         self._language = language
         self._write = write
         self._shown = None
+        self._panel = None
         self._reading: str | None = None  # the number of the reading whose way the words tell, or None
 
     def speak(self, language: str) -> None:
         """Use this language, "en" or "fr", from now on."""
         self._language = language
+
+    def light(self, panel) -> None:
+        """Draw on this panel too from now on: draw(number, words), off(); None: there is none."""
+        self._panel = panel
+
+    def off(self) -> None:
+        """Show nothing, for the device falls asleep."""
+        if self._panel:
+            self._panel.off()
 
     def show(self, number: str, name: str) -> None:
         """Show a number (may be empty) with the words of that name in `words.py`."""
@@ -46,3 +56,5 @@ class Display:
         if pair != self._shown:
             self._shown = pair
             self._write(f'foyer display "{pair[0]}" "{pair[1]}"')
+            if self._panel:
+                self._panel.draw(pair[0], pair[1])

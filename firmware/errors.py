@@ -108,12 +108,30 @@ class NoNetwork(LinkError):
     fault = faults.WIFI_ABSENT
 
 
+class WifiRefused(NoNetwork):
+    """The network is there and does not let the device in. Facts: status."""
+
+    fault = faults.WIFI_REFUSED
+
+
+class NoAddress(NoNetwork):
+    """The network let the device in and gave it no address. Facts: waited_ms."""
+
+    fault = faults.WIFI_NO_ADDRESS
+
+
 class GatewaySilent(LinkError):
     """Nothing came back in CoAP's whole time of retransmission. Facts: tries."""
 
 
 class GatewayRefused(LinkError):
     """The home answered, and did not take the reading. Facts: code (CoAP), reason (fault code or None)."""
+
+    fault = faults.LINK_BROKEN
+
+
+class GatewayStrange(LinkError):
+    """Somebody answers, and not with this home's keys. Facts: answers."""
 
     fault = faults.LINK_BROKEN
 

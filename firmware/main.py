@@ -1,113 +1,87 @@
-"""A device's life: read who it is and what it measures, start that and the sending, keep the watchdog fed, say what goes wrong.
+"""A device's life, from its start to its end: an ordinary one, or the safe mode after several that ended badly.
 
-The root of everything on a device and the only file that knows all of it. Whatever ends a life unexpectedly is shown and told, and
-the device starts again: what was kept is in flash, and every pin falls back to what is safe.
+The root of everything on a device. Whatever ends a life unexpectedly is shown, written down and told to the home, and the device starts
+again: what was kept is in flash, and every pin falls back to what is safe.
 """
 
 import asyncio
-import gc
+import io
 import sys
 import time
-from collections import namedtuple
 
 import machine
 from micropython import const
 
-from firmware import console
-from firmware.clock import Clock
+from firmware import console, ground, memory
 from firmware.crypto import p256
 from firmware.display import Display
-from firmware.errors import DeviceError, OutboxFull, SettingsBroken
-from firmware.flash import counters, identity, outbox, replacing, settings
-from firmware.radio import wifi
-from firmware.sending import Sending
-from firmware.signing import Signer
-from firmware.watch import TIMEOUT_MS, Watch
-from protocol import faults, readings
+from firmware.errors import DeviceError
+from firmware.flash import endings
+from protocol import faults
 
-STATE_FOLDER = "/state"
 _BEFORE_RESTART_MS = const(5000)
-_LEAST_PIECE = const(256)
-_SENDING_LIMIT_MS = const(20_000)
-_MEASURING_LIMIT_MS = const(5000)
-
-# What a device's own main is handed: settings (a map), board (its pin numbers), and the parts of the ground it stands on.
-# keep(kind, fields): see `signing.py`, and the home is told at once; alive(): the measuring task still runs.
-Ground = namedtuple("Ground", ("settings", "board", "boot", "clock", "display", "link", "keep", "keep_fault", "alive"))
+_LONGEST_BEFORE_RESTART_MS = const(20_000)  # the watchdog already counts, and has 30
+_NOT_SET_UP = (
+    faults.SETTINGS_BAD,
+    faults.IDENTITY_MISSING,
+    faults.SCALE_NOT_CALIBRATED,
+)  # nobody's mistake: such a device waits for a technician
 
 
 def run() -> None:
-    """Live until something unexpected happens, then say it and start again."""
+    """Live until something unexpected happens, then say it, write it down and start again."""
     display = Display("en")
+    held = memory.Memory(machine.RTC())
+    starts = _bad_starts(held)
+    held.put(memory.STARTS, min(starts + 1, 255))
+    what = ""
     try:
-        asyncio.run(_live(display))
+        asyncio.run(ground.live(display, held, machine.reset_cause(), None if starts >= ground.SAFE_AFTER else _measuring, _screen))
         fault = faults.SOFTWARE_FAULT  # a life has no end of its own
     except DeviceError as error:
         fault = error.fault
+        what = type(error).__name__
         print(error)
     except p256.SelfTestFailed:
         fault = faults.SELF_TEST_FAILED
     except MemoryError:
         fault = faults.MEMORY_SHORT
-    except Exception as error:  # a bug of ours: its place belongs on the console, and the device must go on
+    except Exception as error:  # a bug of ours: its place belongs on the console and to the home, and the device must go on
         fault = faults.FLASH_BROKEN if isinstance(error, OSError) else faults.SOFTWARE_FAULT
         sys.print_exception(error, sys.stdout)
+        what = _place(error)
     console.fault(fault)
     display.fault(fault)
-    time.sleep_ms(_BEFORE_RESTART_MS)
+    if fault not in _NOT_SET_UP:
+        try:
+            endings.note(fault, what)
+        except OSError:
+            pass  # the flash itself is broken, which the display says
+    time.sleep_ms(min(_LONGEST_BEFORE_RESTART_MS, _BEFORE_RESTART_MS << min(starts, 2)))
     machine.reset()
 
 
-async def _live(display):
-    chosen = settings.load()
-    display.speak(chosen["language"])
-    display.show("", "starting")
-    clock = Clock(time.ticks_ms, time.ticks_diff)
-    owner = identity.load()
-    replacing.make_folder(STATE_FOLDER)
-    numbers = counters.Counters()
-    box = outbox.Outbox()
-    p256.power_on_test()
-    watch = Watch(machine.WDT(timeout=TIMEOUT_MS), clock)
-    sending_alive = watch.expect("sending", _SENDING_LIMIT_MS)
-    link = wifi.Wifi(chosen, owner, numbers.next_sender, clock, sending_alive)
-    sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive)
-    signer = Signer(owner, numbers, box, clock)
-
-    async def keep(kind, fields):
-        try:
-            kept = await signer.keep(kind, fields)
-        except OutboxFull as error:
-            console.fault(error.fault)
-            raise
-        sending.wake()
-        return kept
-
-    async def keep_fault(code):
-        console.fault(code)
-        display.fault(code)
-        await keep(readings.FAULT, {readings.FAULT_CODE: code})
-
-    measure = _measuring(chosen["device"])
-    alive = watch.expect("measuring", _MEASURING_LIMIT_MS)
-    ground = Ground(chosen, _board(chosen), numbers.boot, clock, display, link, keep, keep_fault, alive)
-    link.begin()
-    gc.collect()
-    gc.threshold(-1)
-    console.ready(chosen["device"], numbers.boot, gc.mem_free(), _largest_bytes())
-    await asyncio.gather(watch.run(), sending.run(), measure(ground))
+def _bad_starts(held):
+    """Return how many lives in a row ended badly: the RTC's memory knows, and flash when the power was lost since."""
+    starts = held.get(memory.STARTS)
+    if starts:
+        return starts
+    try:
+        last = endings.load()
+    except OSError:
+        return 0
+    return min(last.times, ground.SAFE_AFTER - 1) if last else 0  # a person who cycles the power gets one more try
 
 
-def _largest_bytes():
-    """Return about how much can be had in one piece."""
-    size = gc.mem_free()
-    while size > _LEAST_PIECE:
-        try:
-            bytearray(size)
-            return size
-        except MemoryError:
-            size -= size >> 3
-    return size
+def _place(error):
+    """Return an exception's kind and innermost place, like "ValueError weighing.py:88"."""
+    text = io.StringIO()
+    sys.print_exception(error, text)
+    places = [line for line in text.getvalue().split("\n") if line.strip().startswith("File")]
+    if not places:
+        return type(error).__name__
+    file, _, rest = places[-1].partition('", line ')
+    return f"{type(error).__name__} {file.rpartition('/')[2]}:{rest.partition(',')[0]}"
 
 
 def _measuring(device):
@@ -121,12 +95,8 @@ def _measuring(device):
     return main.measure
 
 
-def _board(chosen):
-    name = f"firmware.boards.{chosen['board']}_{chosen['device']}"
-    try:
-        return __import__(name, None, None, ("",))
-    except ImportError:
-        raise SettingsBroken(field="board", reason=name) from None
+def _screen(_board):
+    """Return the panel that the board carries, or None."""
 
 
 # /main.py on a device is `import firmware.main`; a computer that reads this file must not start living.

@@ -22,7 +22,15 @@ LONGEST_WAIT_MS = const(60_000)
 REFUSED_WAIT_MS = const(600_000)
 _PATIENCE_MS = const(5000)
 _ALIVE_MS = const(1000)
-_WAY = {faults.WIFI_ABSENT: "no_wifi", faults.STORE_FULL: "home_busy"}
+# A device that sleeps gives the home this long; what is unsent then waits for the next wake.
+PATIENT_MS = const(20_000)
+_WAY = {
+    faults.WIFI_ABSENT: "no_wifi",
+    faults.WIFI_REFUSED: "wifi_refused",
+    faults.WIFI_NO_ADDRESS: "no_address",
+    faults.STORE_FULL: "home_busy",
+    faults.LINK_BROKEN: "home_strange",
+}
 
 
 class Sending:
@@ -37,27 +45,34 @@ class Sending:
         self._alive = alive
         self._news = asyncio.Event()
         self._refused: dict[int, int] = {}  # sequence: when it may be tried again
+        self._news_ms = clock.up_ms()
+        self.failures = 0  # in a row
 
     def wake(self) -> None:
         """Something new is in the outbox."""
+        self._news_ms = self._clock.up_ms()
         self._news.set()
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether nothing is lost by sleeping now: all is sent, the home has not answered, or it was given its time."""
+        return not self._due() or self.failures > 0 or self._clock.up_ms() - self._news_ms > PATIENT_MS
 
     async def run(self) -> None:
         """Send for ever."""
-        failures = 0
         while True:
             self._alive()
-            if failures:
-                await self._rest(link.backoff_ms(failures, os.urandom(1)[0], self._retry_ms, LONGEST_WAIT_MS))
+            if self.failures:
+                await self._rest(link.backoff_ms(self.failures, os.urandom(1)[0], self._retry_ms, LONGEST_WAIT_MS))
             elif not self._due():
                 await self._rest(_PATIENCE_MS)
             try:
                 await self._send_all()
-                failures = 0
+                self.failures = 0
             except LinkError as error:
                 console.fault(error.fault)
                 self._tell(_WAY.get(error.fault, "home_silent"))
-                failures += 1
+                self.failures += 1
 
     async def _rest(self, wait_ms):
         """Wait, or until there is something new."""

@@ -25,14 +25,14 @@ class Signer:
         self._protected = cose.protected_header(identity.kid)
         self._busy = asyncio.Lock()
 
-    async def keep(self, kind: int, fields: dict):
-        """Return the reading of `kind` with these fields once it is signed and in flash.
+    async def keep(self, kind: int, fields: dict, reserve: bool = False):
+        """Return the reading of `kind` with these fields once it is signed and in flash; reserve: as in `flash/outbox.py`.
 
         Raises OutboxFull, OSError (the flash refuses) or BadReading (a bug of ours: a field out of range); then it is not kept.
         """
         up_ms = self._clock.up_ms()
         async with self._busy:  # one signature at a time: two at once would hold twice the garbage
-            self._outbox.check_room()
+            self._outbox.check_room(reserve)
             sequence = self._counters.next_reading()
             console.stop("measured", kind, sequence, up_ms)
             reading = {readings.KIND: kind, readings.SEQUENCE: sequence, readings.UPTIME: [self._counters.boot, up_ms]}
@@ -47,7 +47,7 @@ class Signer:
             console.stop("signed", kind, sequence, self._clock.up_ms())
             gc.collect()
             message = cose.assemble(self._protected, payload, signature)
-            kept = self._outbox.keep(sequence, kind, cose.digest8(signed_bytes), message)
+            kept = self._outbox.keep(sequence, kind, cose.digest8(signed_bytes), message, reserve)
             console.stop("kept", kind, sequence, self._clock.up_ms())
             return kept
 

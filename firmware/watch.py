@@ -1,4 +1,4 @@
-"""The watchdog's keeper: feeds it only while every task has said lately that it is alive.
+"""The watchdog's keeper: feeds it only while every task has said lately that it is alive, and while the heap has room to work in.
 
 A task that hangs starves the dog, and the reset that follows leaves every pin as switched on: a cuff's valve opens.
 """
@@ -9,6 +9,9 @@ from micropython import const
 
 TIMEOUT_MS = const(30_000)
 _LOOK_MS = const(1000)
+# Less than this in one piece and the next signature or message may fail: better an orderly restart between two measurements.
+HEAP_FLOOR_BYTES = const(12 * 1024)
+_HEAP_LOOKS = const(60)
 
 
 class Watch:
@@ -39,8 +42,12 @@ class Watch:
         return None
 
     async def run(self) -> None:
-        """Feed for ever, or stop feeding."""
+        """Feed for ever, or stop feeding. Raises MemoryError: the heap is below its floor."""
+        looks = 0
         while True:
             if self.missing() is None:
                 self._dog.feed()
+            looks += 1
+            if looks % _HEAP_LOOKS == 0:
+                bytearray(HEAP_FLOOR_BYTES)  # collects what is garbage before it gives up
             await asyncio.sleep_ms(_LOOK_MS)

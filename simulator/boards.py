@@ -46,9 +46,9 @@ class Board:
         self.button = Button()
         self.lines.connect_input(BUTTON, self.button.level)
 
-    def reset(self) -> None:
-        """Do what the parts do when the processor restarts: it lets go of every pin."""
-        self.lines.release(self.clock.now_s())
+    def reset(self, asleep: bool = False) -> None:
+        """Do what the parts do when the processor restarts or falls asleep: it lets go of every pin, asleep of those it does not hold."""
+        self.lines.release(self.clock.now_s(), asleep)
 
     def lose_power(self) -> None:
         """Do what the parts do when the supply goes."""

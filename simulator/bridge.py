@@ -17,7 +17,7 @@ from simulator.buses.i2s import I2SReceiver
 from simulator.errors import BadFrame, SimulatorError
 
 (HELLO, LEVELS, PIN_MODE, PWM_SET, I2C_OPEN, I2C_WRITE, I2C_READ, I2S_OPEN, I2S_READ, ADC_READ) = range(1, 11)
-(WATCHDOG, RESET, MEMORY_READ, MEMORY_WRITE, WIFI_SET, WIFI_ASK, FLASH_CUT) = range(11, 18)
+(WATCHDOG, RESET, MEMORY_READ, MEMORY_WRITE, WIFI_SET, WIFI_ASK, FLASH_CUT, WAKE_ON, PIN_HOLD) = range(11, 20)
 
 NO_PIN = 0xFF
 EIO, ENODEV, ETIMEDOUT = 5, 19, 116  # as the stock ESP32 port numbers them
@@ -38,6 +38,7 @@ class Supervisor(NamedTuple):
     flash_cut: Callable[[int], None]  # the power went at this flash operation
     memory: bytearray  # outlives deep sleep
     report: Callable[[str, dict[str, object]], None]
+    wake_on: Callable[[int | None, int], None] = lambda _pin, _level: None  # the pin and the level that end the next deep sleep
 
 
 class Bridge(asyncio.Protocol):
@@ -70,6 +71,8 @@ class Bridge(asyncio.Protocol):
             WIFI_SET: self._wifi_set,
             WIFI_ASK: lambda _body: self._station.status().to_bytes(2, "little"),
             FLASH_CUT: self._flash_cut,
+            WAKE_ON: lambda body: self._supervisor.wake_on(None if body[0] == NO_PIN else body[0], body[1]),
+            PIN_HOLD: lambda body: self._board.lines.hold(body[0], bool(body[1])),
         }
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -191,7 +194,7 @@ class Bridge(asyncio.Protocol):
         self._supervisor.memory[:] = body[:MEMORY_BYTES]
 
     def _wifi_set(self, body: bytes) -> None:
-        self._station.command(body[0])
+        self._station.command(body[0])  # name and password are not compared: `admits` says how the network answers
 
     def _flash_cut(self, body: bytes) -> None:
         self._supervisor.flash_cut(int.from_bytes(body, "little"))

@@ -12,7 +12,7 @@ _QUOTED = re.compile(r'"([^"]*)"')
 
 
 class Line(NamedTuple):
-    """One line: what it is ("stop", "display", "fault", "ready", "console") and its facts."""
+    """One line: what it is ("stop", "display", "fault", "ready", "asleep", "console") and its facts."""
 
     what: str
     facts: dict[str, object]
@@ -28,6 +28,6 @@ def parse(line: str) -> Line:
         return Line("display", {"number": shown[0] if shown else "", "words": shown[1] if len(shown) > 1 else ""})
     facts: dict[str, object] = {name: int(value) if re.fullmatch(r"-?\d+", value) else value for name, value in _FACT.findall(line)}
     what = words[1].partition("=")[0]
-    if what in ("stop", "fault", "ready"):
+    if what in ("stop", "fault", "ready", "asleep"):
         return Line(what, facts)
     return Line("console", {"line": line})

@@ -22,7 +22,8 @@ from simulator.events import Event, Log, happened
 
 # machine.reset_cause() of the stock port
 POWER_ON, HARD_RESET, WATCHDOG_RESET, DEEP_SLEEP, SOFT_RESET = 1, 2, 3, 4, 5
-_WOKEN_BY_TIMER = 4
+_WOKEN_BY_PIN, _WOKEN_BY_TIMER = 2, 4
+_WAKE_LOOK_s = 0.05
 
 TICK_s = 0.25
 CONSOLE_LINES = 200
@@ -64,6 +65,9 @@ class Device:
         self._planned_cut = (0, 0)
         self._switching = asyncio.Lock()  # one start or end of the process at a time
         self._sleeps = 0
+        self._wake_pin: int | None = None
+        self._wake_level = 0
+        self._woken_by = 0
         self.powered = False
 
     @property
@@ -163,11 +167,12 @@ class Device:
 
     def _connected(self) -> Bridge:
         supervisor = Supervisor(
-            born=lambda: bytes([self._cause, _WOKEN_BY_TIMER if self._cause == DEEP_SLEEP else 0]) + self._unique_id(),
+            born=lambda: bytes([self._cause, self._woken_by if self._cause == DEEP_SLEEP else 0]) + self._unique_id(),
             watchdog=self._feed,
             reset=self._reset,
             flash_cut=self._flash_cut,
             memory=self._memory,
+            wake_on=self._wake_on,
             report=self.report,
         )
         self._bridge = Bridge(self.board, self.station, supervisor)
@@ -254,17 +259,33 @@ class Device:
             if not self.powered:
                 return
             await self._bury()
-            self.board.reset()
+            self.board.reset(cause == DEEP_SLEEP)
             self.report("reset", {"cause": cause, "off_ms": off_ms})
             if cause != DEEP_SLEEP:
+                self._wake_pin = None
                 await self._launch(cause)
                 return
             self._sleeps = sleep = self._sleeps + 1
-        if off_ms:
-            await asyncio.sleep(off_ms / 1000)
-            async with self._switching:
-                if self.powered and self._process is None and self._sleeps == sleep:
-                    await self._launch(cause)
+        self._woken_by = await self._sleep(off_ms / 1000 if off_ms else float("inf"))
+        async with self._switching:
+            if self.powered and self._process is None and self._sleeps == sleep:
+                self._wake_pin = None
+                await self._launch(cause)
+
+    async def _sleep(self, longest_s: float) -> int:
+        """Return why the deep sleep is over: its time, or the armed pin at its level (a level, not an edge, as ext0 has it)."""
+        now_s = asyncio.get_running_loop().time
+        until_s = now_s() + longest_s
+        while self.powered and now_s() < until_s:
+            if self._wake_pin is not None:
+                at_s = self.board.clock.now_s()
+                if self.board.lines.read(self._wake_pin, at_s, 1.0) == self._wake_level:
+                    return _WOKEN_BY_PIN
+            await asyncio.sleep(min(_WAKE_LOOK_s if self._wake_pin is not None else 1.0, max(0.0, until_s - now_s())))
+        return _WOKEN_BY_TIMER
+
+    def _wake_on(self, pin: int | None, level: int) -> None:
+        self._wake_pin, self._wake_level = pin, level
 
     def _reset(self, cause: int, off_ms: int) -> None:
         self._later(self._restart(cause, off_ms))

@@ -65,8 +65,8 @@ def files(device: str, cache: Path) -> dict[str, bytes]:
         source = _source(name)
         if source is None:
             raise BuildFailed(f"{name} has no source file.")
-        text = wording.source(device).encode() if name == wording.MODULE else source.read_bytes()
-        built[str(source.relative_to(ROOT).with_suffix(".mpy"))] = _compile(str(source.relative_to(ROOT)), text, cache)
+        built[str(source.relative_to(ROOT).with_suffix(".mpy"))] = _compile(str(source.relative_to(ROOT)), source.read_bytes(), cache)
+    built[wording.ON_DEVICE] = wording.table(device).encode()
     built[_COMB] = _comb()
     return built
 

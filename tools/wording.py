@@ -1,7 +1,7 @@
-"""The words of a device's display, from `protocol/sentences.py` to a module of the firmware.
+"""The words of a device's display, from `protocol/sentences.py` to the file beside `firmware/words.py`.
 
-A device carries the words that it can say and no others. `firmware/word_table.py` in the tree holds those of all devices, for tests; run
-this file to write it anew. `tools/build.py` compiles each device its own.
+A device carries the words that it can say and no others; `tools/build.py` puts them on it. `firmware/words.txt` in the tree holds those of
+all devices, for tests; run this file to write it anew.
 """
 
 import sys
@@ -9,20 +9,17 @@ from pathlib import Path
 
 from protocol.sentences import WORDS, WORDS_OF_FAULT
 
-TABLE = Path(__file__).parent.parent / "firmware/word_table.py"
-MODULE = "firmware.word_table"
-_OPENING = """The words of the display, each in English and French, and which of them a fault is; written by tools/wording.py."""
+TABLE = Path(__file__).parent.parent / "firmware/words.txt"
+ON_DEVICE = "firmware/words.txt"
 
 
-def source(device: str | None = None) -> str:
-    """Return the module's source for a device ("scale", "cuff", "babyphone"), or for all of them."""
+def table(device: str | None = None) -> str:
+    """Return the file's text for a device ("scale", "cuff", "babyphone"), or for all of them: name|English|French|fault codes."""
     said = {name: pair for who, words in WORDS.items() if device is None or who in ("all", device) for name, pair in words.items()}
-    of_fault = {code: name for code, name in WORDS_OF_FAULT.items() if name in said}
-    words = "".join(f'    "{name}": ("{english}", "{french}"),\n' for name, (english, french) in said.items())
-    codes = "".join(f'    {code}: "{name}",\n' for code, name in of_fault.items())
-    return f'"""{_OPENING}"""\n\nWORDS = {{\n{words}}}\nOF_FAULT = {{\n{codes}}}\n'
+    codes = {name: ",".join(str(code) for code, words in WORDS_OF_FAULT.items() if words == name) for name in said}
+    return "".join(f"{name}|{english}|{french}|{codes[name]}\n" for name, (english, french) in said.items())
 
 
 if __name__ == "__main__":
-    TABLE.write_text(source(), encoding="utf-8")
+    TABLE.write_text(table(), encoding="utf-8")
     sys.stdout.write(f"{TABLE}: written\n")

@@ -2,7 +2,8 @@
 
 A reading is in the outbox when `keep` has returned, and leaves it only through `forget` with the receipt's own sequence and digest.
 Each file is written beside and renamed, and removed in one operation, so a power cut at any flash write leaves every reading either
-kept or not, never half. A full outbox refuses what is new and says so; it drops nothing.
+kept or not, never half. A full outbox refuses what is new and says so; it drops nothing. One place beyond its capacity is kept for
+the device's own word that it is full.
 """
 
 import os
@@ -41,18 +42,18 @@ class Outbox:
         """Return the sequence numbers of what waits, oldest first."""
         return list(self._sequences)
 
-    def check_room(self) -> None:
-        """Raises OutboxFull: one more would not fit. Asked before a measurement is announced."""
-        if len(self._sequences) >= self._capacity:
+    def check_room(self, reserve: bool = False) -> None:
+        """Raises OutboxFull: one more would not fit. Asked before a measurement is announced. reserve: the last place may be taken."""
+        if len(self._sequences) >= self._capacity + reserve:
             raise OutboxFull(capacity=self._capacity)
 
-    def keep(self, sequence: int, kind: int, digest8: bytes, signed: bytes) -> Kept:
+    def keep(self, sequence: int, kind: int, digest8: bytes, signed: bytes, reserve: bool = False) -> Kept:
         """Write a reading down; when this returns, it survives the loss of power.
 
         Raises OutboxFull (the flash itself may be full before the capacity is reached), or OSError when the flash refuses otherwise:
         then it is not kept, and the others are untouched.
         """
-        self.check_room()
+        self.check_room(reserve)
         try:
             replacing.replace(self._path(sequence), cbor.encode([sequence, kind, digest8, signed]))
         except OSError as error:

@@ -12,13 +12,15 @@ import network
 from micropython import const
 
 from firmware.crypto import ccm, hkdf
-from firmware.errors import GatewaySilent, NoNetwork
+from firmware.errors import GatewaySilent, GatewayStrange, NoAddress, NoNetwork, WifiRefused
 from protocol import coap, link, oscore
 
 JOIN_MS = const(15_000)
 _JOIN_LOOK_MS = const(100)
 _LOOK_MS = const(10)
 _NETWORK_LOOK_MS = const(1000)
+# The radio tries again by itself this often and then says why it could not; without a number it tries for ever and says nothing.
+_RECONNECTS = const(3)
 _LARGEST_ANSWER_BYTES = const(512)  # a receipt has some 60; what is larger arrives cut, opens as nothing and is ignored
 # The first wait for an acknowledgement is twice the first wait after a silence: RFC 7252's 2 s with the ordinary 1 s.
 _ACKNOWLEDGE_FACTOR = const(2)
@@ -46,9 +48,11 @@ class Wifi:
     async def post(self, path: str, payload: bytes, content_format: int):
         """Return the home's authentic answer, with code, options and payload.
 
-        Raises NoNetwork, or GatewaySilent after CoAP's whole time of retransmission.
+        Raises NoNetwork or a kind of it, GatewaySilent after CoAP's whole time of retransmission, or GatewayStrange when something
+        answered in that time and could not be opened.
         """
         await self._join()
+        strange = self._link.forged
         self._link.post(path.encode(), content_format, payload, self._clock.up_ms())
         looked_ms = self._clock.up_ms()
         while not self._link.over:
@@ -66,6 +70,8 @@ class Wifi:
             await asyncio.sleep_ms(_LOOK_MS)
         while datagram := self._link.poll(self._clock.up_ms()):
             self._send(datagram)  # the acknowledgement of a separate answer
+        if self._link.answer is None and self._link.forged > strange:
+            raise GatewayStrange(answers=self._link.forged - strange)
         if self._link.answer is None:
             raise GatewaySilent(state=self._link.state)
         return self._link.answer
@@ -86,6 +92,11 @@ class Wifi:
             await asyncio.sleep_ms(_JOIN_LOOK_MS)
             if self._station.isconnected():
                 return
+            status = self._station.status()
+            if status == network.STAT_WRONG_PASSWORD:
+                raise WifiRefused(status=status)
+        if status == network.STAT_CONNECTING:
+            raise NoAddress(waited_ms=JOIN_MS)
         raise NoNetwork(waited_ms=JOIN_MS)
 
     def begin(self) -> None:
@@ -93,7 +104,13 @@ class Wifi:
         self._joined_ms = self._clock.up_ms()
         if not self._station.active():
             self._station.active(True)
+            self._station.config(reconnects=_RECONNECTS)
         self._station.connect(self._ssid, self._password)
+
+    def off(self) -> None:
+        """Switch the radio off."""
+        if self._station.active():
+            self._station.active(False)
 
     def _open(self):
         if self._socket is None:

@@ -17,14 +17,17 @@ Received = Callable[[bytes, tuple[str, int]], None]
 JOINING_s = 0.4
 
 # network.STAT_* of the stock port
-IDLE, CONNECTING, GOT_IP, BEACON_TIMEOUT, NO_AP_FOUND = 1000, 1001, 1010, 200, 201
+IDLE, CONNECTING, GOT_IP, BEACON_TIMEOUT, NO_AP_FOUND, WRONG_PASSWORD = 1000, 1001, 1010, 200, 201, 202
 
 # what simulator/port/network.py sends
 OFF, ON, JOIN, LEAVE = range(4)
 
 
 class Station:
-    """Whether a device has joined the network; the stock port rejoins by itself when the network comes back."""
+    """Whether a device has joined the network; the stock port rejoins by itself when the network comes back.
+
+    admits: the network takes the device's password; gives_addresses: its DHCP server answers. Both may be changed at any time.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -32,10 +35,14 @@ class Station:
         self._joined_at_s = float("inf")
         self._in_reach = True
         self._lost = False
+        self.admits = True
+        self.gives_addresses = True
+        self.joins = 0  # how often the firmware asked
 
     def command(self, what: int) -> None:
         """Take what the firmware asks of the radio."""
         if what == JOIN:
+            self.joins += 1
             self._wants = True
             self._lost = False
             self._joined_at_s = self._clock.now_s() + JOINING_s
@@ -62,7 +69,8 @@ class Station:
     @property
     def joined(self) -> bool:
         """Whether datagrams can flow."""
-        return self._wants and self._in_reach and self._clock.now_s() >= self._joined_at_s
+        admitted = self._in_reach and self.admits and self.gives_addresses
+        return self._wants and admitted and self._clock.now_s() >= self._joined_at_s
 
     def status(self) -> int:
         """Return what WLAN.status() says."""
@@ -70,6 +78,8 @@ class Station:
             return IDLE
         if not self._in_reach:
             return BEACON_TIMEOUT if self._lost else NO_AP_FOUND
+        if not self.admits:
+            return WRONG_PASSWORD
         return GOT_IP if self.joined else CONNECTING
 
 

@@ -22,6 +22,7 @@ class Lines:
         self._voltages: dict[int, VoltageSource] = {}
         self._may_wait: set[int] = set()
         self._levels: dict[int, int] = {}
+        self._held: set[int] = set()
         self.unwired: set[int] = set()
 
     def connect_output(self, pin: int, listener: EdgeListener, may_wait: bool = False) -> None:
@@ -79,10 +80,19 @@ class Lines:
             return 0.0
         return source(at_s)
 
-    def release(self, at_s: float) -> None:
-        """Let go of every output, as a reset or a lost supply does."""
+    def hold(self, pin: int, held: bool) -> None:
+        """Keep an output's level through deep sleep, or no longer."""
+        if held:
+            self._held.add(pin)
+        else:
+            self._held.discard(pin)
+
+    def release(self, at_s: float, asleep: bool = False) -> None:
+        """Let go of every output, as a reset or a lost supply does; deep sleep leaves those that are held."""
+        if not asleep:
+            self._held.clear()
         for pin, listener in self._listeners.items():
-            if self._levels.get(pin):
+            if self._levels.get(pin) and pin not in self._held:
                 self._levels[pin] = 0
                 listener(0, at_s, 1.0)
         for duty_listener in self._duties.values():

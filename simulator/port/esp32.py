@@ -1,5 +1,10 @@
 """Stand-in for `esp32`: the few names of it that have a meaning without the chip."""
 
+import wire
+
+WAKEUP_ALL_LOW = False
+WAKEUP_ANY_HIGH = True
+
 
 def mcu_temperature():
     """Return the processor's temperature in degrees Celsius."""
@@ -7,4 +12,11 @@ def mcu_temperature():
 
 
 def wake_on_ext0(pin=None, level=None):
-    """Accept a pin that would wake the device from deep sleep; the simulator wakes it by time or by power."""
+    """Wake the device from deep sleep while `pin` is at `level` (WAKEUP_ALL_LOW or WAKEUP_ANY_HIGH); None: no pin does."""
+    wire.OUT[3] = wire.NO_PIN if pin is None else pin._number
+    wire.OUT[4] = 1 if level else 0
+    wire.tell(wire.WAKE_ON, 2)
+
+
+def gpio_deep_sleep_hold(enable):
+    """Accept: the pins of this board that are held keep their level in deep sleep by themselves (they are RTC pins)."""

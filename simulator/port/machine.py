@@ -21,6 +21,10 @@ WDT_RESET = const(3)
 DEEPSLEEP_RESET = const(4)
 SOFT_RESET = const(5)
 
+PWRON_WAKE = const(1)
+PIN_WAKE = const(2)
+TIMER_WAKE = const(4)
+
 _MP_STREAM_POLL = const(3)
 _EINVAL = const(22)
 
@@ -109,10 +113,16 @@ class Pin:
         self._level = 0
         self._may_wait = False
         if mode != -1:
-            self.init(mode, pull, value=value)
+            self.init(mode, pull, value=value, hold=hold)
 
     def init(self, mode=-1, pull=-1, *, value=None, drive=0, hold=None):
-        """Make the pin an input or an output, an output at `value` (0 unless given)."""
+        """Make the pin an input or an output, an output at `value` (0 unless given); held, it keeps its level through deep sleep."""
+        if hold is not None:
+            wire.OUT[3] = self._number
+            wire.OUT[4] = 1 if hold else 0
+            wire.tell(wire.PIN_HOLD, 2)
+        if mode == -1:
+            return
         self._mode = mode
         if value is not None:
             self._level = 1 if value else 0

@@ -34,6 +34,8 @@ MEMORY_WRITE = const(14)
 WIFI_SET = const(15)
 WIFI_ASK = const(16)
 FLASH_CUT = const(17)
+WAKE_ON = const(18)
+PIN_HOLD = const(19)
 
 NO_PIN = const(0xFF)
 

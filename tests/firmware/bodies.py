@@ -73,7 +73,7 @@ def missing_task(silent_ms: int) -> list[str | None]:
 
 def all_words() -> list[tuple[str, str]]:
     """Return every pair of words."""
-    return [(words.say(name, "en"), words.say(name, "fr")) for name in words.WORDS]
+    return [(words.say(name, "en"), words.say(name, "fr")) for name in _names()]
 
 
 def words_of(codes: list[int]) -> list[str]:
@@ -100,3 +100,8 @@ def identity_with(changes: dict[str, object]) -> object:
         return identity.check(dict(IDENTITY, **changes)).serial
     except IdentityBroken as broken:
         return broken.field
+
+
+def _names() -> list[str]:
+    with open(words.FILE, encoding="utf-8") as table:
+        return [line.split("|")[0] for line in table]

@@ -23,6 +23,7 @@ class Home(asyncio.DatagramProtocol):
         self._pairing = field["pairing"]
         self._key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), bytes.fromhex(enrolment["public_key"]))
         self.silent = False
+        self.strange = False  # this home was replaced by another, which has no keys of the device: RFC 8613 section 8.2
         self.forgetful = False  # the replay window was lost: a request must bring back an Echo once
         self.got: list[dict[int, object]] = []
         self.live: list[dict[int, object]] = []
@@ -46,6 +47,10 @@ class Home(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         """Open, verify, receipt."""
         message = coap.decode(data)
+        if self.strange:
+            refusal = coap.Message(coap.ACK, coap.UNAUTHORIZED, message.message_id, message.token, (), b"Security context not found")
+            self._transport.sendto(coap.encode(refusal), address)  # type: ignore[attr-defined]
+            return
         opened, binding, _ = oscore.unprotect_request(self._context, message.options, message.payload, _open)
         self.datagrams.setdefault(binding.partial_iv, set()).add(message.payload)
         if coap.option(opened.options, coap.URI_PATH) == b"l":

@@ -1,7 +1,6 @@
 """Whole lives: the compiled firmware in 32-bit MicroPython with a heap of 160 KiB, on the simulator's parts, against a small home."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -9,57 +8,10 @@ import pytest
 from protocol import readings
 from simulator.house import Device, House, Person
 from tests.firmware.home import Home
-from tools import build, provision
-from tools.micropython import find
+from tests.firmware.living import live, ready, until
 
-ROOT = Path(__file__).parents[2]
-CACHE = ROOT / ".foyer/cache"
 ADA = Person("Ada", 61.3, 121.0, 79.0, 66.0, seed=5)
-FLASH_BYTES = 256 * 4096
 LARGEST_PIECE_BYTES = 40_000
-
-Script = Callable[[House, dict[str, Device], dict[str, Home]], Awaitable[None]]
-
-
-def live(folder: Path, kinds: list[str], script: Script) -> None:
-    """Let devices of these kinds live in a house, each with a home of its own, while the script runs."""
-
-    async def life() -> None:
-        interpreter = find(CACHE)
-        assert interpreter is not None
-        homes: dict[str, Home] = {}
-        async with House(folder, interpreter.command, seed=11) as house:
-            for kind in kinds:
-                port = house.reserve_port(kind)
-                settings = {"climate_ms": 2000, "retry_ms": 200, "calibration": house.calibration(kind, kind)}
-                given = provision.provision(kind, kind, ("127.0.0.1", port), settings)
-                image = folder / f"{kind}.image"
-                build.write_image(image, {**build.files(kind, CACHE), **given.files}, FLASH_BYTES)
-                homes[kind] = Home(given.enrolment)
-                await homes[kind].open()
-                device = house.add(kind, kind, image, homes[kind].address)
-                await device.start()
-            try:
-                await script(house, house.devices, homes)
-            except TimeoutError:
-                pytest.fail("\n".join(f"{name}: {line}" for name, device in house.devices.items() for line in device.console))
-            finally:
-                for home in homes.values():
-                    home.close()
-
-    asyncio.run(life())
-
-
-async def until(happened: Callable[[], bool], timeout_s: float) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not happened():
-            await asyncio.sleep(0.05)
-
-
-def ready(device: Device) -> dict[str, int]:
-    """Return the facts of the newest "ready" line."""
-    line = [line for line in device.console if line.startswith("foyer ready")][-1]
-    return {name: int(value) for name, value in (fact.split("=") for fact in line.split()[2:]) if value.isdigit()}
 
 
 def test_every_device_has_room_left_when_it_is_ready(tmp_path: Path) -> None:
@@ -75,7 +27,7 @@ def test_every_device_has_room_left_when_it_is_ready(tmp_path: Path) -> None:
         assert (climate[readings.KIND], climate[readings.SEQUENCE]) == (readings.CLIMATE, 0)
         assert readings.LOUDNESS in homes["babyphone"].live[0]
 
-    live(tmp_path, ["scale", "cuff", "babyphone"], script)
+    live(tmp_path, {kind: kind for kind in ("scale", "cuff", "babyphone")}, script)
 
 
 def test_a_weight_survives_silence_and_a_power_cut_and_arrives_once(tmp_path: Path) -> None:
@@ -103,7 +55,7 @@ def test_a_weight_survives_silence_and_a_power_cut_and_arrives_once(tmp_path: Pa
         await asyncio.sleep(0.5)
         assert len(home.got) == 1
 
-    live(tmp_path, ["scale"], script)
+    live(tmp_path, {"scale": "scale"}, script)
 
 
 def test_a_device_without_wifi_keeps_and_says_so(tmp_path: Path) -> None:
@@ -122,7 +74,7 @@ def test_a_device_without_wifi_keeps_and_says_so(tmp_path: Path) -> None:
         assert sequences == sorted(set(sequences))
         assert sequences == list(range(len(sequences)))
 
-    live(tmp_path, ["babyphone"], script)
+    live(tmp_path, {"babyphone": "babyphone"}, script)
 
 
 @pytest.mark.long
@@ -137,4 +89,4 @@ def test_the_cuff_measures_a_simulated_person(tmp_path: Path) -> None:
         for key, truth in ((readings.SYSTOLIC, 121), (readings.DIASTOLIC, 79), (readings.PULSE, 66)):
             assert abs(int(str(reading[key])) - truth) <= 3
 
-    live(tmp_path, ["cuff"], script)
+    live(tmp_path, {"cuff": "cuff"}, script)

@@ -1,9 +1,10 @@
 """Lives of outbox, counters, settings and identity on a chip whose power fails; MicroPython only."""
 
 from firmware.errors import CountersBroken, OutboxFull, WrongReceipt
-from firmware.flash import identity, replacing, settings
+from firmware.flash import endings, forgetting, identity, replacing, settings
 from firmware.flash.counters import BLOCK, Counters
 from firmware.flash.outbox import Outbox
+from protocol import cbor
 from tests.firmware.flash.cut import CutFlash, campaign, fresh, mounted, names
 
 SETTINGS = {"device": "scale", "ssid": "home", "gateway": ["127.0.0.1", 5683]}
@@ -181,3 +182,196 @@ def unreadable_counters_give_no_numbers():
         return refused
 
     return mounted(CutFlash(fresh()), use)
+
+
+def ending_is_old_or_new():
+    """A second bad end is noted, told and lived over; whatever the cut, the record is one of those or none, never half."""
+
+    def live(folder, told):
+        path = folder + "/ending.cbor"
+        endings.note(8, "OSError outbox.py:61", path)
+        told.append("noted")
+        endings.told(path)
+        endings.lived(path)
+        told.append("lived")
+
+    def check(folder, told, label):
+        last = endings.load(folder + "/ending.cbor")
+        if "lived" in told:
+            assert last is None, label
+        elif last is not None:
+            assert (last.fault, last.times) in ((1, 1), (8, 2)), label
+            assert "noted" not in told or last.fault == 8, label
+
+    return campaign(lambda folder: endings.note(1, "ValueError main.py:1", folder + "/ending.cbor"), live, check)
+
+
+def forgetting_is_finished_by_the_next_start():
+    """Whatever the cut: before the decision all is there; after it, one more start leaves nothing of the home, and all of the device."""
+
+    def prepare(folder):
+        replacing.make_folder(folder + "/state")
+        replacing.replace(folder + "/settings.cbor", cbor.encode(dict(SETTINGS, calibration={"zero_counts": 7})))
+        replacing.replace(folder + "/identity.cbor", cbor.encode(IDENTITY))
+        box = Outbox(folder + "/state/outbox")
+        for sequence in (1, 2):
+            box.keep(sequence, 0, digest(sequence), signed(sequence))
+
+    def live(folder, told):
+        replacing.replace(folder + forgetting.MARK, b"")
+        told.append("decided")
+        forgetting.finish(folder)
+
+    def check(folder, told, label):
+        pending = replacing.read(folder + forgetting.MARK) is not None
+        if pending:
+            forgetting.finish(folder)
+        left = cbor.decode(replacing.read(folder + "/settings.cbor"))
+        keys = cbor.decode(replacing.read(folder + "/identity.cbor"))
+        assert left["calibration"] == {"zero_counts": 7}, label
+        assert keys["signing_key"] == IDENTITY["signing_key"], label
+        if pending or "decided" in told:
+            assert sorted(left) == ["calibration", "device"], label
+            assert sorted(keys) == ["kid", "serial", "signing_key"], label
+            assert Outbox(folder + "/state/outbox").sequences() == [], label
+
+    return campaign(prepare, live, check)
+
+
+def whole_life_survives():
+    """A weigh-in's way through flash, start to receipt, twice, the second into a full outbox with the device's own word behind it.
+
+    A home outside the flash remembers what it was given. After any cut, and a second start that empties the outbox, each number that was
+    shown is at home exactly once, nothing is there twice with other bytes, and no number was given twice.
+    """
+    home = {}
+    given = []
+
+    def start(folder):
+        replacing.make_folder(folder + "/state")
+        last = endings.load(folder + "/state/ending.cbor")
+        numbers = Counters(folder + "/state/counters.cbor")
+        return numbers, Outbox(folder + "/state/outbox", 2), last
+
+    def deliver(box):
+        for sequence in box.sequences():
+            kept = box.read(sequence)
+            assert home.setdefault(sequence, kept.signed) == kept.signed
+            box.forget(kept, sequence, kept.digest8)
+
+    def weigh(numbers, box, told, reserve=False):
+        sequence = numbers.next_reading()
+        assert sequence not in given, sequence
+        given.append(sequence)
+        box.keep(sequence, 0, digest(sequence), signed(sequence), reserve)
+        told.append(sequence)
+
+    def live(folder, told):
+        home.clear()
+        given.clear()
+        numbers, box, _ = start(folder)
+        weigh(numbers, box, told)
+        deliver(box)
+        weigh(numbers, box, told)
+        weigh(numbers, box, told)
+        try:
+            weigh(numbers, box, told)
+        except OutboxFull:
+            weigh(numbers, box, told, True)
+        endings.note(1, "ValueError main.py:1", folder + "/state/ending.cbor")
+        numbers.next_sender()
+        deliver(box)
+
+    def check(folder, told, label):
+        numbers, box, _ = start(folder)
+        deliver(box)
+        weigh(numbers, box, told)
+        deliver(box)
+        for sequence in told:
+            assert home.get(sequence) == signed(sequence), label
+        for sequence in home:
+            assert sequence in given, label
+
+    return campaign(start, live, check)
+
+
+def storms(seed, number):
+    """Lives that are cut at random, one after the other, also while they mend what the last cut left; return how many cuts came."""
+    chance = seed
+    memory = fresh()
+    shown, home, given = [], {}, []
+    cuts = 0
+
+    def life(folder):
+        replacing.make_folder(folder + "/state")
+        numbers, box = Counters(folder + "/state/counters.cbor"), Outbox(folder + "/state/outbox", 6)
+        for sequence in box.sequences():
+            kept = box.read(sequence)
+            assert home.setdefault(sequence, kept.signed) == kept.signed
+            box.forget(kept, sequence, kept.digest8)
+        for _ in range(4):
+            sequence = numbers.next_reading()
+            assert sequence not in given
+            given.append(sequence)
+            box.keep(sequence, 0, digest(sequence), signed(sequence))
+            shown.append(sequence)
+
+    for _ in range(number):
+        chance = chance * 1103515245 + 12345 & 0x7FFFFFFF
+        chip = CutFlash(memory, 1 + (chance >> 8) % 40, (0, 50, 100, "garbage")[chance >> 5 & 3])
+        mounted(chip, life)
+        cuts += chip.dead
+    mounted(CutFlash(memory), life)
+    mounted(CutFlash(memory), life)
+    assert all(sequence in home for sequence in shown[:-4])
+    return cuts
+
+
+def wear(number):
+    """Return [operations that erase, most erases of one block, blocks] for a number of weigh-ins, each with a start of its own."""
+    memory = fresh(256)
+    erased = [0] * 256
+
+    class Counting(CutFlash):
+        def ioctl(self, operation, argument):
+            if operation == 6:
+                erased[argument] += 1
+            return CutFlash.ioctl(self, operation, argument)
+
+    def life(folder):
+        replacing.make_folder(folder + "/state")
+        box = Outbox(folder + "/state/outbox")
+        for _ in range(number):
+            numbers = Counters(folder + "/state/counters.cbor")
+            sequence = numbers.next_reading()
+            kept = box.keep(sequence, 0, digest(sequence), signed(sequence))
+            numbers.next_sender()
+            box.forget(kept, sequence, kept.digest8)
+
+    mounted(Counting(memory), life)
+    return [sum(erased), max(erased), len(erased)]
+
+
+def wear_of_readings(number):
+    """Return the same for readings that follow each other in one life, as a babyphone's do."""
+    memory = fresh(256)
+    erased = [0] * 256
+
+    class Counting(CutFlash):
+        def ioctl(self, operation, argument):
+            if operation == 6:
+                erased[argument] += 1
+            return CutFlash.ioctl(self, operation, argument)
+
+    def life(folder):
+        replacing.make_folder(folder + "/state")
+        box = Outbox(folder + "/state/outbox")
+        numbers = Counters(folder + "/state/counters.cbor")
+        for _ in range(number):
+            sequence = numbers.next_reading()
+            kept = box.keep(sequence, 2, digest(sequence), signed(sequence))
+            numbers.next_sender()
+            box.forget(kept, sequence, kept.digest8)
+
+    mounted(Counting(memory), life)
+    return [sum(erased), max(erased), len(erased)]

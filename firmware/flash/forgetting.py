@@ -1,0 +1,42 @@
+"""Factory reset: the device forgets its home, and stays the device it is.
+
+What goes: Wi-Fi, the gateway's address, the link's secrets, unsent readings. What stays: serial number, signing key, calibration,
+board, language, and the counters, because a number signed with a key must never come twice. The decision is the file `MARK`; it is
+removed last, so a power cut in between is made good at the next start.
+"""
+
+import os
+
+from firmware.flash import replacing
+from protocol import cbor
+from protocol.errors import ProtocolError
+
+MARK = "/state/forgetting"
+_OUTBOX = "/state/outbox"
+_KEPT_SETTINGS = ("device", "board", "language", "unit", "calibration")
+_KEPT_IDENTITY = ("serial", "signing_key", "kid")
+
+
+def finish(root: str = "") -> None:
+    """Forget. Raises OSError: the flash refuses; the next start tries again."""
+    _strip(root + "/settings.cbor", _KEPT_SETTINGS)
+    _strip(root + "/identity.cbor", _KEPT_IDENTITY)
+    for name in _names(root + _OUTBOX):
+        os.remove(f"{root}{_OUTBOX}/{name}")
+    os.remove(root + MARK)
+
+
+def _strip(path, kept):
+    try:
+        fields = cbor.decode(replacing.read(path) or b"")
+    except ProtocolError:
+        return
+    if isinstance(fields, dict):
+        replacing.replace(path, cbor.encode({name: fields[name] for name in kept if name in fields}))
+
+
+def _names(folder):
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return ()  # never made

@@ -1,0 +1,168 @@
+"""The ground that every device stands on: settings, keys, counters, outbox, radio, watchdog, built once and handed to what measures.
+
+Nothing here knows what is measured. In the safe mode, after several lives in a row that ended badly, the same ground is there and
+nothing is measured: what waits is sent, the home is told, and after a rest one more try is made.
+"""
+
+import asyncio
+import gc
+import os
+import time
+from collections import namedtuple
+
+import machine
+from micropython import const
+
+from firmware import console, memory
+from firmware.clock import Clock
+from firmware.crypto import p256
+from firmware.errors import OutboxFull, SettingsBroken
+from firmware.flash import counters, identity, outbox, replacing, settings
+from firmware.holding import HELD, LET_GO, Hold
+from firmware.radio import wifi
+from firmware.reporting import Reporting
+from firmware.sending import Sending
+from firmware.signing import Signer
+from firmware.watch import TIMEOUT_MS, Watch
+from protocol import faults, readings
+
+STATE_FOLDER = "/state"
+FORGETTING = "/state/forgetting"  # see `flash/forgetting.py`
+SAFE_AFTER = const(5)  # bad ends in a row
+SAFE_REST_MS = const(600_000)
+_SENDING_LIMIT_MS = const(20_000)
+_MEASURING_LIMIT_MS = const(5000)
+_BUTTON_LOOK_MS = const(100)
+_FIRST_RETRY_MS = const(900_000)  # of a sleeping device with unsent readings; doubling from wake to wake
+_LEAST_PIECE = const(256)
+
+# What a device's own main is handed. settings: a map; board: its pin numbers; keep(kind, fields): see `signing.py`, and the home is told
+# at once; keep_fault(code); alive(): the measuring task still runs; memory: what outlives sleep; woken: why, machine.wake_reason();
+# may_sleep(): whether nothing is lost by it; sleep(longest_ms): until then, or until what was armed before; it does not return.
+Ground = namedtuple(
+    "Ground",
+    ("settings", "board", "boot", "clock", "display", "link", "keep", "keep_fault", "alive", "memory", "woken", "may_sleep", "sleep"),
+)
+
+
+async def live(display, held, cause: int, measuring, screen) -> None:
+    """Live on this ground; measuring(device) gives the device's own main, and is None in the safe mode.
+
+    held: the RTC's memory; screen(board): the display's panel or None. Ends by an exception only.
+    """
+    if replacing.read(FORGETTING) is not None:
+        from firmware.flash import forgetting  # spares memory: once in a device's life, and the next start is fresh
+
+        forgetting.finish()
+    chosen = settings.load()
+    display.speak(chosen["language"])
+    board = _board(chosen)
+    display.light(screen(board))
+    woken = machine.wake_reason()
+    if not woken:
+        display.show("", "starting")
+    clock = Clock(time.ticks_ms, time.ticks_diff)
+    owner = identity.load()
+    replacing.make_folder(STATE_FOLDER)
+    numbers = counters.Counters()
+    box = outbox.Outbox()
+    p256.power_on_test()
+    watch = Watch(machine.WDT(timeout=TIMEOUT_MS), clock)
+    sending_alive = watch.expect("sending", _SENDING_LIMIT_MS)
+    link = wifi.Wifi(chosen, owner, numbers.next_sender, clock, sending_alive)
+    sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive)
+    signer = Signer(owner, numbers, box, clock)
+
+    async def keep_status(kind, fields, reserve=False):
+        await signer.keep(kind, fields, reserve)
+        sending.wake()
+
+    reporting = Reporting(keep_status, box, held, clock, cause, measuring is None)
+
+    async def keep(kind, fields):
+        try:
+            kept = await signer.keep(kind, fields)
+        except OutboxFull as error:
+            console.fault(error.fault)
+            reporting.refused()
+            raise
+        sending.wake()
+        return kept
+
+    async def keep_fault(code):
+        console.fault(code)
+        display.fault(code)
+        await keep(readings.FAULT, {readings.FAULT_CODE: code})
+
+    def may_sleep():
+        return sending.may_rest and reporting.done
+
+    def sleep(longest_ms):
+        silences = held.get(memory.SILENCES) + 1 if sending.failures else 0
+        held.put(memory.SILENCES, silences)
+        held.put(memory.WAITING, len(box))
+        reporting.lived_well()
+        if len(box):
+            again_ms = _FIRST_RETRY_MS << min(silences, 8)
+            longest_ms = min(longest_ms, again_ms - again_ms * os.urandom(1)[0] // 1020)  # up to a quarter sooner
+        link.off()
+        display.off()
+        console.asleep(longest_ms)
+        machine.deepsleep(longest_ms)
+
+    if measuring is None:
+        display.fault(faults.SAFE_MODE)
+        own = _rest(held)
+    else:
+        measure = measuring(chosen["device"])
+        alive = watch.expect("measuring", _MEASURING_LIMIT_MS)
+        own = measure(Ground(chosen, board, numbers.boot, clock, display, link, keep, keep_fault, alive, held, woken, may_sleep, sleep))
+    if not woken or len(box):
+        link.begin()
+    gc.collect()
+    gc.threshold(-1)
+    console.ready(chosen["device"], numbers.boot, gc.mem_free(), _largest_bytes())
+    await asyncio.gather(watch.run(), sending.run(), reporting.run(), _button(board, clock, display, held), own)
+
+
+async def _rest(held):
+    """The safe mode's own task: measure nothing, then give the ordinary life one more try."""
+    await asyncio.sleep_ms(SAFE_REST_MS)
+    held.put(memory.STARTS, SAFE_AFTER - 1)
+    machine.reset()
+
+
+async def _button(board, clock, display, held):
+    """Forget the home when the button is held for 10 s."""
+    button = machine.Pin(board.BUTTON, machine.Pin.IN, machine.Pin.PULL_UP)
+    hold = Hold()
+    while True:
+        event = hold.feed(not button.value(), clock.up_ms())
+        if event == HELD:
+            replacing.replace(FORGETTING, b"")
+            display.show("", "forgotten")
+            held.put(memory.STARTS, 0)
+            machine.reset()
+        elif event:
+            display.show("", "starting" if event == LET_GO else event)
+        await asyncio.sleep_ms(_BUTTON_LOOK_MS)
+
+
+def _largest_bytes():
+    """Return about how much can be had in one piece."""
+    size = gc.mem_free()
+    while size > _LEAST_PIECE:
+        try:
+            bytearray(size)
+            return size
+        except MemoryError:
+            size -= size >> 3
+    return size
+
+
+def _board(chosen):
+    name = f"firmware.boards.{chosen['board']}_{chosen['device']}"
+    try:
+        return __import__(name, None, None, ("",))
+    except ImportError:
+        raise SettingsBroken(field="board", reason=name) from None
