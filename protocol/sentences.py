@@ -150,6 +150,26 @@ SENTENCES = {
         "en": "The tube seems bent or blocked. This measurement was not saved. Straighten the tube and press start.",
         "fr": "Le tuyau semble plié ou bouché. Cette mesure n'a pas été enregistrée. Redressez le tuyau et appuyez sur départ.",
     },
+    faults.CUFF_TOO_FEW_BEATS: {
+        "en": "Too few heartbeats were seen. This measurement was not saved. Sit still and press start.",
+        "fr": "Trop peu de battements ont été vus. Cette mesure n'a pas été enregistrée. Restez immobile et appuyez sur départ.",
+    },
+    faults.CUFF_LOOSE: {
+        "en": "The cuff did not tighten. This measurement was not saved. Wrap it so that one finger fits under it, and press start.",
+        "fr": "Le brassard ne s'est pas serré. Cette mesure n'a pas été enregistrée. Serrez-le en laissant passer un doigt, "
+        "puis appuyez sur départ.",
+    },
+    faults.CUFF_CUT_OFF: {
+        "en": "Only a part of the pulse was seen. This measurement was not saved. Sit still until the cuff is empty and press start.",
+        "fr": "Une partie du pouls seulement a été vue. Cette mesure n'a pas été enregistrée. Restez immobile jusqu'à ce que le "
+        "brassard soit vide et appuyez sur départ.",
+    },
+    faults.CUFF_SENSOR: {
+        "en": "The cuff's pressure sensor cannot be believed. The air was let out and nothing was saved. Press start once more; "
+        "if this stays, have the cuff checked.",
+        "fr": "Le capteur de pression du brassard n'est pas crédible. L'air a été évacué et rien n'a été enregistré. Appuyez encore "
+        "une fois sur départ ; si cela persiste, faites vérifier le brassard.",
+    },
     faults.MICROPHONE_SILENT: {
         "en": "The microphone is silent. Crying cannot be heard. Restart the babyphone; if this stays, have it checked.",
         "fr": "Le microphone est muet. Les pleurs ne peuvent pas être entendus. Redémarrez le babyphone ; si cela persiste, "
@@ -286,6 +306,14 @@ WORDS = {
         "moved": ("moved, try again", "bougé, recommencez"),
         "no_pulse": ("no pulse, try again", "pas de pouls"),
         "too_slow": ("took too long", "trop long"),
+        "tube": ("straighten the tube", "redressez le tuyau"),
+        "rest_first": ("rest a moment first", "reposez-vous d'abord"),
+        "rest_between": ("rest, then once more", "repos, puis encore"),
+        "twice": ("twice: press start", "deux fois : marche"),
+        "armed": ("asked: press start", "demandé : marche"),
+        "for_a": ("for A: press start", "pour A : marche"),
+        "for_b": ("for B: press start", "pour B : marche"),
+        "for_guest": ("guest: press start", "invité : marche"),
     },
     "babyphone": {
         "room": ("in the room", "dans la chambre"),
@@ -318,6 +346,11 @@ WORDS_OF_FAULT = {
     faults.CUFF_NO_PULSE: "no_pulse",
     faults.CUFF_VALVE: "take_off",
     faults.CUFF_NOT_EMPTY: "take_off",
+    faults.CUFF_TUBE: "tube",
+    faults.CUFF_TOO_FEW_BEATS: "moved",
+    faults.CUFF_LOOSE: "loose",
+    faults.CUFF_CUT_OFF: "moved",
+    faults.CUFF_SENSOR: "sensor",
 }
 
 

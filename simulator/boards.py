@@ -29,7 +29,8 @@ Report = Callable[[str, dict[str, object]], None]  # what, facts
 BUTTON = 0
 HX711_DOUT, HX711_SCK = 4, 5
 I2C_SCL, I2C_SDA = 9, 8
-PUMP, VALVE = 6, 7
+PUMP, VALVE, SECOND_VALVE = 6, 7, 5
+BUTTON_A, BUTTON_B, BUTTON_GUEST, BUTTON_TWICE = 10, 11, 12, 13
 I2S_SCK, I2S_WS, I2S_SD = 14, 15, 16
 
 
@@ -87,22 +88,44 @@ class ScaleBoard(Board):
 
 
 class CuffBoard(Board):
-    """The blood pressure cuff: pump, valve, cuff, MPRLS, and the comparator that needs no firmware."""
+    """The blood pressure cuff: pump, two valves, cuff, MPRLS, buttons, and the comparator that needs no firmware."""
 
     kind = "cuff"
 
     def __init__(self, clock: Clock, seed: int, report: Report) -> None:
         super().__init__(clock)
         self.pneumatics = Pneumatics(clock.now_s())
-        self.comparator = Comparator(self.pneumatics, seed, lambda mmHg: report("overpressure_cut_off", {"pressure_mmHg": round(mmHg, 1)}))
+        self._report = report
+        self.comparator = Comparator(self.pneumatics, seed, self._tripped)
         self.mprls = MPRLS(seed)
-        self.mprls.follow(self.pneumatics.pressure_mmHg)
+        self.mprls.follow(self.pneumatics.sensed_mmHg)
         self.bus = I2CBus()
         self.bus.attach(mprls.ADDRESS, self.mprls)
         self.i2c[I2C_SCL, I2C_SDA] = self.bus
-        self.lines.connect_duty(PUMP, lambda share, _Hz, at_s: self.pneumatics.drive_pump(share, at_s))
-        self.lines.connect_output(PUMP, lambda level, at_s, _rested: self.pneumatics.drive_pump(level, at_s))
-        self.lines.connect_output(VALVE, lambda level, at_s, _rested: self.pneumatics.drive_valve(bool(level), at_s))
+        self.lines.connect_duty(PUMP, self._pump_duty)
+        self.lines.connect_output(PUMP, self._pump_level)
+        self.lines.connect_output(VALVE, self._valve_level)
+        self.lines.connect_output(SECOND_VALVE, self._second_valve_level)
+        self.choosers = {pin: Button() for pin in (BUTTON_A, BUTTON_B, BUTTON_GUEST, BUTTON_TWICE)}
+        for pin, chooser in self.choosers.items():
+            self.lines.connect_input(pin, chooser.level)
+
+    # methods, not lambdas: a campaign of faults copies whole boards
+
+    def _tripped(self, pressure_mmHg: float) -> None:
+        self._report("overpressure_cut_off", {"pressure_mmHg": round(pressure_mmHg, 1)})
+
+    def _pump_duty(self, share: float, _Hz: int, at_s: float) -> None:
+        self.pneumatics.drive_pump(share, at_s)
+
+    def _pump_level(self, level: int, at_s: float, _rested_s: float) -> None:
+        self.pneumatics.drive_pump(level, at_s)
+
+    def _valve_level(self, level: int, at_s: float, _rested_s: float) -> None:
+        self.pneumatics.drive_valve(bool(level), at_s, 0)
+
+    def _second_valve_level(self, level: int, at_s: float, _rested_s: float) -> None:
+        self.pneumatics.drive_valve(bool(level), at_s, 1)
 
     def lose_power(self) -> None:
         super().lose_power()

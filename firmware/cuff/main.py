@@ -1,7 +1,7 @@
-"""The blood pressure cuff: sensor → cycle → pump and valve → reading. A table of contents; the deciding is in `cycle.py`.
+"""The blood pressure cuff: sensor → cycle → pump and valves → reading. A table of contents; the deciding is in `cycle.py`.
 
 Whatever ends this task, and whatever it is doing, the air goes out: the outputs are set from the cycle's state at every step, and
-opened again on the way out.
+opened again on the way out. A start from afar would only be `arming.arm`, and a stop `cycle.stop`: both are pure code beside this.
 """
 
 import asyncio
@@ -10,15 +10,17 @@ import gc
 import machine
 from micropython import const
 
-from firmware.cuff import oscillometry, states
+from firmware.cuff import arming, oscillometry, results, states
+from firmware.cuff.arming import Arming
 from firmware.cuff.cycle import Cycle
 from firmware.drivers.mprls import CONVERSION_MS, MPRLS
 from firmware.errors import ChipError, OutboxFull, RefusedMeasurement
 from protocol import readings
 
 _STEP_MS = const(3)  # beside the conversion's 5: some 100 values a second
-_RESTING_MS = const(50)  # while nothing runs, the button is all there is to see
+_RESTING_MS = const(50)  # while nothing runs, the buttons are all there is to see
 _ABSENT_MS = const(1000)
+_SLICE_MS = const(15)  # of arithmetic, before the sensor and the button are looked at again
 _PUMP_Hz = const(20_000)  # above hearing
 _WORDS = {
     states.IDLE: "press_start",
@@ -26,23 +28,57 @@ _WORDS = {
     states.INFLATING: "inflating",
     states.DEFLATING: "measuring",
     states.VENTING: "venting",
-    states.ABORTING: "venting",
     states.COMPUTING: "computing",
+    states.RESTING: "rest_between",
 }
+_CHOSEN = {arming.A: "for_a", arming.B: "for_b", arming.GUEST: "for_guest"}
+
+
+class Parts:
+    """Pump, valves and buttons of this board."""
+
+    def __init__(self, board):
+        self._valves = [machine.Pin(pin, machine.Pin.OUT, value=0) for pin in (board.VALVE, board.SECOND_VALVE)]
+        self._pump = machine.PWM(machine.Pin(board.PUMP), freq=_PUMP_Hz, duty_u16=0)
+        self._buttons = [
+            machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
+            for pin in (board.BUTTON, board.BUTTON_A, board.BUTTON_B, board.BUTTON_GUEST, board.BUTTON_TWICE)
+        ]
+        self._were = [False] * len(self._buttons)
+        self._duty = self._closed = None
+
+    def set(self, duty: int, closed: bool) -> None:
+        """Drive pump and valves; what is so already is not said again."""
+        if duty != self._duty:
+            self._pump.duty_u16(duty)
+            self._duty = duty
+        if closed != self._closed:
+            for valve in self._valves:
+                valve.value(closed)
+            self._closed = closed
+
+    def pressed(self, only_start: bool) -> int | None:
+        """Return the number of a button that went down since the last look, 0 for start, or None."""
+        for number, button in enumerate(self._buttons):
+            is_down = not button.value()
+            was_down = self._were[number]
+            self._were[number] = is_down
+            if is_down and not was_down:
+                return number
+            if only_start:
+                return None
+        return None
 
 
 async def measure(ground) -> None:
-    """Measure whenever the button is pressed, for ever; `ground` as in `firmware/main.py`."""
+    """Measure whenever the button is pressed, for ever; `ground` as in `firmware/ground.py`."""
     board = ground.board
-    valve = machine.Pin(board.VALVE, machine.Pin.OUT, value=0)
-    pump = machine.PWM(machine.Pin(board.PUMP), freq=_PUMP_Hz, duty_u16=0)
-    button = machine.Pin(board.BUTTON, machine.Pin.IN, machine.Pin.PULL_UP)
+    parts = Parts(board)
     bus = machine.I2C(0, scl=machine.Pin(board.I2C_CLOCK), sda=machine.Pin(board.I2C_DATA), freq=400_000)
     try:
-        await _cycles(ground, await _sensor(ground, bus), pump, valve, button)
+        await _Measuring(ground, parts, await _sensor(ground, bus)).run()
     finally:
-        pump.duty_u16(0)
-        valve.value(0)
+        parts.set(0, False)
 
 
 async def _sensor(ground, bus):
@@ -59,54 +95,112 @@ async def _sensor(ground, bus):
         await asyncio.sleep_ms(_ABSENT_MS)
 
 
-async def _cycles(ground, sensor, pump, valve, button):
-    cycle = Cycle(ground.clock.up_ms())
-    ground.display.show("", "press_start")
-    was_pressed = False
-    while True:
-        ground.alive()
-        sensed_mmHg = await _pressure(sensor, cycle.state)
-        at_ms = ground.clock.up_ms()
-        before = cycle.state
-        pressed = not button.value()
-        if pressed and not was_pressed:
-            cycle.press(at_ms)
-        was_pressed = pressed
-        cycle.step(sensed_mmHg, at_ms)
-        pump.duty_u16(cycle.duty)
-        valve.value(cycle.valve_closed)
-        if cycle.state != before:
-            await _tell(ground, cycle)
+class _Measuring:
+    """One loop: look, decide, drive; and beside it the arithmetic in slices, while the cuff is empty."""
 
+    def __init__(self, ground, parts, sensor):
+        self._ground = ground
+        self._parts = parts
+        self._sensor = sensor
+        self._cycle = Cycle(ground.clock.up_ms())
+        self._arming = Arming()
+        self._who = arming.NOBODY
+        self._twice = False
+        self._work = None  # the arithmetic, while it goes on
+        self._first = None  # of two
 
-async def _pressure(sensor, state):
-    """Return the pressure, or None when the sensor does not say it; what that means, the cycle decides."""
-    try:
-        sensor.start()
-        await asyncio.sleep_ms(CONVERSION_MS + (_STEP_MS if state in states.CAN_HOLD_AIR else _RESTING_MS))
-        return sensor.read()
-    except ChipError:
-        await asyncio.sleep_ms(_STEP_MS)
-        return None
+    async def run(self):
+        ground, cycle = self._ground, self._cycle
+        ground.display.show("", "press_start")
+        while True:
+            ground.alive()
+            sensed_mmHg = await self._pressure()
+            at_ms = ground.clock.up_ms()
+            before = cycle.state
+            pressed = self._parts.pressed(before in states.CAN_HOLD_AIR)
+            if pressed is not None:
+                self._press(pressed, at_ms)
+            cycle.step(sensed_mmHg, at_ms)
+            self._parts.set(cycle.duty, cycle.valve_closed)
+            found = self._compute() if cycle.state == states.COMPUTING else None
+            if cycle.state != before:
+                await self._tell(found)
 
-
-async def _tell(ground, cycle):
-    """Say the new state on the display; compute, keep and show when it is time."""
-    if cycle.state in _WORDS:
-        ground.display.show("", _WORDS[cycle.state])
-    found = None
-    if cycle.state == states.COMPUTING:
-        await asyncio.sleep_ms(0)  # others first: the arithmetic takes a moment, and the cuff is empty
-        found = _compute(cycle, ground.clock)
-    if found:
+    async def _pressure(self):
+        """Return the pressure, or None when the sensor does not say it; what that means, the cycle decides."""
+        busy = self._cycle.state in states.CAN_HOLD_AIR or self._work
         try:
-            await ground.keep(readings.CUFF, _fields(found))
+            self._sensor.start()
+            await asyncio.sleep_ms(CONVERSION_MS + (_STEP_MS if busy else _RESTING_MS))
+            return self._sensor.read()
+        except ChipError:
+            await asyncio.sleep_ms(_STEP_MS)
+            return None
+
+    def _press(self, button, at_ms):
+        cycle, display = self._cycle, self._ground.display
+        starts = states.START in states.TRANSITIONS[cycle.state]
+        if button == 0:
+            if not starts:
+                self._arming.cancel()
+                cycle.press(at_ms)
+            elif not cycle.press(at_ms):
+                display.show("", "rest_first")
+            else:
+                self._who = self._arming.start(at_ms)
+                cycle.of_two, self._twice = self._twice, False
+        elif starts and button <= arming.GUEST:
+            self._arming.choose(button, at_ms)
+            display.show("", _CHOSEN.get(self._arming.look(at_ms), "press_start"))
+        elif starts:
+            self._twice = not self._twice
+            display.show("", "twice" if self._twice else "press_start")
+
+    def _compute(self):
+        """Go on with the arithmetic for a slice; return the Estimate when it is there and the cycle has taken it."""
+        cycle, clock = self._cycle, self._ground.clock
+        if self._work is None:
+            gc.collect()
+            self._work = oscillometry.steps(cycle.recording.samples, cycle.recording.count)
+        found = fault = None
+        until_ms = clock.up_ms() + _SLICE_MS
+        try:
+            while clock.up_ms() < until_ms:
+                next(self._work)
+            return None
+        except StopIteration as end:
+            found = end.value
+        except RefusedMeasurement as refused:
+            fault = refused.fault
+            print(refused)
+        self._work = None
+        cycle.computed(fault, clock.up_ms())
+        return found
+
+    async def _tell(self, found):
+        """Say the new state on the display; keep what was found when it is time."""
+        ground, cycle = self._ground, self._cycle
+        if cycle.state != states.COMPUTING:
+            self._work = None
+        if cycle.state in _WORDS:
+            ground.display.show(results.number(found) if found else "", _WORDS[cycle.state])
+        if cycle.state == states.RESTING:
+            self._first = found
+        elif cycle.state == states.RESULT and found:
+            if cycle.second:
+                found = results.mean(self._first, found)
+            await self._keep(found, cycle.second)
+        elif cycle.state == states.FAULT:
+            await _keep_fault(ground, cycle.fault)
+
+    async def _keep(self, found, of_two):
+        ground, number = self._ground, results.number(found)
+        try:
+            await ground.keep(readings.CUFF, results.fields(found, self._who, of_two))
         except OutboxFull:
-            ground.display.show(_number(found), "full")
+            ground.display.show(number, "full")
             return
-        ground.display.reading(_number(found))
-    elif cycle.state == states.FAULT:
-        await _keep_fault(ground, cycle.fault)
+        ground.display.reading(number)
 
 
 async def _keep_fault(ground, code):
@@ -114,28 +208,3 @@ async def _keep_fault(ground, code):
         await ground.keep_fault(code)
     except OutboxFull:
         pass  # it is on the display; the home learns of it by what stays away
-
-
-def _compute(cycle, clock):
-    gc.collect()
-    found = fault = None
-    try:
-        found = oscillometry.estimate(cycle.recording.samples, cycle.recording.count)
-    except RefusedMeasurement as refused:
-        fault = refused.fault
-    cycle.computed(fault, clock.up_ms())
-    return found
-
-
-def _fields(found):
-    return {
-        readings.SYSTOLIC: found.systolic_mmHg,
-        readings.DIASTOLIC: found.diastolic_mmHg,
-        readings.MAP: found.map_mmHg,
-        readings.PULSE: found.pulse_per_min,
-        readings.FLAGS: 0,
-    }
-
-
-def _number(found):
-    return f"{found.systolic_mmHg}/{found.diastolic_mmHg}"

@@ -1,197 +1,235 @@
-"""Blood pressure from the pulse in a deflating cuff: the oscillometric estimate.
+"""Blood pressure from the pulse in a deflating cuff: the oscillometric estimate, its doubts, and when it is refused.
 
-The pulse makes small waves on the falling pressure. They are largest where the cuff equals the mean arterial pressure; the systolic
-and diastolic pressures are where the envelope has a fixed share of that maximum. Computed in one go after the air is out, so that
-filters may run both ways: a causal filter shifts the envelope by 1 to 2 mmHg.
-
-Source: characteristic ratios in the middle of the published ranges (Drzewiecki 1994: 0.45-0.73 and 0.69-0.83; Geddes 1982: 0.50 and
-0.80), fixed before any recording was looked at. Ratios differ between people by more than any arithmetic can mend (Forouzanfar 2015).
+The pulse makes small waves on the falling pressure. Their height is largest near the mean arterial pressure; the systolic and diastolic
+pressures are where the envelope has a characteristic share of that maximum. The shares differ between people, and the largest known
+reason is the pulse pressure itself: the wider the envelope, the smaller the shares (Babbs 2012, PMC3541069; Chandrasekhar 2019,
+PMC6881246). So they stand in a table over the envelope's own width. `envelope.py` makes the envelope; here it is read and doubted.
 """
 
-import math
 from array import array
 from collections import namedtuple
 
 from micropython import const
 
-from firmware.cuff.recording import CENTI, RATE_per_s
+from firmware.cuff import envelope, hill
+from firmware.cuff.recording import RATE_per_s
 from firmware.errors import RefusedMeasurement
 from protocol import faults
 
-SYSTOLIC_RATIO = 0.59
-DIASTOLIC_RATIO = 0.76
+# Width of the envelope between the two middle shares below (mmHg), systolic share, diastolic share. The shares span what was published:
+# 0.45-0.73 and 0.69-0.83 (Drzewiecki 1994, Forouzanfar 2015), 0.50 and 0.80 (Geddes 1982), and 0.44-0.74 and 0.51-0.85 as what meets
+# 5 +- 8 mmHg on average (219 measurements, PubMed 32897911). An ordinary envelope, 42 to 49 mmHg wide, has the middle of those ranges; how
+# the shares fall with the width is the mean of what Babbs' model and the exponential-linear one (PMC9958264) say of it.
+# Fixed before any recording of a real arm was looked at.
+RATIOS = (
+    (30, 0.67, 0.79),
+    (36, 0.625, 0.765),
+    (42, 0.575, 0.735),
+    (49, 0.525, 0.70),
+    (56, 0.485, 0.665),
+    (64, 0.455, 0.635),
+    (72, 0.44, 0.615),
+    (90, 0.44, 0.59),
+)
+MIDDLE_SYSTOLIC, MIDDLE_DIASTOLIC = 0.58, 0.77  # between which the width is measured
 
-_HIGH_PASS_Hz = 0.5
-_LOW_PASS_Hz = 5.0
-_SLOWEST_S = 1.5  # 40 beats a minute
-_FASTEST_S = 0.3  # 200
-_SHORTEST = const(240)  # samples, 12 s
-_AROUND_PEAK = const(160)  # samples, 8 s around the strongest waves, tell the heart's period
-_FEWEST_BEATS = const(10)
-_WEAKEST_mmHg = 0.3
-_STRAY_SHARE = 0.4  # a beat so far from the median of its neighbours is no beat
-_MOST_STRAYS = 0.35
-_BANDWIDTH_mmHg = 5.0
+_SHORTEST = const(160)  # samples, 8 s
+_SKIPPED = const(10)  # samples at the beginning, while the cloth relaxes fastest
+_SKIPPED_MOST = const(40)
+_RELAXING = const(2500)  # hundredths of a mmHg in a second: a hand cuff loses up to 10 mmHg/s in its first seconds
+_EXHAUSTING = const(900)  # in half a second, and the next in four: faster is no deflation that one measures in
+_EXHAUSTED = const(3200)
+_FEWEST_BEATS = const(8)
+_FEWEST_HIGH_BEATS = const(5)  # over half of the highest
+_WEAKEST_mmHg = 0.25
+_WEAK_BEAT = 0.35
+_MOST_STRAYS = 0.4
+_MOST_SPREAD = 0.16
+_MOST_ROUGH = 0.2  # median distance of a beat from the curve, as a share of it
+_LEAST_quality = const(42)
+_GRID_mmHg = const(2)
+_BEYOND_mmHg = const(8)  # so far the envelope's flank is continued when the recording ends on it
+_GAP_PERIODS = 2.2
+_IRREGULAR_SHARE = 0.15  # Kabutoya 2017, PMC8030935: a beat 15 % off the mean, in one of five beats
+_IRREGULAR_percent = const(20)
+_RHYTHM_LEAST = 0.25
 
-Estimate = namedtuple("Estimate", ("systolic_mmHg", "diastolic_mmHg", "map_mmHg", "pulse_per_min"))
-Beat = namedtuple("Beat", ("at", "cuff_mmHg", "amplitude_mmHg"))  # at: in samples, between two
+Estimate = namedtuple("Estimate", ("systolic_mmHg", "diastolic_mmHg", "map_mmHg", "pulse_per_min", "irregular", "quality"))
 
 
 def estimate(samples, count: int) -> Estimate:
     """Return the blood pressure for `count` samples as `recording.py` makes them, from above systolic to below diastolic.
 
-    Raises RefusedMeasurement with the fault that says why: no pulse, movement, or an envelope that does not show all three.
+    Raises RefusedMeasurement with the fault that says why: weak pulse, too few beats, movement, or an envelope cut off.
     """
-    if count < _SHORTEST:
-        raise RefusedMeasurement(faults.CUFF_NO_PULSE, samples=count)
-    waves = _band_pass(samples, count)
-    period = _period(waves, count)
-    beats = _beats(samples, waves, count, period)
-    kept = _without_strays(beats)
-    if len(kept) < _FEWEST_BEATS:
-        raise RefusedMeasurement(faults.CUFF_NO_PULSE, beats=len(kept))
-    if len(kept) < (1 - _MOST_STRAYS) * len(beats):
-        raise RefusedMeasurement(faults.CUFF_MOVED, beats=len(beats), strays=len(beats) - len(kept))
-    highest = int(max(beat.cuff_mmHg for beat in kept))
-    lowest = int(min(beat.cuff_mmHg for beat in kept)) + 1
-    envelope = array("f", [_envelope(kept, cuff_mmHg) for cuff_mmHg in range(lowest, highest + 1)])
-    peak = max(range(len(envelope)), key=lambda at: envelope[at])
-    if envelope[peak] < _WEAKEST_mmHg:
-        raise RefusedMeasurement(faults.CUFF_NO_PULSE, amplitude_mmHg=envelope[peak])
-    systolic = _crossing(envelope, peak, 1, SYSTOLIC_RATIO * envelope[peak])
-    diastolic = _crossing(envelope, peak, -1, DIASTOLIC_RATIO * envelope[peak])
+    work = steps(samples, count)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def steps(samples, count: int):
+    """Do the same as a generator, which yields often and returns the Estimate. Raises as `estimate`."""
+    first, end = _deflation(samples, count)
+    if end - first < _SHORTEST:
+        raise RefusedMeasurement(faults.CUFF_TOO_FEW_BEATS, samples=end - first)
+    waves = array("h", bytes(2 * count))
+    yield from envelope.band_pass(samples, first, end, waves, envelope.RHYTHM_Hz)
+    rhythm = [0.0, 0.0]
+    yield from envelope.period(waves, first, end, rhythm)
+    if not rhythm[0]:
+        raise RefusedMeasurement(_without_rhythm(waves, first, end))
+    yield from envelope.band_pass(samples, first, end, waves, envelope.low_pass_Hz(rhythm[0]))
+    found = []
+    yield from envelope.beats(samples, waves, first, end, rhythm[0], found)
+    if len(found) < _FEWEST_BEATS:
+        raise RefusedMeasurement(faults.CUFF_TOO_FEW_BEATS, beats=len(found))
+    belongs = []
+    spread = yield from hill.sort(found, belongs)
+    kept = [beat for beat, belonging in zip(found, belongs) if belonging and beat.height_mmHg > 0]
+    if len(kept) < _FEWEST_BEATS or len(kept) < (1 - _MOST_STRAYS) * len(found):
+        raise RefusedMeasurement(faults.CUFF_MOVED, beats=len(found), kept=len(kept))
+    weights = array("f", [1.0] * len(kept))
+    rough = yield from _weigh(kept, weights)
+    curve, lowest = yield from _curve(kept, weights)
+    peak = max(range(len(curve)), key=lambda at: curve[at])
+    top = curve[peak]
+    if top < _WEAKEST_mmHg:
+        raise RefusedMeasurement(faults.CUFF_NO_PULSE, height_mmHg=top)
+    if len([beat for beat in kept if beat.height_mmHg > top / 2]) < _FEWEST_HIGH_BEATS:
+        raise RefusedMeasurement(faults.CUFF_TOO_FEW_BEATS, beats=len(kept))
+    strays = 1 - len(kept) / len(found)
+    if rough > _MOST_ROUGH or spread > _MOST_SPREAD or rhythm[1] < _RHYTHM_LEAST:
+        raise RefusedMeasurement(faults.CUFF_MOVED, strays=strays, spread=spread, rough=rough, rhythm=rhythm[1])
+    systolic, diastolic = _read(curve, peak)
     if systolic is None or diastolic is None:
-        raise RefusedMeasurement(faults.CUFF_IMPLAUSIBLE, lowest_mmHg=lowest, highest_mmHg=highest)
-    return Estimate(round(lowest + systolic), round(lowest + diastolic), lowest + peak, _pulse_per_min(kept, period))
+        raise RefusedMeasurement(faults.CUFF_CUT_OFF, top=systolic is None)
+    mean = peak + _vertex(curve, peak)
+    pressures = [round(lowest + place * _GRID_mmHg) for place in (systolic, mean, diastolic)]
+    if not 40 <= pressures[0] <= 280 or not 20 <= pressures[2] <= 200 or pressures[0] - pressures[2] < 10:
+        raise RefusedMeasurement(faults.CUFF_IMPLAUSIBLE, systolic_mmHg=pressures[0], diastolic_mmHg=pressures[2])
+    mean_mmHg = max(pressures[2] + 1, min(pressures[0] - 1, pressures[1]))
+    pulse_per_min, irregular = _pulse(found, top, rhythm[0])
+    doubt = 120 * strays + 250 * rough + 40 * (1 - rhythm[1]) + (15 if top < 2 * _WEAKEST_mmHg else 0)
+    quality = max(0, min(100, int(100 - doubt)))
+    if quality < _LEAST_quality:
+        raise RefusedMeasurement(faults.CUFF_MOVED, quality=quality)
+    return Estimate(pressures[0], pressures[2], mean_mmHg, pulse_per_min, irregular, quality)
 
 
-def _band_pass(samples, count):
-    """Return the waves in mmHg: a high-pass and a low-pass, each once forwards and once backwards, so that nothing is shifted."""
-    waves = array("f", bytes(4 * count))
-    for at in range(count):
-        waves[at] = samples[at] / CENTI
-    keep = math.exp(-2 * math.pi * _HIGH_PASS_Hz / RATE_per_s)
-    follow = 1 - math.exp(-2 * math.pi * _LOW_PASS_Hz / RATE_per_s)
-    for direction in (1, -1):
-        positions = range(count) if direction > 0 else range(count - 1, -1, -1)
-        first = positions[0]
-        # begin on the line through the first second, so that the slope makes no wave of its own
-        slow = waves[first] - (waves[first + direction * RATE_per_s] - waves[first]) / RATE_per_s * keep / (1 - keep)
-        smooth = waves[first] - slow
-        for at in positions:
-            slow = waves[at] + (slow - waves[at]) * keep
-            smooth += (waves[at] - slow - smooth) * follow
-            waves[at] = smooth
-    return waves
+def _deflation(samples, count):
+    """Return where the deflation begins and ends: without the fast relaxation before it and the exhaust after it."""
+    first = _SKIPPED
+    while first < _SKIPPED_MOST and first + RATE_per_s < count // 2 and samples[first] - samples[first + RATE_per_s] > _RELAXING:
+        first += 2
+    for at in range(max(first, count // 4, 2 * RATE_per_s), count - RATE_per_s // 2):
+        # a jerk of the arm falls as fast, but from above where the pressure was, and comes back
+        later = min(count - 1, at + 2 * RATE_per_s)
+        if samples[at] - samples[at + RATE_per_s // 2] > _EXHAUSTING and samples[at - 2 * RATE_per_s] - samples[later] > _EXHAUSTED:
+            return first, max(first, at - RATE_per_s // 4)
+    return first, count
 
 
-def _period(waves, count):
-    """Return the heart's period in samples: where the strongest waves are most like themselves."""
-    start, energy = _strongest(waves, count)
-    end = start + _AROUND_PEAK
-    likeness = array("f", bytes(4 * (int(_SLOWEST_S * RATE_per_s) + 2)))
-    for lag in range(int(_FASTEST_S * RATE_per_s) - 1, len(likeness)):
-        total = 0.0
-        for at in range(start, end - lag):
-            total += waves[at] * waves[at + lag]
-        likeness[lag] = total / (end - start - lag) * _AROUND_PEAK / energy
-    # the first clear maximum: twice the period is as alike
-    best = max(likeness)
-    for lag in range(int(_FASTEST_S * RATE_per_s), len(likeness) - 1):
-        if likeness[lag] > 0.8 * best and likeness[lag] >= likeness[lag - 1] and likeness[lag] >= likeness[lag + 1]:
-            return lag
-    raise RefusedMeasurement(faults.CUFF_NO_PULSE, likeness=best)
+def _without_rhythm(waves, first, end):
+    """Return the fault: nothing there, or much and no pulse in it."""
+    total = 0.0
+    for at in range(first, end):
+        total += abs(waves[at])
+    return faults.CUFF_NO_PULSE if total / (end - first) < _WEAKEST_mmHg * envelope.MILLI else faults.CUFF_MOVED
 
 
-def _strongest(waves, count):
-    """Return where the strongest stretch of waves begins, and its energy; the ends, where filters settle, do not count."""
-    start, energy, best_start, best = RATE_per_s, 0.0, RATE_per_s, 0.0
-    for at in range(start, count - RATE_per_s):
-        energy += waves[at] * waves[at]
-        if at - start >= _AROUND_PEAK:
-            energy -= waves[start] * waves[start]
-            start += 1
-        if energy > best and start + _AROUND_PEAK <= count - RATE_per_s:
-            best, best_start = energy, start
-    if best <= 0.0:
-        raise RefusedMeasurement(faults.CUFF_NO_PULSE, samples=count)
-    return best_start, best
+def _weigh(kept, weights):
+    """Lower the weight of beats that lie off the curve through the others, twice; return their usual distance as a share of it."""
+    rough = 0.0
+    for _ in range(2):
+        distances = array("f", bytes(4 * len(kept)))
+        for number, beat in enumerate(kept):
+            fitted = max(0.05, envelope.height(kept, weights, beat.cuff_mmHg))
+            distances[number] = (beat.height_mmHg - fitted) / fitted
+            yield
+        rough = sorted(abs(distance) for distance in distances)[len(kept) // 2]
+        reach = max(0.1, 6 * rough)
+        for number, distance in enumerate(distances):
+            share = min(1.0, abs(distance) / reach)
+            weights[number] = max(0.001, (1 - share * share) ** 2)
+    return rough
 
 
-def _beats(samples, waves, count, period):
-    """Return the beats: each maximum that is the highest within nearly a period, with the trough before it."""
-    reach = max(2, period * 45 // 100)
-    beats = []
-    at = reach
-    while at < count - reach:
-        value = waves[at]
-        if value > 0 and value >= max(waves[at - reach : at]) and value > max(waves[at + 1 : at + reach + 1]):
-            trough = at - 1
-            for earlier in range(at - 1, max(0, at - period), -1):
-                if waves[earlier] < waves[trough]:
-                    trough = earlier
-            place, top = _vertex(waves, at, count)
-            _, bottom = _vertex(waves, trough, count)
-            first, last = max(0, at - period // 2), min(count, at + period - period // 2)
-            cuff_mmHg = sum(samples[first:last]) / (last - first) / CENTI
-            beats.append(Beat(place, cuff_mmHg, top - bottom))
-            at += reach
-        else:
-            at += 1
-    return beats
+def _curve(kept, weights):
+    """Return the envelope every 2 mmHg, and the pressure it begins at."""
+    lowest = int(min(beat.cuff_mmHg for beat in kept))
+    highest = max(beat.cuff_mmHg for beat in kept)
+    curve = array("f", bytes(4 * (int(highest - lowest) // _GRID_mmHg + 1)))
+    for place in range(len(curve)):
+        curve[place] = envelope.height(kept, weights, lowest + place * _GRID_mmHg)
+        yield
+    return curve, lowest
 
 
-def _vertex(waves, at, count):
-    """Return place and value of the parabola through an extremum and its two neighbours."""
-    if not 0 < at < count - 1:
-        return float(at), waves[at]
-    left, middle, right = waves[at - 1], waves[at], waves[at + 1]
-    curve = left - 2 * middle + right
-    if curve == 0:
-        return float(at), middle
-    shift = 0.5 * (left - right) / curve
-    return at + shift, middle - 0.25 * (left - right) * shift
+def _read(curve, peak):
+    """Return the places of the systolic and diastolic pressures on the curve, None for what it does not show."""
+    systolic = _crossing(curve, peak, 1, MIDDLE_SYSTOLIC)
+    diastolic = _crossing(curve, peak, -1, MIDDLE_DIASTOLIC)
+    if systolic is None or diastolic is None:
+        return systolic, diastolic
+    systolic_ratio, diastolic_ratio = ratios((systolic - diastolic) * _GRID_mmHg)
+    return _crossing(curve, peak, 1, systolic_ratio), _crossing(curve, peak, -1, diastolic_ratio)
 
 
-def _without_strays(beats):
-    """Return the beats whose amplitude is near the median of the five around them."""
-    kept = []
-    for number, beat in enumerate(beats):
-        around = sorted(other.amplitude_mmHg for other in beats[max(0, number - 2) : number + 3])
-        middle = around[len(around) // 2]
-        if abs(beat.amplitude_mmHg - middle) <= _STRAY_SHARE * middle:
-            kept.append(beat)
-    return kept
+def ratios(width_mmHg: float) -> tuple[float, float]:
+    """Return the systolic and diastolic shares for an envelope of this width, between the rows of RATIOS."""
+    before = RATIOS[0]
+    for row in RATIOS:
+        if width_mmHg <= row[0]:
+            share = (width_mmHg - before[0]) / (row[0] - before[0]) if row[0] > before[0] else 0.0
+            return before[1] + share * (row[1] - before[1]), before[2] + share * (row[2] - before[2])
+        before = row
+    return before[1], before[2]
 
 
-def _envelope(beats, cuff_mmHg):
-    """Return the mean amplitude of the beats near this cuff pressure, the nearest counting most."""
-    total = weights = 0.0
-    for beat in beats:
-        distance = (beat.cuff_mmHg - cuff_mmHg) / _BANDWIDTH_mmHg
-        if -3 < distance < 3:
-            weight = math.exp(-0.5 * distance * distance)
-            total += weight * beat.amplitude_mmHg
-            weights += weight
-    return total / weights if weights else 0.0
+def _crossing(curve, peak, step, ratio):
+    """Return where the envelope, going away from its peak, first falls to this share of it, between two grid points; None if nowhere.
 
-
-def _crossing(envelope, peak, step, level):
-    """Return where the envelope, going away from its peak, first falls to the level, between two grid points; None if nowhere."""
+    A flank that the recording cuts off just before is continued as it last fell, for a little.
+    """
+    level = ratio * curve[peak]
     at = peak
-    while 0 <= at + step < len(envelope):
-        if envelope[at + step] <= level:
-            return at + step * (envelope[at] - level) / (envelope[at] - envelope[at + step])
+    while 0 <= at + step < len(curve):
+        if curve[at + step] <= level:
+            return at + step * (curve[at] - level) / (curve[at] - curve[at + step])
         at += step
-    return None
+    back = 8 // _GRID_mmHg
+    if abs(at - peak) < 2 * back:
+        return None
+    fall = (curve[at - step * back] - curve[at]) / back
+    if fall <= 0:
+        return None
+    beyond = (curve[at] - level) / fall
+    return at + step * beyond if beyond * _GRID_mmHg <= _BEYOND_mmHg else None
 
 
-def _pulse_per_min(beats, period):
-    """Return the pulse from the intervals that are one period long, give or take a quarter."""
-    total, number = 0.0, 0
+def _vertex(curve, peak):
+    if not 0 < peak < len(curve) - 1:
+        return 0.0
+    left, middle, right = curve[peak - 1], curve[peak], curve[peak + 1]
+    bend = left - 2 * middle + right
+    return 0.5 * (left - right) / bend if bend else 0.0
+
+
+def _pulse(beats, top, rhythm):
+    """Return the pulse, and whether it is irregular: weak beats and gaps do not count."""
+    intervals = []
     for earlier, later in zip(beats, beats[1:]):  # noqa: RUF007 - no itertools here
-        interval = later.at - earlier.at
-        if 0.75 * period <= interval <= 1.25 * period:
-            total += interval
-            number += 1
-    return round(60 * RATE_per_s * number / total) if number else round(60 * RATE_per_s / period)
+        if min(earlier.height_mmHg, later.height_mmHg) >= _WEAK_BEAT * top:
+            interval = later.at - earlier.at
+            if interval <= _GAP_PERIODS * rhythm:
+                intervals.append(interval)
+    if len(intervals) < _FEWEST_HIGH_BEATS:
+        return round(60 * RATE_per_s / rhythm), False
+    usual = sorted(intervals)[len(intervals) // 2]
+    near = [interval for interval in intervals if abs(interval - usual) < usual / 2]
+    mean = sum(near) / len(near)
+    off = len([interval for interval in intervals if abs(interval - mean) >= _IRREGULAR_SHARE * mean])
+    return round(60 * RATE_per_s / mean), 100 * off >= _IRREGULAR_percent * len(intervals)

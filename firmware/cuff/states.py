@@ -1,19 +1,20 @@
 """The cycle of a measurement, as a table: what may follow what, and which states hold the air.
 
-Safety is rows: stop, over-pressure, time-out and a lost sensor stand in every state in which the cuff can hold air, and all of them
-lead to ABORTING, whose valve is open. Guards are in `cycle.py`, numbers in `limits.py`.
+Safety is rows: stop and over-pressure stand in every state, a time-out, a lost and a doubted sensor in every state in which the cuff can
+hold air, and all of them lead to VENTING. From the two states whose valves are closed every way leads through VENTING before it
+leads to rest. Guards are in `cycle.py`, numbers in `limits.py`.
 """
 
 from firmware.errors import IllegalEvent
 
 IDLE = "idle"
-ZEROING = "zeroing"  # valve open, the sensor's zero is being learnt
+ZEROING = "zeroing"  # valves open, the sensor's zero is being learnt
 INFLATING = "inflating"
-DEFLATING = "deflating"  # valve closed, the needle bleeds, the pulse is recorded
-VENTING = "venting"  # valve open after a whole recording
+DEFLATING = "deflating"  # valves closed, the needle bleeds, the pulse is recorded
+VENTING = "venting"  # valves open until the cuff is empty
 COMPUTING = "computing"
-SHOWN = "shown"
-ABORTING = "aborting"  # valve open after anything else
+RESULT = "result"
+RESTING = "resting"  # between the two measurements of a pair, cuff empty
 FAULT = "fault"
 
 START = "start"
@@ -22,52 +23,74 @@ NOT_EMPTY = "not_empty"
 TARGET_REACHED = "target_reached"
 TOP_CUT = "top_cut"  # the pulse was strong already where the recording began: higher, once more
 SEEN_ENOUGH = "seen_enough"
-EMPTY = "empty"
+EMPTY_RECORDED = "empty_recorded"  # the cuff is empty, and there is a whole recording
+EMPTY_FAILED = "empty_failed"  # the cuff is empty, and the measurement was broken off
+EMPTY_AT_REST = "empty_at_rest"  # the cuff is empty, and nothing had been begun
 RESULT_FOUND = "result_found"
 REFUSED = "refused"
+ONCE_MORE = "once_more"  # the first of two is done
+RESTED = "rested"
+DISMISSED = "dismissed"  # what is shown has been shown long enough
 STOP = "stop"
 OVERPRESSURE = "overpressure"
 TIMED_OUT = "timed_out"
 SENSOR_LOST = "sensor_lost"
+SENSOR_DOUBTED = "sensor_doubted"
 LEAK = "leak"
+LOOSE = "loose"
+TUBE = "tube"
 
-# The one set of states whose valve may be closed, and the one whose pump may run.
+# The one set of states whose valves may be closed, and the one whose pump may run.
 VALVE_CLOSED = (INFLATING, DEFLATING)
 PUMP_RUNS = (INFLATING,)
-CAN_HOLD_AIR = (ZEROING, INFLATING, DEFLATING, VENTING, ABORTING)
+CAN_HOLD_AIR = (ZEROING, INFLATING, DEFLATING, VENTING)
 
 TRANSITIONS = {
-    IDLE: {START: ZEROING, OVERPRESSURE: ABORTING, SENSOR_LOST: IDLE},
+    IDLE: {START: ZEROING, STOP: VENTING, OVERPRESSURE: VENTING},
     ZEROING: {
         ZERO_FOUND: INFLATING,
-        NOT_EMPTY: ABORTING,
-        STOP: ABORTING,
-        OVERPRESSURE: ABORTING,
-        TIMED_OUT: ABORTING,
-        SENSOR_LOST: ABORTING,
+        NOT_EMPTY: VENTING,
+        STOP: VENTING,
+        OVERPRESSURE: VENTING,
+        TIMED_OUT: VENTING,
+        SENSOR_LOST: VENTING,
+        SENSOR_DOUBTED: VENTING,
     },
     INFLATING: {
         TARGET_REACHED: DEFLATING,
-        LEAK: ABORTING,
-        STOP: ABORTING,
-        OVERPRESSURE: ABORTING,
-        TIMED_OUT: ABORTING,
-        SENSOR_LOST: ABORTING,
+        LEAK: VENTING,
+        LOOSE: VENTING,
+        TUBE: VENTING,
+        STOP: VENTING,
+        OVERPRESSURE: VENTING,
+        TIMED_OUT: VENTING,
+        SENSOR_LOST: VENTING,
+        SENSOR_DOUBTED: VENTING,
     },
     DEFLATING: {
         SEEN_ENOUGH: VENTING,
         TOP_CUT: INFLATING,
-        LEAK: ABORTING,
-        STOP: ABORTING,
-        OVERPRESSURE: ABORTING,
-        TIMED_OUT: ABORTING,
-        SENSOR_LOST: ABORTING,
+        LEAK: VENTING,
+        STOP: VENTING,
+        OVERPRESSURE: VENTING,
+        TIMED_OUT: VENTING,
+        SENSOR_LOST: VENTING,
+        SENSOR_DOUBTED: VENTING,
     },
-    VENTING: {EMPTY: COMPUTING, STOP: ABORTING, OVERPRESSURE: ABORTING, TIMED_OUT: ABORTING, SENSOR_LOST: ABORTING},
-    COMPUTING: {RESULT_FOUND: SHOWN, REFUSED: FAULT, STOP: FAULT, OVERPRESSURE: ABORTING, SENSOR_LOST: COMPUTING},
-    SHOWN: {START: ZEROING, OVERPRESSURE: ABORTING, SENSOR_LOST: SHOWN},
-    ABORTING: {EMPTY: FAULT, STOP: ABORTING, OVERPRESSURE: ABORTING, TIMED_OUT: FAULT, SENSOR_LOST: ABORTING},
-    FAULT: {START: ZEROING, OVERPRESSURE: ABORTING, SENSOR_LOST: FAULT},
+    VENTING: {
+        EMPTY_RECORDED: COMPUTING,
+        EMPTY_FAILED: FAULT,
+        EMPTY_AT_REST: IDLE,
+        STOP: VENTING,
+        OVERPRESSURE: VENTING,
+        TIMED_OUT: FAULT,
+        SENSOR_LOST: VENTING,
+        SENSOR_DOUBTED: VENTING,
+    },
+    COMPUTING: {RESULT_FOUND: RESULT, REFUSED: FAULT, STOP: VENTING, OVERPRESSURE: VENTING},
+    RESULT: {START: ZEROING, ONCE_MORE: RESTING, DISMISSED: IDLE, STOP: VENTING, OVERPRESSURE: VENTING},
+    RESTING: {RESTED: ZEROING, STOP: VENTING, OVERPRESSURE: VENTING},
+    FAULT: {START: ZEROING, DISMISSED: IDLE, STOP: VENTING, OVERPRESSURE: VENTING},
 }
 
 

@@ -43,6 +43,9 @@ class MPRLS:
         self._measured = COUNTS_AT_0
         self._saturated = False
         self._done_s = float("-inf")
+        self._frozen = False
+        self._hung = False
+        self._drift = (0.0, 0.0)  # mmHg/s, since
 
     # the world face
 
@@ -61,6 +64,27 @@ class MPRLS:
     def break_memory(self) -> None:
         """Let the integrity test of its memory fail from now on."""
         self._memory_broken = True
+
+    def freeze(self) -> None:
+        """Let it answer the last value for ever."""
+        self._frozen = True
+
+    def hang(self) -> None:
+        """Let it stay busy for ever."""
+        self._hung = True
+
+    def rattle(self, noise_mmHg: float) -> None:
+        """Let its values scatter so much from now on."""
+        self._noise_mmHg = noise_mmHg
+
+    def drift(self, mmHg_per_s: float, at_s: float) -> None:
+        """Let its zero wander from now on."""
+        self._drift = (mmHg_per_s, at_s)
+
+    def shift(self, offset_mmHg: float, gain: float) -> None:
+        """Let its zero and its slope leap."""
+        self._offset_mmHg += offset_mmHg
+        self._gain *= gain
 
     # the bus face
 
@@ -81,7 +105,7 @@ class MPRLS:
     def read(self, count: int, at_s: float) -> bytes:
         """Return the status byte, then the last measurement."""
         self._check_plugged()
-        busy = at_s < self._done_s
+        busy = at_s < self._done_s or self._hung
         status = STATUS_POWERED | (STATUS_BUSY if busy else 0)
         status |= STATUS_MEMORY_ERROR if self._memory_broken else 0
         status |= STATUS_MATH_SATURATED if self._saturated and not busy else 0
@@ -94,6 +118,9 @@ class MPRLS:
 
     def _measure(self, at_s: float) -> None:
         pressure_mmHg = self._signal(at_s) * self._gain + self._offset_mmHg + self._random.gauss(0.0, self._noise_mmHg)
+        pressure_mmHg += self._drift[0] * (at_s - self._drift[1])
+        if self._frozen:
+            return
         counts = round(COUNTS_AT_0 + pressure_mmHg * (COUNTS_AT_300 - COUNTS_AT_0) / 300)
         self._saturated = not 0 <= counts < 1 << 24
         self._measured = max(0, min((1 << 24) - 1, counts))

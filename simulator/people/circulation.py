@@ -34,11 +34,21 @@ def _beat() -> tuple[list[float], list[float]]:
 _SHAPE, _SLOPE = _beat()
 
 
-class Circulation:
-    """A beating heart; `arterial` is asked with times that never go back."""
+PREMATURE_interval = 0.65  # an extra beat comes early, is weak, and the next one comes late
+PREMATURE_strength = 0.6
 
-    def __init__(self, person: Person, start_s: float) -> None:
+
+class Circulation:
+    """A beating heart; `arterial` is asked with times that never go back.
+
+    scatter: random share of the beat interval (0.2 and more is atrial fibrillation, from memory); premature: share of extra beats.
+    """
+
+    def __init__(self, person: Person, start_s: float, scatter: float = RANDOM_interval, premature: float = 0.0) -> None:
         self._person = person
+        self._scatter = scatter
+        self._premature = premature
+        self._late = 1.0
         self._random = random.Random(person.seed)
         self._beat_s = start_s
         self._interval_s = 60 / person.pulse_per_min
@@ -58,7 +68,13 @@ class Circulation:
     def _next_beat(self) -> None:
         self._beat_s += self._interval_s
         breath = math.sin(2 * math.pi * (BREATH_Hz * self._beat_s + self._breath_turn))
-        varied = 1 + BREATH_interval * breath + self._random.gauss(0.0, RANDOM_interval)
+        varied = 1 + BREATH_interval * breath + self._random.gauss(0.0, self._scatter)
+        strength = 1.0
+        varied, self._late = varied * self._late, 1.0
+        if self._premature and self._random.random() < self._premature:
+            varied, self._late, strength = varied * PREMATURE_interval, 2 - PREMATURE_interval, PREMATURE_strength
         self._interval_s = 60 / self._person.pulse_per_min * max(0.5, varied)
-        self._systolic_mmHg = self._person.systolic_mmHg + BREATH_systolic_mmHg * breath
         self._diastolic_mmHg = self._person.diastolic_mmHg + BREATH_diastolic_mmHg * breath
+        pulse_mmHg = self._person.systolic_mmHg - self._person.diastolic_mmHg
+        breathing_mmHg = (BREATH_systolic_mmHg - BREATH_diastolic_mmHg) * breath
+        self._systolic_mmHg = self._diastolic_mmHg + strength * (pulse_mmHg + breathing_mmHg)

@@ -1,90 +1,40 @@
-"""Measurements on the arm of `arm.py`, under both Pythons."""
+"""A recording from formulas, for both Pythons: Babbs' artery under an evenly falling cuff, written apart from the simulator's."""
 
-from firmware.cuff import oscillometry, states
-from firmware.cuff.cycle import Cycle
-from firmware.errors import RefusedMeasurement
-from tests.firmware.cuff.arm import Arm
+import math
 
-STEP_MS = 10
+from firmware.cuff import oscillometry
+from firmware.cuff.recording import Recording
 
-
-def go(cycle, arm, at_ms, steps, sensor=True):
-    """Let some steps pass; return the time then."""
-    for _ in range(steps):
-        at_ms += STEP_MS
-        arm.step(cycle.duty, cycle.valve_closed, STEP_MS)
-        cycle.step(arm.sensed_mmHg(at_ms) if sensor else None, at_ms)
-    return at_ms
+A_per_mmHg, B_per_mmHg = 0.055, 0.036
+STRENGTH_mmHg = 1.5
+FALL_mmHg_per_s = 2.8
 
 
-def until(cycle, arm, at_ms, wanted, most_ms=200_000):
-    """Let steps pass until the cycle is in one of the wanted states; return the time, or None when it never came."""
-    end_ms = at_ms + most_ms
-    while cycle.state not in wanted:
-        if at_ms > end_ms:
-            return None
-        at_ms = go(cycle, arm, at_ms, 1)
-    return at_ms
+def _held(across_mmHg):
+    if across_mmHg < 0:
+        return math.exp(A_per_mmHg * across_mmHg)
+    return 1 + A_per_mmHg / B_per_mmHg * (1 - math.exp(-B_per_mmHg * across_mmHg))
 
 
-def measurement(systolic, diastolic, pulse_per_min):
-    """Measure once; return [systolic, diastolic, MAP, pulse], or the fault, with the highest pressure and longest time above 15 mmHg."""
-    arm = Arm(systolic, diastolic, pulse_per_min)
-    cycle = Cycle(0)
-    at_ms = go(cycle, arm, 0, 5)
-    cycle.press(at_ms)
-    until(cycle, arm, at_ms, (states.COMPUTING, states.FAULT))
-    result: object = cycle.fault
-    if cycle.state == states.COMPUTING:
-        try:
-            result = list(oscillometry.estimate(cycle.recording.samples, cycle.recording.count))
-        except RefusedMeasurement as refused:
-            result = refused.fault
-    return [result, round(arm.highest_mmHg), arm.longest_over_15_ms]
+def recorded(systolic, diastolic, pulse_per_min, highest=175, lowest=45, rate_per_s=100, hum_mmHg=0.0):
+    """Return the samples of a deflation, and how many."""
+    recording = Recording()
+    at_s = 0.0
+    number = 0
+    while highest - FALL_mmHg_per_s * at_s > lowest:
+        cuff = highest - FALL_mmHg_per_s * at_s
+        angle = 2 * math.pi * at_s * pulse_per_min / 60
+        shape = 0.5 + 0.36 * (math.sin(angle) + 0.5 * math.sin(2 * angle) + 0.25 * math.sin(3 * angle))
+        inside = diastolic + (systolic - diastolic) * shape
+        pulse = STRENGTH_mmHg * (_held(inside - cuff) - _held(diastolic - cuff))
+        noise = ((number * 7919) % 101 - 50) / 1000
+        recording.feed(cuff + pulse + noise + hum_mmHg * math.sin(2 * math.pi * 19 * at_s), int(at_s * 1000 + 0.5))
+        number += 1
+        at_s = number / rate_per_s
+    return recording.samples, recording.count
 
 
-def brought_to(state):
-    """Return a cycle, its arm and the time, in a state that was reached by the ordinary way."""
-    arm = Arm()
-    cycle = Cycle(0)
-    at_ms = go(cycle, arm, 0, 5)
-    if state == states.IDLE:
-        return cycle, arm, at_ms
-    cycle.press(at_ms)
-    if state in (states.ABORTING, states.FAULT):
-        at_ms = until(cycle, arm, at_ms, (states.DEFLATING,))
-        cycle.press(at_ms)
-    at_ms = until(cycle, arm, at_ms, (state if state != states.SHOWN else states.COMPUTING,))
-    if state == states.SHOWN:
-        cycle.computed(None, at_ms)
-    return cycle, arm, at_ms
-
-
-def after_fault(state, fault):
-    """Bring the cycle to a state, let a fault happen, and look for 200 s.
-
-    Returns [last state, cycle's fault, highest mmHg, longest ms above 15 mmHg, ms from the fault until under 15 mmHg].
-    """
-    cycle, arm, at_ms = brought_to(state)
-    began_ms = at_ms
-    under_ms = None
-    sensor = True
-    if fault == "stop":
-        cycle.press(at_ms)
-    elif fault == "sensor":
-        sensor = False
-    elif fault == "leak":
-        arm.leak_per_s = 0.5
-    elif fault == "runaway":
-        arm.pump_runaway = True
-    elif fault == "overpressure":
-        arm.pressure_mmHg = 295.0
-    elif fault == "dead pump":
-        arm.pump_dead = True
-    elif fault == "off":
-        arm.wrapped = False
-    while at_ms - began_ms < 200_000:
-        at_ms = go(cycle, arm, at_ms, 1, sensor)
-        if under_ms is None and arm.pressure_mmHg < 15:
-            under_ms = at_ms - began_ms
-    return [cycle.state, cycle.fault, round(arm.highest_mmHg), arm.longest_over_15_ms, under_ms]
+def estimated(systolic, diastolic, pulse_per_min, rate_per_s=100, hum_mmHg=0.0):
+    """Return the Estimate of such a recording, as a list."""
+    samples, count = recorded(systolic, diastolic, pulse_per_min, 175, 45, rate_per_s, hum_mmHg)
+    return list(oscillometry.estimate(samples, count))

@@ -1,96 +1,186 @@
-"""The first estimate: right on an arm that is known, and no number where there is no pulse."""
+"""The estimate: near the truth on two arterial models, careful with movement, and no number where there is no pulse."""
 
 from array import array
 from collections.abc import Callable
+from statistics import fmean, stdev
 
 import pytest
 
 from firmware.cuff import oscillometry
-from firmware.cuff.recording import CENTI, Recording
+from firmware.cuff.oscillometry import Estimate
+from firmware.cuff.recording import CENTI
 from firmware.errors import RefusedMeasurement
 from protocol import faults
-from tests.firmware.cuff import bodies
-from tests.firmware.cuff.arm import Arm
+from simulator.people.person import Person
+from tests.firmware.cuff import arms, bodies
+from tests.firmware.cuff.world import World
 from tests.on_micropython import both_pythons
 
-ARMS = [(122.0, 80.0, 70.0), (140.0, 88.0, 62.0), (105.0, 66.0, 88.0)]
+REASONS = {
+    faults.CUFF_MOVED,
+    faults.CUFF_NO_PULSE,
+    faults.CUFF_TOO_FEW_BEATS,
+    faults.CUFF_CUT_OFF,
+    faults.CUFF_IMPLAUSIBLE,
+    faults.CUFF_LEAK,
+    faults.CUFF_SENSOR,
+    faults.CUFF_LOOSE,
+}
+
+
+def errors(numbers: range, second_model: bool) -> tuple[list[float], list[float], int]:
+    """Return the errors of the systolic and diastolic pressures of some arms, and how many were refused."""
+    systolic, diastolic, refused = [], [], 0
+    for number in numbers:
+        arm = arms.draw(number, second_model)
+        world, found = arms.measure(arm)
+        assert world.longest_s < 180
+        if isinstance(found, Estimate):
+            systolic.append(found.systolic_mmHg - arm.person.systolic_mmHg)
+            diastolic.append(found.diastolic_mmHg - arm.person.diastolic_mmHg)
+            assert abs(found.pulse_per_min - arm.person.pulse_per_min) < 0.12 * arm.person.pulse_per_min
+        else:
+            assert found in REASONS
+            refused += 1
+    return systolic, diastolic, refused
+
+
+@pytest.mark.parametrize("second_model", [False, True], ids=["babbs", "exponential-linear"])
+def test_a_sample_of_arms_is_measured(second_model: bool) -> None:
+    """Twelve arms of each model: mean error within 6 mmHg; the figures that count are the long test's."""
+    systolic, diastolic, refused = errors(range(12), second_model)
+    assert refused <= 1
+    assert abs(fmean(systolic)) < 6
+    assert abs(fmean(diastolic)) < 6
+    assert max(map(abs, systolic + diastolic)) < 16
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_three_hundred_arms_are_measured() -> None:
+    """Systolic 90..200, diastolic 50..120, pulse 45..130, noise, breathing, extra beats: 2 +- 4 mmHg, refusals under 5 %."""
+    systolic, diastolic, refused = errors(range(300), second_model=False)
+    assert refused < 15
+    for found in (systolic, diastolic):
+        assert abs(fmean(found)) <= 2
+        assert stdev(found) <= 4
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_three_hundred_arms_of_the_second_model_are_measured() -> None:
+    """The exponential-linear compliance, on which the code was not developed: 5 +- 8 mmHg, as real recordings will be judged."""
+    systolic, diastolic, refused = errors(range(1000, 1300), second_model=True)
+    assert refused < 15
+    for found in (systolic, diastolic):
+        assert abs(fmean(found)) <= 5
+        assert stdev(found) <= 8
+
+
+def moved(numbers: range, every_s: float) -> list[tuple[int, float]]:
+    """Return the arms whose result, under movement, is off by more than 8 mmHg from what they have at rest."""
+    wrong = []
+    for number in numbers:
+        arm = arms.draw(number, second_model=False)
+        _, found = arms.measure(arm, every_s)
+        if isinstance(found, Estimate):
+            _, still = arms.measure(arm)
+            assert isinstance(still, Estimate)
+            off = max(abs(found.systolic_mmHg - still.systolic_mmHg), abs(found.diastolic_mmHg - still.diastolic_mmHg))
+            if off > 8:
+                wrong.append((number, off))
+    return wrong
+
+
+def test_strong_movement_is_refused_or_harmless() -> None:
+    """A burst of up to 20 mmHg every 10 s: no number, or one within 8 mmHg of the arm at rest."""
+    assert moved(range(6), 10.0) == []
 
 
 @both_pythons
-@pytest.mark.parametrize("arm", ARMS)
-def test_an_ordinary_arm_is_measured(call: Callable[..., list[list[int]]], arm: tuple[float, float, float]) -> None:
-    """Within 6 mmHg and 2 beats a minute on a model with ratios of its own, and the arm is held for less than 100 s."""
-    result, highest_mmHg, longest_ms = call(bodies.measurement, *arm)
-    systolic_mmHg, diastolic_mmHg, map_mmHg, pulse_per_min = result  # type: ignore[misc]
-    assert abs(systolic_mmHg - arm[0]) <= 6
-    assert abs(diastolic_mmHg - arm[1]) <= 6
+def test_an_ordinary_recording_gives_the_same_in_both_pythons(call: Callable[..., list[int]]) -> None:
+    """Within 6 mmHg and 2 beats of the truth."""
+    systolic_mmHg, diastolic_mmHg, map_mmHg, pulse_per_min, irregular, quality = call(bodies.estimated, 126, 82, 64)
+    assert abs(systolic_mmHg - 126) <= 6
+    assert abs(diastolic_mmHg - 82) <= 6
     assert diastolic_mmHg < map_mmHg < systolic_mmHg
-    assert abs(pulse_per_min - arm[2]) <= 2
-    assert highest_mmHg < 190  # type: ignore[operator]
-    assert longest_ms < 100_000  # type: ignore[operator]
+    assert abs(pulse_per_min - 64) <= 2
+    assert not irregular
+    assert quality > 60
 
 
-def test_a_high_pressure_is_measured_after_inflating_further() -> None:
-    """The envelope was cut off at the top: the cuff goes higher and starts again."""
-    (systolic_mmHg, diastolic_mmHg, _, _), highest_mmHg, longest_ms = bodies.measurement(182.0, 104.0, 74.0)
-    assert highest_mmHg > 215
-    assert abs(systolic_mmHg - 182) <= 10
-    assert abs(diastolic_mmHg - 104) <= 10
-    assert longest_ms < 180_000
+def test_irregular_beats_are_flagged_and_regular_ones_are_not() -> None:
+    """A fifth of scatter is a hint, a healthy heart's few hundredths are none."""
+    for scatter, irregular in ((0.03, False), (0.22, True)):
+        world = World(Person("Ada", 61.0, 128.0, 80.0, 70.0, 5), scatter=scatter)
+        world.run(0.2)
+        assert world.press()
+        assert world.until(("computing",))
+        found = world.estimate()
+        assert isinstance(found, Estimate)
+        assert found.irregular is irregular
 
 
-def recorded(arm: Arm, from_mmHg: float = 180.0, to_mmHg: float = 50.0, fall_mmHg_per_s: float = 2.8) -> Recording:
-    recording = Recording()
-    arm.pressure_mmHg = from_mmHg
-    at_ms = 0
-    while arm.pressure_mmHg > to_mmHg:
-        at_ms += 9 + at_ms % 4  # no sensor is read evenly
-        arm.pressure_mmHg = from_mmHg - fall_mmHg_per_s * at_ms / 1000
-        recording.feed(arm.sensed_mmHg(at_ms), at_ms)
-    return recording
+def test_a_high_pressure_shows_on_the_way_up() -> None:
+    """The cuff goes some 30 mmHg above the systolic pressure, and no higher than it must."""
+    for systolic_mmHg in (105.0, 140.0, 185.0):
+        world = World(Person("Ada", 61.0, systolic_mmHg, systolic_mmHg - 45, 70.0, 5))
+        world.run(0.2)
+        assert world.press()
+        assert world.until(("computing",))
+        assert systolic_mmHg + 10 < world.highest_mmHg < max(155, systolic_mmHg + 65)
+
+
+def test_a_cuff_around_nothing_is_loose() -> None:
+    """It does not tighten in the time that an arm would need."""
+    world = World(Person("Ada", 61.0, seed=5))
+    world.air.unwrap(0.0)
+    assert world.press()
+    assert world.until(("fault",))
+    assert world.cycle.fault == faults.CUFF_LOOSE
+
+
+def test_a_falling_pressure_without_a_pulse_is_no_reading() -> None:
+    """Nor is silence."""
+    for fall in (0.0, 12.5):
+        samples = array("h", [int(180 * CENTI - fall * place) for place in range(1000)])
+        with pytest.raises(RefusedMeasurement) as refused:
+            oscillometry.estimate(samples, 1000)
+        assert refused.value.fault == faults.CUFF_NO_PULSE
+
+
+@pytest.mark.parametrize("count", [0, 1, 50, 159])
+def test_too_short_a_recording_is_refused(count: int) -> None:
+    """A few seconds are no measurement."""
+    with pytest.raises(RefusedMeasurement) as refused:
+        oscillometry.estimate(array("h", [100 * CENTI] * 300), count)
+    assert refused.value.fault == faults.CUFF_TOO_FEW_BEATS
+
+
+@pytest.mark.parametrize(("highest_mmHg", "lowest_mmHg"), [(112, 40), (170, 95)])
+def test_an_envelope_without_its_top_or_bottom_is_refused(highest_mmHg: int, lowest_mmHg: int) -> None:
+    """Recorded from below the systolic pressure, or not down to the diastolic, there is nothing to read it from."""
+    samples, count = bodies.recorded(126, 82, 64, highest_mmHg, lowest_mmHg)
+    with pytest.raises(RefusedMeasurement):
+        oscillometry.estimate(samples, count)
+
+
+@pytest.mark.parametrize("rate_per_s", [20, 25, 31, 50, 100, 200])
+def test_any_rate_of_samples_gives_the_same(rate_per_s: int) -> None:
+    """From 20 a second on, within 3 mmHg."""
+    expected = bodies.estimated(126, 82, 64, 100)
+    found = bodies.estimated(126, 82, 64, rate_per_s)
+    assert all(abs(one - other) <= 3 for one, other in zip(expected[:4], found[:4], strict=True))
 
 
 def test_noise_faster_than_the_pulse_does_not_move_the_result() -> None:
     """A hum of 19 Hz and 1 mmHg would fold onto the pulse at 20 samples a second; the filter before takes it away."""
-    import math
-
-    class Humming(Arm):
-        def sensed_mmHg(self, at_ms: int) -> float:
-            return float(super().sensed_mmHg(at_ms)) + math.sin(2 * math.pi * 19 * at_ms / 1000)
-
-    quiet, humming = recorded(Arm()), recorded(Humming())
-    one = oscillometry.estimate(quiet.samples, quiet.count)
-    other = oscillometry.estimate(humming.samples, humming.count)
-    assert abs(one.systolic_mmHg - other.systolic_mmHg) <= 1
-    assert abs(one.diastolic_mmHg - other.diastolic_mmHg) <= 1
+    quiet, humming = bodies.estimated(126, 82, 64), bodies.estimated(126, 82, 64, 100, 1.0)
+    assert all(abs(one - other) <= 1 for one, other in zip(quiet[:4], humming[:4], strict=True))
 
 
-def test_a_cuff_around_nothing_has_no_pulse() -> None:
-    """A falling pressure alone is no reading."""
-    arm = Arm()
-    arm.wrapped = False
-    recording = recorded(arm)
-    with pytest.raises(RefusedMeasurement) as refused:
-        oscillometry.estimate(recording.samples, recording.count)
-    assert refused.value.fault == faults.CUFF_NO_PULSE
-
-
-@pytest.mark.parametrize("count", [0, 1, 50, 239])
-def test_too_short_a_recording_is_refused(count: int) -> None:
-    """A few seconds are no measurement."""
-    with pytest.raises(RefusedMeasurement):
-        oscillometry.estimate(array("h", [100 * CENTI] * 300), count)
-
-
-def test_an_envelope_without_its_top_is_refused() -> None:
-    """Recorded from below the systolic pressure on, there is nothing to read it from."""
-    recording = recorded(Arm(), from_mmHg=112.0, fall_mmHg_per_s=1.5)
-    with pytest.raises(RefusedMeasurement):
-        oscillometry.estimate(recording.samples, recording.count)
-
-
-def test_a_recording_steers_the_cuff() -> None:
-    """From high enough the top is whole and the end is seen; from too low the top is cut."""
-    high, low = recorded(Arm()), recorded(Arm(), from_mmHg=115.0)
-    assert (high.top_cut, high.seen_enough) == (False, True)
-    assert low.top_cut
+def test_ratios_stay_within_what_was_published() -> None:
+    """And fall with the width."""
+    rows = [oscillometry.ratios(width) for width in range(10, 130)]
+    assert all(0.44 <= systolic <= 0.74 and 0.51 <= diastolic <= 0.85 for systolic, diastolic in rows)
+    assert rows == sorted(rows, reverse=True)

@@ -82,3 +82,24 @@ def test_what_is_not_modelled_is_refused_loudly(command: bytes) -> None:
     """Another command than the one in the datasheet's table raises."""
     with pytest.raises(NotModelled):
         exact(0.0).write(command, 0.0)
+
+
+def test_its_faults_are_seen_on_the_bus() -> None:
+    """Frozen, hung, noisy, drifting and shifted, each as it says."""
+    frozen = exact(100.0)
+    before = read_mmHg(frozen)
+    frozen.freeze()
+    frozen.follow(constant(200.0))
+    assert read_mmHg(frozen, 1.0) == before
+    hung = exact(100.0)
+    hung.hang()
+    assert hung.read(1, 9.0)[0] & 0b0010_0000
+    noisy = exact(100.0)
+    noisy.rattle(5.0)
+    assert 3 < np.std([read_mmHg(noisy, float(at_s)) for at_s in range(200)]) < 7
+    drifting = exact(100.0)
+    drifting.drift(2.0, 10.0)
+    assert read_mmHg(drifting, 20.0) == pytest.approx(120.0, abs=0.01)
+    shifted = exact(100.0)
+    shifted.shift(10.0, 0.5)
+    assert read_mmHg(shifted) == pytest.approx(60.0, abs=0.01)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from simulator.parts import artery
+from simulator.parts.artery import Artery, ExponentialLinearArtery
 from simulator.parts.comparator import Comparator
-from simulator.parts.pneumatics import Pneumatics
+from simulator.parts.pneumatics import Pneumatics, Squeeze
 from simulator.people.circulation import Circulation
 from simulator.people.person import Person
 
@@ -64,14 +65,28 @@ def test_it_relaxes_after_the_peak() -> None:
     assert 10 < 180 - air.pressure_mmHg(at_s + 3.0) < 30
 
 
-def test_an_open_valve_empties_the_cuff() -> None:
-    """Without current 260 mmHg fall to 15 within 10 s, and 45 to 15 takes 1.3 to 2.1 s."""
-    air, at_s = inflated(260.0)
+def test_each_open_valve_alone_empties_the_cuff() -> None:
+    """With one jammed, 260 mmHg fall to 15 within 10 s, and 45 to 15 takes 1.3 to 2.1 s as in real cuffs; both together take less."""
+    for jammed in (0, 1):
+        air, at_s = inflated(260.0)
+        air.jam_valve(True, jammed)
+        air.drive_valve(False, at_s)
+        first_s = seconds_until(air, at_s, 45.0)
+        last_s = seconds_until(air, at_s + first_s, 15.0)
+        assert first_s + last_s < 10
+        assert 1.3 < last_s < 2.1
+    both, at_s = inflated(260.0)
+    both.drive_valve(False, at_s)
+    assert seconds_until(both, at_s, 15.0) < 5
+
+
+def test_both_open_valves_pass_more_than_a_pump_that_cannot_be_switched_off() -> None:
+    """A shorted transistor at full power holds no arm above 15 mmHg."""
+    air, at_s = inflated(200.0)
+    air.short_pump()
     air.drive_valve(False, at_s)
-    first_s = seconds_until(air, at_s, 45.0)
-    last_s = seconds_until(air, at_s + first_s, 15.0)
-    assert first_s + last_s < 10
-    assert 1.3 < last_s < 2.1
+    assert air.pressure_mmHg(at_s + 10) < 15
+    assert air.pressure_mmHg(at_s + 100) < 15
 
 
 def test_pulses_show_in_the_cuff_as_in_real_recordings() -> None:
@@ -125,7 +140,8 @@ def test_faults_of_parts_are_felt() -> None:
     leaking.leak(20.0)
     assert seconds_until(leaking, at_s, 60.0) < 15
     jammed, at_s = inflated(150.0)
-    jammed.jam_valve(closed=True)
+    jammed.jam_valve(True, 0)
+    jammed.jam_valve(True, 1)
     jammed.drive_valve(False, at_s)
     assert jammed.pressure_mmHg(at_s + 5) > 100
     jammed.free_valve()
@@ -146,3 +162,60 @@ def test_nobody_looking_changes_nothing() -> None:
     for at_ms in range(0, 5000, 5):
         often.pressure_mmHg(at_ms / 1000)
     assert once.pressure_mmHg(5.0) == pytest.approx(often.pressure_mmHg(5.0), abs=0.2)
+
+
+def test_a_bent_tube_parts_the_box_from_the_cuff() -> None:
+    """The pump leaps against the bend, the arm keeps what it had, and its own needle and valves still empty it."""
+    air, at_s = inflated(100.0)
+    air.kink(at_s)
+    air.drive_pump(1.0, at_s)
+    assert air.sensed_mmHg(at_s + 0.5) > 250
+    assert air.pressure_mmHg(at_s + 0.6) < 105
+    air.drive_valve(False, at_s + 0.6)
+    assert air.pressure_mmHg(at_s + 6) < 15
+    air.straighten(at_s + 6)
+    assert air.sensed_mmHg(at_s + 6) == air.pressure_mmHg(at_s + 6)
+
+
+def test_a_tube_that_slips_off_empties_the_cuff_and_the_sensor_sees_nothing() -> None:
+    """At once, whatever the valves do."""
+    air, at_s = inflated(150.0)
+    air.slip_off(at_s)
+    assert air.sensed_mmHg(at_s + 0.01) == 0.0
+    assert air.pressure_mmHg(at_s + 2) < 15
+
+
+def test_a_blocked_needle_holds_the_air() -> None:
+    """Nothing but the cloth gives."""
+    air, at_s = inflated(150.0)
+    air.block_bleed()
+    assert air.pressure_mmHg(at_s + 20) > 125
+
+
+def test_a_loose_cuff_fills_long_and_shows_little_pulse() -> None:
+    """Half as loose as around nothing: it does not reach 40 mmHg in the time that a snug one needs for 180."""
+    loose = Pneumatics(0.0)
+    loose.wrap(PERSON.artery, Circulation(PERSON, 0.0).arterial, 0.0, slack=0.7)
+    loose.drive_valve(True, 0.0)
+    loose.drive_pump(1.0, 0.0)
+    _, took_s = inflated(180.0)
+    assert loose.pressure_mmHg(took_s) < 80
+
+
+def test_a_movement_comes_and_goes() -> None:
+    """A squeeze moves the pressure to and fro by about what it says, and leaves it where it was."""
+    air, at_s = inflated(120.0)
+    still, _ = inflated(120.0)
+    air.squeeze(Squeeze(at_s + 5, 1.0, 15.0, 1.5))
+    swing = [air.pressure_mmHg(at_s + 5 + place / 100) - still.pressure_mmHg(at_s + 5 + place / 100) for place in range(100)]
+    assert 8 < max(swing) < 25
+    assert -25 < min(swing) < -8
+    assert air.pressure_mmHg(at_s + 9) == pytest.approx(still.pressure_mmHg(at_s + 9), abs=1.0)
+
+
+@pytest.mark.parametrize("walls", [Artery(), ExponentialLinearArtery()])
+def test_compliance_is_the_slope_of_what_an_artery_holds(walls: Artery | ExponentialLinearArtery) -> None:
+    """In both models, on both sides."""
+    for mmHg in range(-60, 61, 7):
+        slope = (walls.held_ml(mmHg + 0.01) - walls.held_ml(mmHg - 0.01)) / 0.02
+        assert slope == pytest.approx(walls.compliance_ml_per_mmHg(mmHg), rel=1e-3)

@@ -33,3 +33,15 @@ def test_the_slope_is_the_derivative() -> None:
     values = [heart.arterial(place / 1000) for place in range(800)]
     rise = sum(slope / 1000 for _, slope in values[100:400])
     assert rise == pytest.approx(values[400][0] - values[100][0], abs=1.5)
+
+
+def test_an_irregular_heart_scatters_and_an_extra_beat_is_early_and_weak() -> None:
+    """As much as it is asked to, and a regular one does not."""
+    person = Person("Ada", 61.0, 120.0, 80.0, 60.0, seed=4)
+    for scatter, premature, least_s, most_s in ((0.025, 0.0, 0.02, 0.07), (0.2, 0.0, 0.15, 0.25), (0.025, 0.1, 0.08, 0.2)):
+        heart = Circulation(person, 0.0, scatter, premature)
+        pressure = np.array([heart.arterial(place / 200)[0] for place in range(200 * 300)])
+        rising = np.flatnonzero((pressure[:-1] < 90) & (pressure[1:] >= 90)) / 200
+        assert least_s < np.diff(rising).std() < most_s
+    tops = [pressure[int(one * 200) : int(other * 200)].max() for one, other in zip(rising[:-1], rising[1:], strict=True)]
+    assert min(tops) < 110 < np.median(tops)

@@ -160,6 +160,7 @@ def test_pump_and_valve_follow_their_pins_at_once_and_rest_without_power(bench) 
     program = """
 import machine, time
 valve = machine.Pin(7, machine.Pin.OUT, value=1)
+second = machine.Pin(5, machine.Pin.OUT, value=1)
 pump = machine.PWM(machine.Pin(6), freq=20_000, duty_u16=0)
 pump.duty_u16(32768)
 print("pumping")

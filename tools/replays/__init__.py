@@ -1,0 +1,1 @@
+"""Recordings through the devices' own code, one module per kind of device."""
