@@ -44,6 +44,7 @@ EMPTY_mmHg = 5.0
 LOOK_s = 0.2
 
 _Board = TypeVar("_Board", bound=Board)
+_Made = TypeVar("_Made", bound=Device)
 
 
 class InUse(SimulatorError):
@@ -104,10 +105,11 @@ class House:
         """Return what a technician's calibration of that device finds, for the settings in its image."""
         return boards.scale_calibration(self._seed_of(name)) if kind == "scale" else {}
 
-    def add(self, name: str, kind: str, image: Path, gateway: tuple[str, int]) -> Device:
+    def add(self, name: str, kind: str, image: Path, gateway: tuple[str, int], make: type[_Made] = Device) -> _Made:  # type: ignore[assignment]
         """Put a device into the house: "scale", "cuff" or "babyphone", with a copy of its flash image; `await device.start()` it then.
 
-        gateway: where its relay carries its datagrams. Device files in the house's directory are named after the device.
+        gateway: where its relay carries its datagrams; make: BenchDevice for one on a technician's bench. Device files in the house's
+        directory are named after the device.
         """
         if name in self.devices:
             raise InUse(name)
@@ -132,8 +134,9 @@ class House:
             board = BabyphoneBoard(self._clock, seed, report)
         else:
             raise WrongKind(name, kind, "device of this house")
-        self.devices[name] = Device(name, board, own_image, self._micropython, station, relay, self._happened)
-        return self.devices[name]
+        made = make(name, board, own_image, self._micropython, station, relay, self._happened)
+        self.devices[name] = made
+        return made
 
     def look(self) -> dict[str, dict[str, object]]:
         """Return what one sees walking through the house: by device name its kind, power, Wi-Fi, display and what its board shows.

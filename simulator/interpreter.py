@@ -25,7 +25,7 @@ FIRMWARE_HEAP_BYTES = 160 * 1024
 _TABLES = 1.025
 
 # Runs before the interpreter in the new process: ask to be killed with the parent, unless it is gone already.
-_GUARD = """
+GUARD = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)
 if os.getppid() != int(sys.argv[1]):
@@ -98,5 +98,5 @@ def device_command(micropython: tuple[str, ...], port: int, image: Path, cut_at:
     program = shutil.which(micropython[0])
     if program is None:
         raise InterpreterFails(micropython, "it is not there")
-    guard = [sys.executable, "-I", "-S", "-c", _GUARD, str(os.getpid()), program, *micropython[1:]]
+    guard = [sys.executable, "-I", "-S", "-c", GUARD, str(os.getpid()), program, *micropython[1:]]
     return [*guard, "-X", f"heapsize={heap_bytes(micropython)}", "-m", "start", str(port), str(image), str(cut_at), str(torn_percent)]
