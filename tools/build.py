@@ -71,8 +71,8 @@ def files(device: str, cache: Path) -> dict[str, bytes]:
     return built
 
 
-def write_image(path: Path, contents: Mapping[str, bytes], flash_bytes: int = FLASH_BYTES) -> None:
-    """Write a LittleFS image of `flash_bytes` that holds `contents`, as MicroPython's VfsLfs2 formats it."""
+def image_bytes(contents: Mapping[str, bytes], flash_bytes: int = FLASH_BYTES) -> bytes:
+    """Return a LittleFS image of `flash_bytes` that holds `contents`, as MicroPython's VfsLfs2 formats it; the same each time."""
     system = LittleFS(
         block_size=BLOCK_BYTES,
         block_count=flash_bytes // BLOCK_BYTES,
@@ -88,8 +88,13 @@ def write_image(path: Path, contents: Mapping[str, bytes], flash_bytes: int = FL
             system.makedirs(folder, exist_ok=True)
         with system.open(name, "wb") as file:
             file.write(data)
+    return bytes(system.context.buffer)
+
+
+def write_image(path: Path, contents: Mapping[str, bytes], flash_bytes: int = FLASH_BYTES) -> None:
+    """Write a LittleFS image of `flash_bytes` that holds `contents` to a file readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(bytes(system.context.buffer))
+    path.write_bytes(image_bytes(contents, flash_bytes))
     path.chmod(0o600)
 
 

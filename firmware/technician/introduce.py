@@ -1,0 +1,57 @@
+"""Make this device's own key pair, and put it beside what the computer gives; nothing of it is in force before `commit.py`.
+
+The private half is made here and never leaves: only the public half, its name and a signature as proof are printed. GIVEN: challenge and
+entropy (32 bytes each), identity (what the home shares with the device), settings.
+"""
+
+import hashlib
+import json
+import os
+import sys
+
+import machine
+import network
+
+from firmware.crypto import p256
+from firmware.flash import replacing
+from protocol import cbor
+
+STAGED = "/introduced.cbor"
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+GIVEN = globals().get("GIVEN", {})
+
+
+def new_key(entropy: bytes) -> bytes:
+    """Return a private key from the device's own random numbers, with the computer's mixed in (threats T19).
+
+    The number is drawn from 384 bits, so it is even over the range to within 2^-128 (FIPS 186-5 A.2.1).
+    """
+    own = os.urandom(64)
+    drawn = b"".join(hashlib.sha256(bytes((part,)) + own + entropy).digest() for part in (1, 2))
+    number = int.from_bytes(drawn[:48], "big") % (_ORDER - 1) + 1
+    return number.to_bytes(32, "big")
+
+
+def introduce() -> dict:
+    """Make and stage what this device will be; return its public half."""
+    radio = network.WLAN(network.STA_IF)
+    radio.active(True)  # the chip's random numbers need the radio's noise
+    try:
+        private = new_key(GIVEN["entropy"])
+    finally:
+        radio.active(False)
+    p256.power_on_test()
+    public = p256.public_key(private)
+    kid = hashlib.sha256(public).digest()[:4]
+    identity = dict(GIVEN["identity"])
+    identity["signing_key"] = private
+    identity["kid"] = kid
+    proof = p256.sign(private, hashlib.sha256(GIVEN["challenge"]).digest())
+    replacing.replace(STAGED, cbor.encode({"identity": identity, "settings": GIVEN["settings"]}))
+    return {"public_key": public.hex(), "kid": kid.hex(), "proof": proof.hex()}
+
+
+if sys.implementation.name == "micropython":
+    machine.WDT(timeout=120_000)
+    print("foyer-technician " + json.dumps(introduce()))

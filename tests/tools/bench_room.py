@@ -1,0 +1,85 @@
+"""A technician's bench without hardware: boards on ports, in an event loop of their own, so that commands run as a person runs them."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from simulator.house import House
+from simulator.usb import standin
+from simulator.usb.board import BenchDevice
+from tools import build
+
+_T = TypeVar("_T")
+ROOT = build.ROOT
+MEGABYTE = 1 << 20
+
+
+class BenchRoom:
+    """Boards in a thread; `do` runs a coroutine there, `foyer` a command of ours here, while somebody at the bench presses buttons."""
+
+    def __init__(self, folder: Path, micropython: tuple[str, ...]) -> None:
+        self.folder = folder
+        self.micropython_image = folder / "micropython.bin"
+        self.micropython_image.write_bytes(standin.image())
+        self.records = folder / "records"
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+        self.house = House(folder / "house", micropython, seed=5)
+        self.do(self.house.__aenter__())
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        self.do(self.house.__aexit__(None, None, None))
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    def do(self, work: Coroutine[Any, Any, _T], timeout_s: float = 30.0) -> _T:
+        """Do something at the bench."""
+        return self.begin(work).result(timeout_s)
+
+    def begin(self, work: Coroutine[Any, Any, _T]) -> "Future[_T]":
+        """Begin to do something at the bench."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def board(self, name: str = "one", kind: str = "scale", megabytes: int = 8, gateway: tuple[str, int] = ("127.0.0.1", 9)) -> BenchDevice:
+        """Put a blank board on the bench, in download mode."""
+        blank = self.folder / f"{name}.blank"
+        blank.write_bytes(b"\xff" * (megabytes * MEGABYTE))
+
+        async def add() -> BenchDevice:
+            made = self.house.add(name, kind, blank, gateway, make=BenchDevice)
+            made.flash_bytes = megabytes * MEGABYTE
+            made.hold_boot()
+            await made.start()
+            made.release_boot()
+            return made
+
+        device = self.do(add())
+        blank.unlink()
+        return device
+
+    def foyer(self, *arguments: object, timeout_s: float = 60.0, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `foyer device …`."""
+        command = [sys.executable, "-m", "tools.device", *map(str, arguments)]
+        return subprocess.run(command, cwd=ROOT, input=typed, capture_output=True, text=True, check=False, timeout=timeout_s)
+
+    def flash(self, device: BenchDevice, *more: object, wait_s: float = 0) -> subprocess.CompletedProcess[str]:
+        """Flash a board with the stand-in for MicroPython."""
+        image = self.micropython_image
+        return self.foyer("flash", "--kind", device.kind, "--port", device.port, *self.image_arguments(image), "--wait", wait_s, *more)
+
+    @staticmethod
+    def image_arguments(image: Path) -> tuple[object, ...]:
+        """Return the arguments that name an image and vouch for it."""
+        return "--firmware", image, "--sha256", standin.sha256(image.read_bytes())
+
+    def provision(self, device: BenchDevice, *more: object, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Provision a board into this bench's records."""
+        return self.foyer("provision", "--port", device.port, "--records", self.records, *more, typed=typed)

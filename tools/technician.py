@@ -1,0 +1,87 @@
+"""Programs on a device, run over its serial line by the real mpremote: what `firmware/technician/` holds, with what it is to know.
+
+What the device is given goes over the line inside the program's text, never as an argument; its answer is one line of JSON.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import serial
+
+from tools import build, ports
+from tools.faults import Fault
+
+PROGRAMS = build.ROOT / "firmware/technician"
+MARK = "foyer-technician "
+LONGEST_s = 60.0
+
+
+def run(port: str, program: str, given: Mapping[str, object] | None = None, timeout_s: float = LONGEST_s) -> dict[str, Any]:
+    """Run a program of firmware/technician on the device and return its answer. Raises Fault."""
+    ports.check(port)
+    text = f"GIVEN = {dict(given or {})!r}\n" + (PROGRAMS / f"{program}.py").read_text(encoding="utf-8")
+    with tempfile.NamedTemporaryFile("w", suffix=".py", encoding="utf-8") as file:  # readable by its owner only
+        file.write(text)
+        file.flush()
+        said = mpremote(port, "run", file.name, timeout_s=timeout_s)
+    for line in said.splitlines():
+        if line.startswith(MARK):
+            answer: dict[str, Any] = json.loads(line.removeprefix(MARK))
+            if "error" in answer:
+                raise Fault("device-said", port=port, said=answer["error"])
+            return answer
+    raise Fault("device-said", port=port, said="it gave no answer")
+
+
+def reset(port: str) -> None:
+    """Start the device anew. Raises Fault."""
+    mpremote(port, "reset")
+
+
+def mpremote(port: str, *arguments: str, timeout_s: float = LONGEST_s) -> str:
+    """Return what mpremote printed. Raises Fault: with the reason as a technician meets it."""
+    command = [sys.executable, "-m", "mpremote", "connect", port, *arguments]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=timeout_s, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired:
+        raise Fault("no-repl" if _there(port) else "cable", port=port) from None
+    if done.returncode == 0:
+        return done.stdout
+    said = done.stdout + done.stderr
+    if not _there(port) or re.search(r"disconnected|Input/output error|Errno 5|Errno 6\b", said):
+        raise Fault("cable", port=port)
+    if "could not enter raw repl" in said or "timeout waiting" in said or "could not exec" in said or "unexpected read" in said:
+        raise Fault("no-repl", port=port)
+    if "failed to access" in said:
+        raise Fault("port-taken", port=port, by="")
+    last = [line for line in said.strip().splitlines() if line.strip()]
+    if last and last[-1].startswith("ImportError"):
+        raise Fault("no-firmware", port=port, kind="scale")
+    raise Fault("device-said", port=port, said=last[-1].strip() if last else "it gave no answer")
+
+
+def listen(port: str) -> Iterator[str]:
+    """Yield what the device says, line by line, until its port goes away. Raises Fault: it cannot be opened."""
+    ports.check(port)
+    try:
+        with serial.serial_for_url(port, 115_200, timeout=1.0) as line:
+            waiting = b""
+            while True:
+                waiting += line.read(max(1, line.in_waiting))
+                *lines, waiting = waiting.split(b"\n")
+                for one in lines:
+                    yield one.decode("utf-8", "replace").rstrip("\r")
+    except (serial.SerialException, OSError):
+        return
+
+
+def _there(port: str) -> bool:
+    return "://" in port or Path(port).exists()
