@@ -1,10 +1,11 @@
-"""What the device shows: one number as large as fits and one line of words. For now both go to the console."""
+"""What the device shows: one number as large as fits and one line of words, on its panel if it has one and on the console always."""
 
 from firmware import words
+from firmware.errors import ChipError
 
 
 class Display:
-    """Shows pairs of number and words in the language of the settings; a pair that is there already is not drawn again."""
+    """Shows pairs of number and words in the language of the settings; what is there already is not drawn again."""
 
     def __init__(self, language: str, write=print):
         self._language = language
@@ -12,33 +13,41 @@ class Display:
         self._shown = None
         self._panel = None
         self._reading: str | None = None  # the number of the reading whose way the words tell, or None
+        self._arrived = "arrived"
+        self._person = ("", 0)
 
     def speak(self, language: str) -> None:
         """Use this language, "en" or "fr", from now on."""
         self._language = language
 
     def light(self, panel) -> None:
-        """Draw on this panel too from now on: draw(number, words), off(); None: there is none."""
+        """Draw on this panel too from now on, as in `panel.py`; None: there is none."""
         self._panel = panel
 
     def off(self) -> None:
         """Show nothing, for the device falls asleep."""
+        self._shown = None
         if self._panel:
-            self._panel.off()
+            try:
+                self._panel.off()
+            except ChipError:
+                pass  # a display that is gone is dark
 
     def show(self, number: str, name: str) -> None:
         """Show a number (may be empty) with the words of that name in `words.py`."""
-        self._reading = None
+        self._forget()
         self._draw(number, name)
 
     def fault(self, code: int) -> None:
         """Show what went wrong."""
-        self._reading = None
+        self._forget()
         self._draw(f"! {code}", words.of_fault(code))
 
-    def reading(self, number: str) -> None:
-        """Show a reading that is kept; from now on `way` changes its words."""
+    def reading(self, number: str, arrived: str = "arrived") -> None:
+        """Show a reading that is kept; from now on `way` changes its words. arrived: the name of what is said when it is at home."""
+        self._forget()
         self._reading = number
+        self._arrived = arrived
         self._draw(number, "on_its_way")
 
     @property
@@ -46,15 +55,28 @@ class Display:
         """Whether a kept reading's number is what is shown."""
         return self._reading is not None
 
+    def person(self, initials: str, trend: int) -> None:
+        """The home knows whose the shown reading is, and whether it rises (1) or falls (-1)."""
+        if self._reading is not None:
+            self._person = (initials, trend)
+
     def way(self, name: str) -> None:
         """Tell how far the shown reading has come; when something else is shown, that stays."""
         if self._reading is not None:
-            self._draw(self._reading, name)
+            self._draw(self._reading, self._arrived if name == "arrived" else name)
+
+    def _forget(self):
+        self._reading = None
+        self._person = ("", 0)
 
     def _draw(self, number, name):
-        pair = (number, words.say(name, self._language))
-        if pair != self._shown:
-            self._shown = pair
-            self._write(f'foyer display "{pair[0]}" "{pair[1]}"')
-            if self._panel:
-                self._panel.draw(pair[0], pair[1])
+        shown = (number, words.say(name, self._language), self._person[0], self._person[1])
+        if shown == self._shown:
+            return
+        self._shown = shown
+        self._write(f'foyer display "{shown[0]}" "{shown[1]}"')
+        if self._panel:
+            try:
+                self._panel.draw(*shown)
+            except ChipError:
+                self._panel = None  # what it measures is worth more than what it shows

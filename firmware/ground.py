@@ -48,7 +48,7 @@ Ground = namedtuple(
 async def live(display, held, cause: int, measuring, screen) -> None:
     """Live on this ground; measuring(device) gives the device's own main, and is None in the safe mode.
 
-    held: the RTC's memory; screen(board): the display's panel or None. Ends by an exception only.
+    held: the RTC's memory; screen(device, board): the display's panel or None. Ends by an exception only.
     """
     if replacing.read(FORGETTING) is not None:
         from firmware.flash import forgetting  # spares memory: once in a device's life, and the next start is fresh
@@ -57,7 +57,7 @@ async def live(display, held, cause: int, measuring, screen) -> None:
     chosen = settings.load()
     display.speak(chosen["language"])
     board = _board(chosen)
-    display.light(screen(board))
+    display.light(screen(chosen["device"], board))
     woken = machine.wake_reason()
     if not woken:
         display.show("", "starting")
@@ -70,7 +70,7 @@ async def live(display, held, cause: int, measuring, screen) -> None:
     watch = Watch(machine.WDT(timeout=TIMEOUT_MS), clock)
     sending_alive = watch.expect("sending", _SENDING_LIMIT_MS)
     link = wifi.Wifi(chosen, owner, numbers.next_sender, clock, sending_alive)
-    sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive)
+    sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive, display.person)
     signer = Signer(owner, numbers, box, clock)
 
     async def keep_status(kind, fields, reserve=False):

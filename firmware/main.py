@@ -95,8 +95,13 @@ def _measuring(device):
     return main.measure
 
 
-def _screen(_board):
-    """Return the panel that the board carries, or None."""
+def _screen(device, board):
+    """Return the panel that the device carries, or None."""
+    if device != "scale":
+        return None
+    from firmware.scale import screen  # spares memory where there is none
+
+    return screen.screen(board)
 
 
 # /main.py on a device is `import firmware.main`; a computer that reads this file must not start living.

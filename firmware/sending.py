@@ -34,15 +34,18 @@ _WAY = {
 
 
 class Sending:
-    """way_home: as in `radio/wifi.py`; tell(name): says the reading's way in the words of that name; alive(): the task still runs."""
+    """way_home: as in `radio/wifi.py`; tell(name): says the reading's way in the words of that name; alive(): the task still runs;
+    know(initials, trend): the home said whose the reading is.
+    """
 
-    def __init__(self, outbox, way_home, clock, retry_ms: int, tell, alive):
+    def __init__(self, outbox, way_home, clock, retry_ms: int, tell, alive, know=lambda _initials, _trend: None):
         self._outbox = outbox
         self._way_home = way_home
         self._clock = clock
         self._retry_ms = retry_ms
         self._tell = tell
         self._alive = alive
+        self._know = know
         self._news = asyncio.Event()
         self._refused: dict[int, int] = {}  # sequence: when it may be tried again
         self._news_ms = clock.up_ms()
@@ -120,6 +123,8 @@ class Sending:
         self._refused.pop(kept.sequence, None)
         self._clock.learn(receipt.utc_ms)
         console.stop("receipted", kept.kind, kept.sequence, self._clock.up_ms())
+        if receipt.initials or receipt.trend:
+            self._know(receipt.initials, receipt.trend)
         self._tell("arrived")
 
 

@@ -11,16 +11,23 @@ from protocol import cbor, errors
 STORED, ALREADY_STORED = 0, 1
 DIGEST_BYTES = 8
 
-_SEQUENCE, _DIGEST, _UTC_MS, _STATUS = 1, 2, 3, 4
+_SEQUENCE, _DIGEST, _UTC_MS, _STATUS, _INITIALS, _TREND = 1, 2, 3, 4, 5, 6
+MAX_INITIALS = 3
+RISING, STEADY, FALLING = 1, 0, -1
 _FAULT_CODE = 0
 
-# sequence of the reading; digest: first 8 bytes of SHA-256 of what was signed; utc_ms: the gateway's clock; status: as above
-Receipt = namedtuple("Receipt", ("sequence", "digest", "utc_ms", "status"))
+# sequence of the reading; digest: first 8 bytes of SHA-256 of what was signed; utc_ms: the gateway's clock; status: as above;
+# for the device's display, when the gateway recognised whose it is: initials, up to 3 letters, else ""; trend: as above
+Receipt = namedtuple("Receipt", ("sequence", "digest", "utc_ms", "status", "initials", "trend"))
 
 
-def encode(sequence: int, digest: bytes, utc_ms: int, status: int) -> bytes:
+def encode(sequence: int, digest: bytes, utc_ms: int, status: int, initials: str = "", trend: int = STEADY) -> bytes:
     """Return the receipt's bytes. Raises BadReceipt: a value out of range."""
     fields: dict[object, object] = {_SEQUENCE: sequence, _DIGEST: bytes(digest), _UTC_MS: utc_ms, _STATUS: status}
+    if initials:
+        fields[_INITIALS] = initials
+    if trend:
+        fields[_TREND] = trend
     _check(fields)
     return cbor.encode(fields)
 
@@ -28,10 +35,12 @@ def encode(sequence: int, digest: bytes, utc_ms: int, status: int) -> bytes:
 def decode(data: bytes) -> Receipt:
     """Return the receipt that `data` holds. Raises NotCBOR, BadReceipt."""
     fields = cbor.decode(data)
-    if not isinstance(fields, dict) or len(fields) != 4:
+    if not isinstance(fields, dict) or len(fields) != 4 + (_INITIALS in fields) + (_TREND in fields):
         raise errors.BadReceipt(None, fields)
     _check(fields)
-    return Receipt(fields[_SEQUENCE], fields[_DIGEST], fields[_UTC_MS], fields[_STATUS])
+    return Receipt(
+        fields[_SEQUENCE], fields[_DIGEST], fields[_UTC_MS], fields[_STATUS], fields.get(_INITIALS, ""), fields.get(_TREND, STEADY)
+    )
 
 
 def encode_refusal(fault_code: int) -> bytes:
@@ -54,6 +63,12 @@ def _check(fields: dict[object, object]) -> None:
     digest = fields.get(_DIGEST)
     if not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES:
         raise errors.BadReceipt(_DIGEST, digest)
+    initials = fields.get(_INITIALS, "-")
+    if not isinstance(initials, str) or not 0 < len(initials) <= MAX_INITIALS:
+        raise errors.BadReceipt(_INITIALS, initials)
+    trend = fields.get(_TREND, RISING)
+    if isinstance(trend, bool) or trend not in (RISING, FALLING):
+        raise errors.BadReceipt(_TREND, trend)
 
 
 def _integer(fields: dict[object, object], key: int, end: int) -> int:

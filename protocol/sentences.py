@@ -290,7 +290,7 @@ WORDS = {
         "a_moment": ("a moment more", "encore un instant"),
         "too_heavy": ("too heavy", "trop lourd"),
         "too_light": ("too light for me", "trop léger pour moi"),
-        "no_bare_feet": ("kept, no bare feet", "gardé, pieds couverts"),
+        "no_bare_feet": ("arrived, no bare feet", "reçu, pieds couverts"),
     },
     "cuff": {
         "press_start": ("press start", "appuyez sur marche"),

@@ -9,29 +9,38 @@ from collections.abc import Callable
 from simulator.buses.i2c import I2CBus
 from simulator.buses.i2s import Transmitter
 from simulator.buses.lines import Lines
-from simulator.chips import hx711, mprls, sht4x
+from simulator.chips import ad5933, hx711, mprls, nau7802, sht4x, ssd1306
+from simulator.chips.ad5933 import AD5933
 from simulator.chips.hx711 import HX711
 from simulator.chips.ics43434 import ICS43434
 from simulator.chips.mprls import MPRLS
+from simulator.chips.nau7802 import NAU7802
 from simulator.chips.sht4x import SHT4x
+from simulator.chips.ssd1306 import SSD1306
 from simulator.clock import Clock
 from simulator.parts import load_cell
 from simulator.parts.button import Button
 from simulator.parts.comparator import Comparator
-from simulator.parts.load_cell import LoadCell, STANDARD_GRAVITY_m_per_s2
+from simulator.parts.electrodes import Electrodes, SENSED_ohm
+from simulator.parts.load_cell import EXCITATION_V, LoadCell, STANDARD_GRAVITY_m_per_s2
 from simulator.parts.plate import Plate
 from simulator.parts.pneumatics import Pneumatics
 from simulator.parts.room import Room
 from simulator.parts.sound import SoundField
+from simulator.parts.spring_switch import SpringSwitch
 
 Report = Callable[[str, dict[str, object]], None]  # what, facts
 
 BUTTON = 0
 HX711_DOUT, HX711_SCK = 4, 5
+SWITCH = 2
 I2C_SCL, I2C_SDA = 9, 8
 PUMP, VALVE, SECOND_VALVE = 6, 7, 5
 BUTTON_A, BUTTON_B, BUTTON_GUEST, BUTTON_TWICE = 10, 11, 12, 13
 I2S_SCK, I2S_WS, I2S_SD = 14, 15, 16
+
+MASSES_kg = (20.0, 60.0, 100.0, 150.0)  # what the technician lays on
+CALIBRATED_ON = 20261122
 
 
 class Board:
@@ -64,7 +73,7 @@ class Board:
 
 
 class ScaleBoard(Board):
-    """The body scale: plate, load cells, HX711."""
+    """The body scale: plate, load cells, HX711 or NAU7802, spring switch, electrodes with an AD5933, display."""
 
     kind = "scale"
 
@@ -76,11 +85,30 @@ class ScaleBoard(Board):
         self.hx711.follow(self.cell.output_mV)
         self.lines.connect_output(HX711_SCK, self.hx711.clock_edge, may_wait=True)
         self.lines.connect_input(HX711_DOUT, self.hx711.data_level)
+        self.switch = SpringSwitch(self.plate.load_N)
+        self.lines.connect_input(SWITCH, self.switch.level)
+        self.electrodes = Electrodes()
+        self.ad5933 = AD5933(seed)
+        self.ad5933.follow(self.electrodes.ratio)
+        self.nau7802 = NAU7802(seed)
+        self.nau7802.follow(self._output_mV_per_V)
+        self.display = SSD1306()
+        self.bus = I2CBus()
+        self.bus.attach(ad5933.ADDRESS, self.ad5933)
+        self.bus.attach(nau7802.ADDRESS, self.nau7802)
+        self.bus.attach(ssd1306.ADDRESS, self.display)
+        self.i2c[I2C_SCL, I2C_SDA] = self.bus
+
+    def _output_mV_per_V(self, at_s: float) -> float:
+        return self.cell.output_mV(at_s) / EXCITATION_V
 
     def lose_power(self) -> None:
         super().lose_power()
         self.hx711.unplug()
         self.hx711.plug(self.clock.now_s())
+        for chip in (self.ad5933, self.nau7802, self.display):
+            chip.unplug()
+            chip.plug()
 
     def look(self) -> dict[str, object]:
         load_kg = self.plate.load_N(self.clock.now_s()) / STANDARD_GRAVITY_m_per_s2
@@ -174,11 +202,19 @@ class BabyphoneBoard(Board):
         }
 
 
-def scale_calibration(seed: int) -> dict[str, int]:
-    """Return what a technician with reference weights finds for the scale of this seed."""
+def scale_calibration(seed: int) -> dict[str, object]:
+    """Return what a technician finds for the scale of this seed: an empty plate, four masses, and a resistor in place of feet.
+
+    Either converter gives the same counts, because both measure relative to the bridge's supply.
+    """
     own = load_cell.properties(seed)
     counts_per_mV = 128 * hx711.FULL_SCALE / (0.5 * hx711.SUPPLY_V * 1000)
+    empty_mV = load_cell.settled_mV(own, 0.0)
+    laid = [load_cell.settled_mV(own, mass_kg * STANDARD_GRAVITY_m_per_s2) - empty_mV for mass_kg in MASSES_kg]
     return {
-        "counts_per_100_kg": round(own.sensitivity_mV_per_N * 100 * STANDARD_GRAVITY_m_per_s2 * counts_per_mV),
-        "zero_counts": round(own.zero_mV * counts_per_mV),
+        "zero_counts": round(empty_mV * counts_per_mV),
+        "masses_g": [round(mass_kg * 1000) for mass_kg in MASSES_kg],
+        "counts": [round(output_mV * counts_per_mV) for output_mV in laid],
+        "date": CALIBRATED_ON,
+        "counts_at_500_ohm": round(500 / SENSED_ohm * ad5933.FULL_SCALE),
     }

@@ -101,7 +101,7 @@ class House:
             self._reserved[name] = wifi.reserve()
         return int(self._reserved[name].getsockname()[1])
 
-    def calibration(self, name: str, kind: str) -> dict[str, int]:
+    def calibration(self, name: str, kind: str) -> dict[str, object]:
         """Return what a technician's calibration of that device finds, for the settings in its image."""
         return boards.scale_calibration(self._seed_of(name)) if kind == "scale" else {}
 
@@ -158,7 +158,7 @@ class House:
         """
         self._visits += 1
         visit = standing.of_person(person, self._clock.now_s(), seconds, self._visits)
-        await self._stand(device, person.name, visit, seconds, person.weight_kg)
+        await self._stand(device, person, visit, seconds, person.weight_kg)
 
     async def stand_recorded(self, device: Device | str, csv_path: Path, seconds: float = 10.0, name: str | None = None) -> None:
         """Let a recorded person (columns time_s, force_N) stand on a scale; logs as step_on does, with the recording's own mean as load.
@@ -168,7 +168,7 @@ class House:
         from_s = self._clock.now_s()
         visit = standing.of_recording(csv_path, from_s, seconds)
         load_kg = visit.mean_N(from_s + SETTLED_s, from_s + max(seconds, SETTLED_s + STOOD_s)) / STANDARD_GRAVITY_m_per_s2
-        await self._stand(device, name or csv_path.stem, visit, seconds, load_kg)
+        await self._stand(device, Person(name or csv_path.stem, load_kg), visit, seconds, load_kg)
 
     async def wrap_and_press(self, device: Device | str, person: Person) -> None:
         """Wrap the cuff around a person's arm, press start, wait until the cuff is empty again, take it off.
@@ -264,11 +264,13 @@ class House:
             raise InUse(name)
         self._in_use.add(name)
 
-    async def _stand(self, device: Device | str, who: str, visit: Standing, seconds: float, load_kg: float) -> None:
+    async def _stand(self, device: Device | str, person: Person, visit: Standing, seconds: float, load_kg: float) -> None:
+        who = person.name
         scale, board = self._find(device, ScaleBoard)
         self._take(scale.name)
         try:
             board.plate.carry(visit.load_N)
+            board.electrodes.touch(person.impedance_ohm, person.barefoot)
             scale.report("stepped_on", {"person": who})
             await asyncio.sleep(min(seconds, SETTLED_s + STOOD_s))
             if seconds >= SETTLED_s + STOOD_s:
@@ -276,6 +278,7 @@ class House:
                 await asyncio.sleep(seconds - SETTLED_s - STOOD_s)
         finally:
             board.plate.clear()
+            board.electrodes.leave()
             self._in_use.discard(scale.name)
             scale.report("stepped_off", {"person": who})
 

@@ -62,6 +62,10 @@ class HX711:
             raise ChipSaturated(chip="HX711", got=value)
         return value
 
+    def power_down(self):
+        """Leave the clock high: after 60 us the chip is off and takes less than 1 uA, until the clock falls ("Power down control")."""
+        self._clock.value(1)
+
     def _pulse(self):
         # T3: high for 0.2 to 50 us; the bit stays on DOUT until the next rise, so it is read after the fall
         clock = self._clock

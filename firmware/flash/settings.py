@@ -8,7 +8,9 @@
 | ssid        | name of the Wi-Fi, up to 32 bytes                             | refused     |
 | password    | of the Wi-Fi                                                  | ""          |
 | gateway     | [address, UDP port]                                           | refused     |
-| calibration | whole numbers by name; each device says which (docs/devices)  | {}          |
+| unit        | of weights on the display: "kg", "lb" or "st"                 | "kg"        |
+| sleep_ms    | a scale falls asleep after a weighing, 5 s to 1 h; 0 never    | 15,000      |
+| calibration | whole numbers or lists of them by name (docs/devices)         | {}          |
 | climate_ms  | one reading of the climate in this time, 1 s to 1 h           | 60,000      |
 | retry_ms    | first wait after the home was silent, doubling up to 60 s     | 1,000       |
 """
@@ -20,7 +22,15 @@ from protocol.errors import ProtocolError
 
 PATH = "/settings.cbor"
 DEVICES = ("scale", "cuff", "babyphone")
-_DEFAULTS = (("board", "s3"), ("language", "en"), ("password", ""), ("climate_ms", 60_000), ("retry_ms", 1000))
+_DEFAULTS = (
+    ("board", "s3"),
+    ("language", "en"),
+    ("password", ""),
+    ("climate_ms", 60_000),
+    ("retry_ms", 1000),
+    ("unit", "kg"),
+    ("sleep_ms", 15_000),
+)
 
 
 def check(settings: object) -> dict:
@@ -39,8 +49,10 @@ def check(settings: object) -> dict:
         ("ssid", isinstance(full.get("ssid"), str) and 0 < len(full["ssid"].encode()) <= 32),
         ("password", isinstance(full["password"], str)),
         ("gateway", isinstance(gateway, list) and len(gateway) == 2 and isinstance(gateway[0], str) and _lies(gateway[1], 1, 65535)),
-        ("calibration", isinstance(full["calibration"], dict) and all(isinstance(value, int) for value in full["calibration"].values())),
+        ("calibration", isinstance(full["calibration"], dict) and all(_numbers(value) for value in full["calibration"].values())),
         ("climate_ms", _lies(full["climate_ms"], 1000, 3_600_000)),
+        ("unit", full["unit"] in ("kg", "lb", "st")),
+        ("sleep_ms", full["sleep_ms"] == 0 or _lies(full["sleep_ms"], 5000, 3_600_000)),
         ("retry_ms", _lies(full["retry_ms"], 10, 60_000)),
     )
     for field, is_right in right:
@@ -63,6 +75,10 @@ def load(path: str = PATH) -> dict:
 def save(settings: dict, path: str = PATH) -> None:
     """Check the settings and put them in place of the old. Raises SettingsBroken; then nothing was written."""
     replacing.replace(path, cbor.encode(check(settings)))
+
+
+def _numbers(value):
+    return all(isinstance(number, int) for number in value) if isinstance(value, list) else isinstance(value, int)
 
 
 def _lies(value, lowest, highest):

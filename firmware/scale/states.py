@@ -1,29 +1,41 @@
 """The states of a weighing, as a table.
 
-Guards (how heavy, how still) live in `weighing.py`; here stands only what may follow what. The numbers that decide are there too.
+Guards (how heavy, how still, how alive) live in `weighing.py`; here stands only what may follow what.
 """
 
 from firmware.errors import IllegalEvent
 
-ZEROING = "zeroing"  # just switched on: the empty plate is being learnt
+ASLEEP = "asleep"  # the processor is off; a spring switch under the plate or a timer wakes it
+ZEROING = "zeroing"  # the empty plate is being learnt
 READY = "ready"  # an empty plate, followed slowly
 LOADING = "loading"  # somebody is on the plate and not still yet
-HELD = "held"  # the weight is known; it stays until the plate is empty
-BROKEN = "broken"  # the converter is silent or saturated
+SETTLING = "settling"  # still, and for how long is being seen
+MEASURING_IMPEDANCE = "measuring_impedance"  # the weight is known; a small current asks for bare feet
+SHOWN = "shown"  # the weight is held until the plate is empty
+FAULT = "fault"  # the converter is silent or saturated
 
+WOKEN = "woken"
+WOKEN_UNDER_LOAD = "woken_under_load"
 ZERO_FOUND = "zero_found"
 STEPPED_ON = "stepped_on"
+STOOD_STILL = "stood_still"
+MOVED = "moved"
 SETTLED = "settled"
+IMPEDANCE_ENDED = "impedance_ended"
 STEPPED_OFF = "stepped_off"
+LEFT_ALONE = "left_alone"
 CONVERTER_LOST = "converter_lost"
 CONVERTER_BACK = "converter_back"
 
 TRANSITIONS = {
-    ZEROING: {ZERO_FOUND: READY, STEPPED_ON: LOADING, CONVERTER_LOST: BROKEN},
-    READY: {STEPPED_ON: LOADING, CONVERTER_LOST: BROKEN},
-    LOADING: {SETTLED: HELD, STEPPED_OFF: READY, CONVERTER_LOST: BROKEN},
-    HELD: {STEPPED_OFF: READY, CONVERTER_LOST: BROKEN},
-    BROKEN: {CONVERTER_LOST: BROKEN, CONVERTER_BACK: ZEROING},
+    ASLEEP: {WOKEN: ZEROING, WOKEN_UNDER_LOAD: LOADING},
+    ZEROING: {ZERO_FOUND: READY, STEPPED_ON: LOADING, LEFT_ALONE: ASLEEP, CONVERTER_LOST: FAULT},
+    READY: {STEPPED_ON: LOADING, LEFT_ALONE: ASLEEP, CONVERTER_LOST: FAULT},
+    LOADING: {STOOD_STILL: SETTLING, STEPPED_OFF: READY, LEFT_ALONE: ASLEEP, CONVERTER_LOST: FAULT},
+    SETTLING: {SETTLED: MEASURING_IMPEDANCE, MOVED: LOADING, STEPPED_OFF: READY, LEFT_ALONE: ASLEEP, CONVERTER_LOST: FAULT},
+    MEASURING_IMPEDANCE: {IMPEDANCE_ENDED: SHOWN, CONVERTER_LOST: FAULT},
+    SHOWN: {STEPPED_OFF: READY, LEFT_ALONE: ASLEEP, CONVERTER_LOST: FAULT},
+    FAULT: {CONVERTER_BACK: ZEROING, LEFT_ALONE: ASLEEP, CONVERTER_LOST: FAULT},
 }
 
 

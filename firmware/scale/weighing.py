@@ -1,10 +1,11 @@
-"""How a weight is found among the converter's counts: zero, step-on, stillness, hold.
+"""How a weight is found among the converter's counts: zero, step-on, stillness, life, hold.
 
 Pure: counts and times go in, events of `states.py` come out. All arithmetic is in whole grams, because a 32-bit float is coarse
 where it matters and a device has no other. Heartbeat and tremor shake a standing person's force at 2 to 8 Hz by 20 to 40 g rms,
-so stillness is judged on the mean of three conversions; the weight itself is the plain mean of what lies in the window.
+so stillness is judged on the mean of three conversions; and because nobody alive stands as still as a parcel lies, what does not
+shake at all is not weighed.
 
-Source of the figures: shares and strays of 2-second means over 99 people standing on a force platform (docs/devices/scale.md).
+Source of the figures: shares and strays of means over 99 people standing on a force platform (docs/devices/scale.md).
 """
 
 from array import array
@@ -15,36 +16,60 @@ from firmware.scale import states
 
 STEPPED_ON_g = const(5000)
 STEPPED_OFF_g = const(2000)
+LIGHTEST_g = const(8000)  # below it nobody stands: cats do
 STILL_g = const(200)
 STILL_MS = const(1000)
-MEAN_MS = const(2000)
+SETTLED_MS = const(2000)  # still for so long after the first second
+MEAN_MS = const(3000)  # both together
+DRIFT_g = const(100)  # between the halves of the mean: a hand on the wall gives and takes
+# A lying thing shows the converter's noise only, 5.4 g rms. Of the eight recorded people the stillest three seconds have 17 g.
+LIFELESS_g = const(9)
 LARGEST_g = const(200_000)  # four half-bridges of 50 kg
 # The plate at switch-on may lie this far from the zero that the technician stored; beyond it somebody stands on it already.
 LARGEST_ZERO_g = const(3000)
 EMPTY_STILL_g = const(100)
 AUTO_ZERO_g = const(500)
 AUTO_ZERO_STEP_g = const(2)  # a conversion: 20 g a second, slower than anything a foot does
-_ROOM = const(64)  # conversions in the window: three seconds at up to 20 a second
+_ROOM = const(64)  # conversions in the window: more than three seconds at up to 20 a second
 _SMOOTHED = const(3)
 
 
 class Weighing:
-    """One plate: feed it conversions, and ask it for `state` and `grams`.
+    """One plate, asleep at first: `wake` it, feed it conversions, and ask it for `state` and `grams`.
 
-    counts_per_100_kg: what 100 kg add to the converter's counts; zero_counts: an empty plate as last calibrated, or None when unknown.
+    curve: counts to grams, as in `calibration.py`; zero_counts: an empty plate as last calibrated, or None when unknown.
     """
 
-    def __init__(self, counts_per_100_kg: int, zero_counts: int | None = None):
-        self.state = states.ZEROING
+    def __init__(self, curve, zero_counts: int | None = None):
+        self.state = states.ASLEEP
         self.grams = 0  # of the last conversion
         self.weight_g = None  # of the person, from SETTLED until they step off
-        self._span = counts_per_100_kg
+        self.lifeless = False  # what lies still on the plate does not live
+        self.too_light = False  # what stands still on the plate is too light to be a person
+        self.zero_counts = zero_counts or 0
+        self.zero_found = False
+        self._curve = curve
         self._stored_zero = zero_counts
-        self._zero = zero_counts or 0
         self._loads = array("i", bytes(4 * _ROOM))
         self._times = array("i", bytes(4 * _ROOM))
         self._count = 0
         self._still_since_ms = None
+
+    def wake(self, held_zero: int | None = None, loaded: bool = False) -> str:
+        """The processor is on. held_zero: what `zero_counts` was when it slept; loaded: something is on the plate already."""
+        if held_zero is not None:
+            self.zero_counts = self._stored_zero = held_zero
+            self.zero_found = True
+        return self._go(states.WOKEN_UNDER_LOAD if loaded and held_zero is not None else states.WOKEN)
+
+    def leave(self) -> str:
+        """Nobody has been here for a while: sleep."""
+        self._forget()
+        return self._go(states.LEFT_ALONE)
+
+    def impedance_ended(self) -> str:
+        """The current has flowed, or not; the weight may be shown."""
+        return self._go(states.IMPEDANCE_ENDED)
 
     @property
     def overloaded(self) -> bool:
@@ -52,26 +77,29 @@ class Weighing:
         return self.grams > LARGEST_g
 
     def lost(self) -> str:
-        """The converter failed: forget what was seen. Returns the event."""
+        """The converter failed: forget what was seen."""
         self._forget()
         return self._go(states.CONVERTER_LOST)
 
     def feed(self, counts: int, at_ms: int) -> str | None:
         """Take one conversion, counts at a time in ms that never falls; return the event it makes, or None."""
-        if self.state == states.BROKEN:
+        if self.state == states.FAULT:
             return self._go(states.CONVERTER_BACK)
-        self.grams = (counts - self._zero) * 100_000 // self._span
+        self.grams = self._curve.grams(counts - self.zero_counts)
         self._remember(self.grams, at_ms)
         if self.state == states.ZEROING:
             return self._while_zeroing(at_ms)
         if self.state == states.READY:
             return self._while_ready(at_ms)
-        if self._recent_g() < STEPPED_OFF_g:
+        if self._recent_g() < STEPPED_OFF_g and self.state != states.MEASURING_IMPEDANCE:
             self._forget()
             self.weight_g = None
+            self.lifeless = self.too_light = False
             return self._go(states.STEPPED_OFF)
         if self.state == states.LOADING:
             return self._while_loading(at_ms)
+        if self.state == states.SETTLING:
+            return self._while_settling(at_ms)
         return None
 
     def _while_zeroing(self, at_ms):
@@ -81,6 +109,7 @@ class Weighing:
         if self._stored_zero is None or abs(lies_g) <= LARGEST_ZERO_g:
             self._move_zero(lies_g)
             self._forget()
+            self.zero_found = True
             return self._go(states.ZERO_FOUND)
         return self._stepped_on_if_stored(at_ms)
 
@@ -105,14 +134,24 @@ class Weighing:
         return None
 
     def _while_loading(self, at_ms):
+        self.lifeless = self.too_light = False
         if self.overloaded or self._spread_g(at_ms) > STILL_g:
-            self._still_since_ms = None
             return None
-        if self._still_since_ms is None:
-            self._still_since_ms = at_ms
-        if at_ms - self._still_since_ms < MEAN_MS:
+        event = self._go(states.STOOD_STILL)
+        self._still_since_ms = at_ms
+        return event
+
+    def _while_settling(self, at_ms):
+        if self.overloaded or self._spread_g(at_ms) > STILL_g:
+            return self._go(states.MOVED)
+        if at_ms - self._still_since_ms < SETTLED_MS:
             return None
-        self.weight_g = self._mean_g(at_ms, MEAN_MS)
+        mean_g = self._mean_g(at_ms, MEAN_MS)
+        self.too_light = mean_g < LIGHTEST_g
+        self.lifeless = not self._alive(at_ms, mean_g)
+        if self.too_light or self.lifeless or self._drift_g(at_ms) > DRIFT_g:
+            return None
+        self.weight_g = mean_g
         return self._go(states.SETTLED)
 
     def _go(self, event):
@@ -121,7 +160,7 @@ class Weighing:
         return event
 
     def _move_zero(self, by_g):
-        self._zero += by_g * self._span // 100_000
+        self.zero_counts += self._curve.counts(by_g)
 
     def _remember(self, load_g, at_ms):
         slot = self._count % _ROOM
@@ -172,10 +211,28 @@ class Weighing:
             lowest = min(lowest, load_g)
         return highest - lowest
 
+    def _sum_g(self, first, end):
+        total = 0
+        for position in range(first, end):
+            total += self._loads[position % _ROOM]
+        return total
+
     def _mean_g(self, at_ms, window_ms):
         first = self._within(at_ms, window_ms)
-        total = 0
-        for position in range(first, self._count):
-            total += self._loads[position % _ROOM]
         number = self._count - first
-        return (total + number // 2) // number
+        return (self._sum_g(first, self._count) + number // 2) // number
+
+    def _drift_g(self, at_ms):
+        """Return how far the means of the two halves of the settling lie apart."""
+        first = self._within(at_ms, MEAN_MS)
+        half = (self._count - first) // 2
+        return abs(self._sum_g(first, first + half) - self._sum_g(self._count - half, self._count)) // max(1, half)
+
+    def _alive(self, at_ms, mean_g):
+        """Whether the load shakes by more than the converter does: its standard deviation, squared."""
+        first = self._within(at_ms, MEAN_MS)
+        squares = 0
+        for position in range(first, self._count):
+            strays_g = self._loads[position % _ROOM] - mean_g
+            squares += strays_g * strays_g
+        return squares > LIFELESS_g * LIFELESS_g * (self._count - first)

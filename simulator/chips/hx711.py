@@ -71,6 +71,10 @@ class HX711:
         self._plugged = True
         self._begin(at_s)
 
+    def awake(self, at_s: float) -> bool:
+        """Whether it takes its 1.5 mA: not when its clock has been high for longer than 60 us."""
+        return self._plugged and not self._powered_down and not (self._level and at_s - self._edge_s > POWER_DOWN_AFTER_s)
+
     # the bus face
 
     def clock_edge(self, level: int, at_s: float, rested_s: float) -> None:

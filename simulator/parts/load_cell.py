@@ -1,7 +1,8 @@
 """Four half-bridges of 50 kg under a plate, wired as one bridge.
 
-y = S F (1 + a dT) + z dT + creep, creep = C F (1 - exp(-t / tau)): sensitivity and zero are this very cell's own, and a technician's
-calibration finds them at 20 degrees. Source of the figures: shared experience with such cells, from memory; no datasheet was read.
+y = S (F (1 + a dT) + bend) + z dT + creep, bend = n Fmax 4 x (1 - x) with x = F / Fmax, creep = C F (1 - exp(-t / tau)): sensitivity, zero
+and bend are this very cell's own, and a technician's calibration finds them at 20 degrees. Source of the figures: shared experience with
+such cells, from memory; no datasheet was read.
 """
 
 import math
@@ -29,6 +30,7 @@ class Properties(NamedTuple):
     zero_mV_per_K: float
     creep_share: float
     creep_s: float
+    bend_share: float = 0.0  # of the rated load, in the middle of it
 
 
 def properties(seed: int) -> Properties:
@@ -42,7 +44,19 @@ def properties(seed: int) -> Properties:
         zero_mV_per_K=full_mV * chance.gauss(0.0, 2e-5),
         creep_share=chance.uniform(0.0001, 0.0004),
         creep_s=chance.uniform(120.0, 600.0),
+        bend_share=max(-0.0003, min(0.0003, chance.gauss(0.0, 0.00015))),
     )
+
+
+def settled_mV(own: Properties, load_N: float) -> float:
+    """Return what a cell gives at its calibration's temperature, before it creeps."""
+    return (load_N + _bend_N(own, load_N)) * own.sensitivity_mV_per_N + own.zero_mV
+
+
+def _bend_N(own: Properties, load_N: float) -> float:
+    rated_N = RATED_kg * STANDARD_GRAVITY_m_per_s2
+    share = max(0.0, load_N / rated_N)
+    return own.bend_share * rated_N * 4 * share * (1 - share)
 
 
 class LoadCell:
@@ -74,8 +88,8 @@ class LoadCell:
             raise OutOfRange("load cell", "load_N", load_N, *RANGE_N)
         self._creep(load_N, at_s)
         warmer_K = self._cell_Cel(at_s) - CALIBRATED_AT_Cel
-        strained_mV = (load_N * (1 + self.own.sensitivity_per_K * warmer_K) + self._crept_N) * self.own.sensitivity_mV_per_N
-        return strained_mV + self.own.zero_mV + self.own.zero_mV_per_K * warmer_K
+        strained_N = load_N * (1 + self.own.sensitivity_per_K * warmer_K) + _bend_N(self.own, load_N) + self._crept_N
+        return strained_N * self.own.sensitivity_mV_per_N + self.own.zero_mV + self.own.zero_mV_per_K * warmer_K
 
     def _creep(self, load_N: float, at_s: float) -> None:
         if self._at_s is not None and at_s > self._at_s:

@@ -15,6 +15,8 @@ class Person(NamedTuple):
     diastolic_mmHg: float = 78.0
     pulse_per_min: float = 68.0
     seed: int = 1
+    impedance_ohm: float = 520.0  # foot to foot at 50 kHz
+    barefoot: bool = True
 
     @property
     def artery(self) -> Artery:

@@ -16,7 +16,7 @@ GOOD = {1: 300, 2: b"8 bytes!", 3: 1750000000000, 4: 0}
 def test_a_receipt_comes_back(sequence: int, digest: bytes, utc_ms: int, status: int) -> None:
     """And it is valid CDDL."""
     data = receipts.encode(sequence, digest, utc_ms, status)
-    assert receipts.decode(data) == receipts.Receipt(sequence, digest, utc_ms, status)
+    assert receipts.decode(data) == receipts.Receipt(sequence, digest, utc_ms, status, "", 0)
     assert valid("receipt", data)
 
 

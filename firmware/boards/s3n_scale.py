@@ -1,0 +1,7 @@
+"""The body scale on an ESP32-S3 with an NAU7802 in place of the HX711: pin numbers."""
+
+CONVERTER = "nau7802"
+I2C_CLOCK = 9
+I2C_DATA = 8
+SWITCH = 2  # the spring under the plate: 0 while something lies on it
+BUTTON = 0
