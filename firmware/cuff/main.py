@@ -6,11 +6,12 @@ opened again on the way out. A start from afar would only be `arming.arm`, and a
 
 import asyncio
 import gc
+import sys
 
 import machine
 from micropython import const
 
-from firmware.cuff import arming, oscillometry, results, states
+from firmware.cuff import arming, results, states
 from firmware.cuff.arming import Arming
 from firmware.cuff.cycle import Cycle
 from firmware.drivers.mprls import CONVERSION_MS, MPRLS
@@ -31,6 +32,9 @@ _WORDS = {
     states.COMPUTING: "computing",
     states.RESTING: "rest_between",
 }
+# Numbers leave garbage at a thousand bytes a sample: swept often, what stays lies together, and large pieces remain.
+_SWEEP_BYTES = const(8192)
+_ARITHMETIC = ("oscillometry", "envelope", "hill")
 _CHOSEN = {arming.A: "for_a", arming.B: "for_b", arming.GUEST: "for_guest"}
 
 
@@ -112,6 +116,7 @@ class _Measuring:
     async def run(self):
         ground, cycle = self._ground, self._cycle
         ground.display.show("", "press_start")
+        gc.threshold(_SWEEP_BYTES)
         while True:
             ground.alive()
             sensed_mmHg = await self._pressure()
@@ -160,6 +165,8 @@ class _Measuring:
         """Go on with the arithmetic for a slice; return the Estimate when it is there and the cycle has taken it."""
         cycle, clock = self._cycle, self._ground.clock
         if self._work is None:
+            from firmware.cuff import oscillometry  # spares memory: for some seconds a day
+
             gc.collect()
             self._work = oscillometry.steps(cycle.recording.samples, cycle.recording.count)
         found = fault = None
@@ -173,15 +180,26 @@ class _Measuring:
         except RefusedMeasurement as refused:
             fault = refused.fault
             print(refused)
-        self._work = None
+        self._forget()
         cycle.computed(fault, clock.up_ms())
         return found
+
+    def _forget(self):
+        """Let go of the arithmetic, code and all: the heap is wanted for signing and sending."""
+        if self._work is None:
+            return
+        self._work = None
+        package = sys.modules["firmware.cuff"]
+        for name in _ARITHMETIC:
+            if sys.modules.pop("firmware.cuff." + name, None) and hasattr(package, name):
+                delattr(package, name)
+        gc.collect()
 
     async def _tell(self, found):
         """Say the new state on the display; keep what was found when it is time."""
         ground, cycle = self._ground, self._cycle
         if cycle.state != states.COMPUTING:
-            self._work = None
+            self._forget()
         if cycle.state in _WORDS:
             ground.display.show(results.number(found) if found else "", _WORDS[cycle.state])
         if cycle.state == states.RESTING:

@@ -7,12 +7,12 @@ PMC6881246). So they stand in a table over the envelope's own width. `envelope.p
 """
 
 from array import array
-from collections import namedtuple
 
 from micropython import const
 
 from firmware.cuff import envelope, hill
 from firmware.cuff.recording import RATE_per_s
+from firmware.cuff.results import Estimate
 from firmware.errors import RefusedMeasurement
 from protocol import faults
 
@@ -53,8 +53,6 @@ _GAP_PERIODS = 2.2
 _IRREGULAR_SHARE = 0.15  # Kabutoya 2017, PMC8030935: a beat 15 % off the mean, in one of five beats
 _IRREGULAR_percent = const(20)
 _RHYTHM_LEAST = 0.25
-
-Estimate = namedtuple("Estimate", ("systolic_mmHg", "diastolic_mmHg", "map_mmHg", "pulse_per_min", "irregular", "quality"))
 
 
 def estimate(samples, count: int) -> Estimate:

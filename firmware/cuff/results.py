@@ -1,10 +1,14 @@
 """What becomes of one estimate, or of two: the fields of the reading, and the number on the display."""
 
+from collections import namedtuple
+
 from micropython import const
 
 from firmware.cuff import arming
-from firmware.cuff.oscillometry import Estimate
 from protocol import readings
+
+# irregular: the beats came unevenly; quality: 0..100
+Estimate = namedtuple("Estimate", ("systolic_mmHg", "diastolic_mmHg", "map_mmHg", "pulse_per_min", "irregular", "quality"))
 
 # FLAGS of a cuff's reading
 IRREGULAR = const(1)  # the beats came unevenly: a hint, never a diagnosis

@@ -3,7 +3,7 @@
 from firmware.cuff import arming, limits, results, states
 from firmware.cuff.arming import GUEST, NOBODY, A, Arming, B
 from firmware.cuff.cycle import Cycle
-from firmware.cuff.oscillometry import Estimate
+from firmware.cuff.results import Estimate
 from protocol import readings
 
 FOUND = Estimate(128, 82, 97, 64, False, 90)

@@ -7,8 +7,8 @@ from statistics import fmean, stdev
 import pytest
 
 from firmware.cuff import oscillometry
-from firmware.cuff.oscillometry import Estimate
 from firmware.cuff.recording import CENTI
+from firmware.cuff.results import Estimate
 from firmware.errors import RefusedMeasurement
 from protocol import faults
 from simulator.people.person import Person

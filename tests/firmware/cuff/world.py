@@ -16,6 +16,7 @@ if "micropython" not in sys.modules:
 
 from firmware.cuff import oscillometry, states
 from firmware.cuff.cycle import Cycle
+from firmware.cuff.results import Estimate
 from firmware.drivers.mprls import MPRLS
 from firmware.errors import ChipError, RefusedMeasurement
 from simulator.boards import I2C_SCL, I2C_SDA, PUMP, SECOND_VALVE, VALVE, CuffBoard
@@ -124,7 +125,7 @@ class World:
     def arm_mmHg(self) -> float:
         return self.air.pressure_mmHg(self.clock.now_s())
 
-    def estimate(self) -> oscillometry.Estimate | int:
+    def estimate(self) -> Estimate | int:
         """Return what the device's arithmetic makes of the recording: an estimate, or the fault that refuses it."""
         if self.cycle.state != states.COMPUTING:
             return int(self.cycle.fault or 0)

@@ -1,5 +1,7 @@
 """A heart over some minutes."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -43,5 +45,5 @@ def test_an_irregular_heart_scatters_and_an_extra_beat_is_early_and_weak() -> No
         pressure = np.array([heart.arterial(place / 200)[0] for place in range(200 * 300)])
         rising = np.flatnonzero((pressure[:-1] < 90) & (pressure[1:] >= 90)) / 200
         assert least_s < np.diff(rising).std() < most_s
-    tops = [pressure[int(one * 200) : int(other * 200)].max() for one, other in zip(rising[:-1], rising[1:], strict=True)]
+    tops = [pressure[int(one * 200) : int(other * 200)].max() for one, other in pairwise(rising)]
     assert min(tops) < 110 < np.median(tops)
