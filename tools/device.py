@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     giving.add_argument("--records", type=Path, default=RECORDS, help="the folder of records and labels")
     giving.add_argument("--enrol", type=Path, metavar="FOLDER", help="a gateway's enrolments, to make the device known there")
     giving.add_argument("--again", action="store_true", help="give new keys to a device that has some")
+    giving.add_argument("--patience", type=float, default=technician.PATIENCE_s, metavar="SECONDS", help="how long it may be silent")
     giving.set_defaults(work=_provision)
 
     checking = commands.add_parser("check", help="test a device on the bench; its record keeps the result")
@@ -196,7 +197,7 @@ def _provision(chosen: argparse.Namespace, console: Console) -> int:
     if chosen.wifi:
         settings |= {"ssid": chosen.wifi, "password": _password(chosen.wifi)}
     name = chosen.name or (chosen.kind or "Device").capitalize()
-    wish = introduce.Wish(chosen.kind, name, (host, int(number)), settings, chosen.again)
+    wish = introduce.Wish(chosen.kind, name, (host, int(number)), settings, chosen.again, chosen.patience)
     records = Records(chosen.records)
 
     def tell(step: str) -> None:

@@ -5,6 +5,7 @@ done again at a lower speed. A port without reset lines is waited for until some
 """
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -132,6 +133,7 @@ def _esptool(port: str, plan: dict[str, Any], tell: Tell) -> dict[str, Any]:
         stderr=subprocess.DEVNULL,
         text=True,
         cwd=Path(__file__).parent.parent,
+        env={**os.environ, "ESPTOOL_CFGFILE": str(Path(__file__).with_name("esptool.cfg"))},
     )
     assert process.stdin is not None  # noqa: S101 -- PIPE above
     assert process.stdout is not None  # noqa: S101 -- PIPE above

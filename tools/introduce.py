@@ -25,13 +25,14 @@ _MADE_BY_DEVICE = ("signing_key", "kid")
 
 
 class Wish(NamedTuple):
-    """What a device is to become. settings: what differs from the defaults, Wi-Fi and language among them."""
+    """What a device is to become. settings: what differs from the defaults; patience_s: how long it may be silent."""
 
     kind: str
     name: str
     gateway: tuple[str, int]
     settings: Mapping[str, object]
     again: bool
+    patience_s: float = technician.PATIENCE_s
 
 
 class Introduced(NamedTuple):
@@ -47,11 +48,11 @@ class Introduced(NamedTuple):
 def introduce(port: str, wish: Wish, records: Records, tell: Callable[[str], None] = lambda _step: None) -> Introduced:
     """Provision the device on a port. Raises Fault: nothing is finished then, and running it again goes on."""
     tell("looking at the device")
-    seen = technician.run(port, "look")
+    seen = technician.run(port, "look", timeout_s=wish.patience_s)
     kind = check_firmware(port, seen, wish.kind)
     known = records.find(seen["kid"]) if seen["kid"] else None
     if known and known["finished"] is None:
-        return _finish(port, known, records, tell, was_begun=True)
+        return _finish(port, known, records, tell, True, wish.patience_s)
     if seen["kid"] and not wish.again:
         raise Fault("holds-keys", port=port)
     records.drop_unfinished(seen["chip"])
@@ -64,9 +65,8 @@ def introduce(port: str, wish: Wish, records: Records, tell: Callable[[str], Non
     if "ssid" not in wish.settings:
         settings = {name: value for name, value in settings.items() if name not in ("ssid", "password")}
     challenge = secrets.token_bytes(_CHALLENGE_BYTES)
-    answer = technician.run(
-        port, "introduce", {"identity": shared, "settings": settings, "challenge": challenge, "entropy": secrets.token_bytes(32)}
-    )
+    given = {"identity": shared, "settings": settings, "challenge": challenge, "entropy": secrets.token_bytes(32)}
+    answer = technician.run(port, "introduce", given, wish.patience_s)
     _prove(port, answer, challenge)
     record = {
         "serial": identity["serial"],
@@ -83,7 +83,7 @@ def introduce(port: str, wish: Wish, records: Records, tell: Callable[[str], Non
         "begun": now(),
         "finished": None,
     }
-    return _finish(port, record, records, tell, was_begun=False)
+    return _finish(port, record, records, tell, False, wish.patience_s)
 
 
 def enrol(folder: Path, done: Introduced) -> Path:
@@ -104,7 +104,9 @@ def check_firmware(port: str, seen: Mapping[str, Any], kind: str | None) -> str:
     return found
 
 
-def _finish(port: str, record: dict[str, Any], records: Records, tell: Callable[[str], None], was_begun: bool) -> Introduced:
+def _finish(
+    port: str, record: dict[str, Any], records: Records, tell: Callable[[str], None], was_begun: bool, patience_s: float
+) -> Introduced:
     """Write the record and the label, let the device bring its keys into force, and look that it did."""
     tell("writing its record and its label")
     records.write(record)
@@ -113,10 +115,10 @@ def _finish(port: str, record: dict[str, Any], records: Records, tell: Callable[
     except OSError as error:
         raise Fault("cannot-write", file=records.folder, reason=error.strerror) from None
     tell("the device takes its keys into use")
-    answer = technician.run(port, "commit", {"kid": record["kid"]})
+    answer = technician.run(port, "commit", {"kid": record["kid"]}, patience_s)
     if answer["kid"] != record["kid"]:
         raise Fault("device-said", port=port, said="it has another key than it made")
-    seen = technician.run(port, "look")
+    seen = technician.run(port, "look", timeout_s=patience_s)
     if seen["serial"] != record["serial"] or seen["unfinished"]:
         raise Fault("device-said", port=port, said="it did not keep what it was given")
     record = {**record, "finished": now()}

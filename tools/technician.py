@@ -19,10 +19,10 @@ from tools.faults import Fault
 
 PROGRAMS = build.ROOT / "firmware/technician"
 MARK = "foyer-technician "
-LONGEST_s = 60.0
+PATIENCE_s = 30.0  # for one program; the longest makes a key pair, some seconds on an ESP32-S3
 
 
-def run(port: str, program: str, given: Mapping[str, object] | None = None, timeout_s: float = LONGEST_s) -> dict[str, Any]:
+def run(port: str, program: str, given: Mapping[str, object] | None = None, timeout_s: float = PATIENCE_s) -> dict[str, Any]:
     """Run a program of firmware/technician on the device and return its answer. Raises Fault."""
     ports.check(port)
     text = f"GIVEN = {dict(given or {})!r}\n" + (PROGRAMS / f"{program}.py").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def reset(port: str) -> None:
     mpremote(port, "reset")
 
 
-def mpremote(port: str, *arguments: str, timeout_s: float = LONGEST_s) -> str:
+def mpremote(port: str, *arguments: str, timeout_s: float = PATIENCE_s) -> str:
     """Return what mpremote printed. Raises Fault: with the reason as a technician meets it."""
     command = [sys.executable, "-m", "mpremote", "connect", port, *arguments]
     try:

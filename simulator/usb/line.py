@@ -36,6 +36,10 @@ class Cable:
         """Plan to pull the cable when `count` more bytes have passed, in either direction."""
         self._pull_at = self.carried + count
 
+    def leave(self) -> None:
+        """Leave the cable where it is after all."""
+        self._pull_at = None
+
     def carry(self, data: bytes) -> bytes:
         """Return what of some bytes still arrives."""
         if self._pull_at is not None and self.carried + len(data) >= self._pull_at:

@@ -9,6 +9,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+from littlefs import LittleFS
+
 from simulator.house import House
 from simulator.usb import standin
 from simulator.usb.board import BenchDevice
@@ -17,6 +19,7 @@ from tools import build
 _T = TypeVar("_T")
 ROOT = build.ROOT
 MEGABYTE = 1 << 20
+FILES_AT = 0x200000
 
 
 class BenchRoom:
@@ -65,6 +68,30 @@ class BenchRoom:
         blank.unlink()
         return device
 
+    async def press_when_silent(self, device: BenchDevice, presses: int) -> None:
+        """Press BOOT and RESET now and then, as the tool asks."""
+        for _ in range(presses):
+            await asyncio.sleep(6.0)
+            await device.to_download_mode()
+
+    def files_of(self, device: BenchDevice) -> dict[str, bytes]:
+        """Return the files on a device's flash, read by another LittleFS than the device's own."""
+        with device.image.open("rb") as file:
+            file.seek(FILES_AT)
+            held = file.read()
+        system = LittleFS(
+            mount=False, block_size=4096, block_count=len(held) // 4096, read_size=32, prog_size=32, cache_size=128, lookahead_size=32
+        )
+        system.context.buffer[:] = held
+        system.mount()
+        found = {}
+        for folder, _, names in system.walk("/"):
+            for name in names:
+                path = f"{folder.rstrip('/')}/{name}"
+                with system.open(path, "rb") as opened:
+                    found[path.removeprefix("/")] = opened.read()
+        return found
+
     def foyer(self, *arguments: object, timeout_s: float = 60.0, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run `foyer device …`."""
         command = [sys.executable, "-m", "tools.device", *map(str, arguments)]
@@ -82,4 +109,4 @@ class BenchRoom:
 
     def provision(self, device: BenchDevice, *more: object, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Provision a board into this bench's records."""
-        return self.foyer("provision", "--port", device.port, "--records", self.records, *more, typed=typed)
+        return self.foyer("provision", "--port", device.port, "--records", self.records, "--patience", 8, *more, typed=typed)

@@ -1,0 +1,289 @@
+"""A technician's day on a bench without hardware: the real esptool and the real mpremote, on boards that behave and boards that do not.
+
+Each test runs the commands that a person would type. The long campaigns cut the power and pull the cable all over the way.
+"""
+
+import fcntl
+import json
+import os
+import pty
+import random
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from littlefs import LittleFSError
+
+from protocol import cbor
+from simulator.usb import standin
+from simulator.usb.board import BenchDevice
+from tests.tools.bench_room import BenchRoom
+from tools import build, label, micropython
+
+pytestmark = pytest.mark.timeout(180)
+
+SEED = 20
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[BenchRoom]:
+    found = micropython.find(build.ROOT / ".foyer/cache")
+    if found is None:
+        pytest.skip("MicroPython is not here: ./foyer test fetches it")
+    made = BenchRoom(tmp_path, found.command)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def flashed(room: BenchRoom) -> BenchDevice:
+    device = room.board()
+    done = room.flash(device)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return device
+
+
+def files_of(room: BenchRoom, device: BenchDevice) -> dict[str, bytes]:
+    """Read a device's files out of its flash, as any LittleFS does."""
+    return room.files_of(device)
+
+
+def test_a_blank_board_becomes_a_device_with_keys_of_its_own(room: BenchRoom, flashed: BenchDevice) -> None:
+    """The private key is in the flash alone: not in the record, not in the enrolment, not on the terminal."""
+    done = room.provision(flashed, "--wifi", "home", "--enrol", room.folder / "enrolments", typed="a secret\n")
+    assert done.returncode == 0, done.stdout
+    (record_path,) = room.records.glob("FY-*.json")
+    text = record_path.read_text()
+    record = json.loads(text)
+    identity = cbor.decode(files_of(room, flashed)["identity.cbor"])
+    assert isinstance(identity, dict)
+    assert record["finished"]
+    assert record["kid"] == identity["kid"].hex()
+    assert record["serial"] == identity["serial"]
+    assert identity["label"] == label.read_secret(record["label"])
+    (enrolment,) = (room.folder / "enrolments").glob("*.json")
+    for place in (text, enrolment.read_text(), done.stdout, done.stderr, "\n".join(flashed.console)):
+        assert identity["signing_key"].hex() not in place
+    assert "a secret" not in done.stdout + text
+    assert stat.S_IMODE(record_path.stat().st_mode) == 0o600
+    assert record["label"] not in done.stdout
+
+
+def test_an_already_provisioned_device_is_asked_about(room: BenchRoom, flashed: BenchDevice) -> None:
+    """Without --again neither flashing nor provisioning changes its keys; with it they are new, and the readings gone."""
+    assert room.provision(flashed).returncode == 0
+    before = files_of(room, flashed)["identity.cbor"]
+    refused = room.provision(flashed)
+    assert refused.returncode == 1
+    assert "has been provisioned" in refused.stdout
+    room.do(flashed.to_download_mode())
+    refused = room.flash(flashed)
+    assert refused.returncode == 1
+    assert "has been provisioned" in refused.stdout
+    assert files_of(room, flashed)["identity.cbor"] == before
+    room.do(flashed.press_reset())
+    assert room.provision(flashed, "--again").returncode == 0
+    assert files_of(room, flashed)["identity.cbor"] != before
+
+
+def test_check_passes_a_good_device_and_keeps_it_in_the_record(room: BenchRoom, flashed: BenchDevice) -> None:
+    """Files, flash, signature and load cell are well; a radio without a network is not, and is said."""
+    assert room.foyer("check", "--port", flashed.port, "--records", room.records).returncode == 1
+    assert room.provision(flashed).returncode == 0
+    done = room.foyer("check", "--port", flashed.port, "--records", room.records, "--no-radio")
+    assert done.returncode == 0, done.stdout
+    (record,) = room.records.glob("FY-*.json")
+    assert json.loads(record.read_text())["checks"][-1]["passed"]
+    failed = room.foyer("check", "--port", flashed.port, "--records", room.records)
+    assert failed.returncode == 1
+    assert "✗ it has no Wi-Fi yet" in failed.stdout
+
+
+def test_power_cuts_while_flashing_and_provisioning_are_made_good_by_the_same_command(room: BenchRoom) -> None:
+    """Wherever the cut comes, no board looks finished, and running the command again finishes it."""
+    chosen = random.Random(SEED)
+    for number in range(3):
+        cut_while_flashing(room, f"flashing{number}", chosen.randint(1, 2600), chosen.choice((0, 50, 100)))
+    device = room.board("provisioning")
+    assert room.flash(device).returncode == 0
+    for _ in range(3):
+        cut_while_provisioning(room, device, chosen.randint(1, 40), chosen.choice((0, 50, 100)))
+
+
+def test_a_cable_pulled_at_any_byte_is_made_good_by_the_same_command(room: BenchRoom) -> None:
+    """Wherever it is pulled: one sentence, a status that is not 0, and no device that looks finished."""
+    chosen = random.Random(SEED)
+    device = room.board()
+    for _ in range(2):
+        pull_while_flashing(room, device, chosen.randint(50, 90_000))
+    assert room.flash(device).returncode == 0
+    for _ in range(2):
+        pull_while_provisioning(room, device, chosen.randint(50, 12_000))
+
+
+def test_a_noisy_cable_is_tried_again_at_a_lower_speed(room: BenchRoom) -> None:
+    """An answer lost above 115,200 baud ends in a flashed board, once somebody has pressed the buttons that a pty cannot."""
+    device = room.board()
+    device.cable.clean_up_to_baud = 115_200
+    pressing = room.begin(room.press_when_silent(device, presses=4))
+    done = room.flash(device, wait_s=40)
+    pressing.cancel()
+    assert done.returncode == 0, done.stdout
+    assert "at 115200 baud" in done.stdout
+
+
+def test_a_batch_of_twelve_reports_the_two_that_are_faulty(room: BenchRoom) -> None:
+    """The ten others are flashed; the report says which failed and why; running it again for them is what it asks for."""
+    boards = [room.board(f"b{number:02}", megabytes=2 if number == 3 else 8) for number in range(12)]
+    boards[7].chip = 5
+    room.do(boards[7].to_download_mode())
+    ports = [part for board in boards for part in ("--port", board.port)]
+    report = room.folder / "report.json"
+    done = room.foyer(
+        "flash", "--kind", "cuff", *ports, *room.image_arguments(room.micropython_image), "--report", report, "--wait", 0, timeout_s=150
+    )
+    found = json.loads(report.read_text())
+    assert done.returncode == 1, done.stdout
+    assert (found["flashed"], found["failed"]) == (10, 2)
+    faults = {Path(board["port"]).stem: board["fault"] for board in found["boards"] if board["fault"]}
+    assert faults == {"b03": "small-flash", "b07": "wrong-chip"}
+    assert "10 of 12 boards are flashed and verified." in done.stdout
+
+
+def test_faults_before_anything_is_written_are_one_sentence_each(room: BenchRoom) -> None:
+    """A wrong image, no image, no such port, a taken port, a silent board: each says what next, and nothing was written."""
+    device = room.board()
+    blank = device.image.read_bytes()
+    other_chip = room.folder / "esp32.bin"
+    other_chip.write_bytes(standin.image(chip=0))
+    nonsense = room.folder / "nonsense.bin"
+    nonsense.write_bytes(b"PK\x03\x04" + bytes(100_000))
+    named = ("flash", "--kind", "scale", "--port", device.port, "--wait", 0)
+    for arguments, words in (
+        ((*named, "--firmware", other_chip), "it is for the ESP32"),
+        ((*named, "--firmware", nonsense), "is no firmware image"),
+        ((*named, "--firmware", room.micropython_image), "not in Foyer's table"),
+        ((*named, "--firmware", room.micropython_image, "--sha256", "00"), "not the one you gave"),
+        (named, "There is no MicroPython image"),
+        (("flash", "--kind", "scale", "--port", "/dev/nothing", *room.image_arguments(room.micropython_image)), "There is no port"),
+        (("provision", "--port", device.port, "--records", room.records), "MicroPython on"),
+    ):
+        done = room.foyer(*arguments)
+        assert done.returncode == 1, done.stdout
+        assert words in done.stdout
+        assert len(done.stdout.strip().splitlines()) <= 4, done.stdout
+        assert "Traceback" not in done.stderr
+    assert device.image.read_bytes() == blank
+    room.do(device.press_reset())
+    done = room.flash(device)
+    assert done.returncode == 1
+    assert "Hold BOOT, press RESET" in done.stdout
+
+
+def test_a_port_that_another_program_has_is_named_with_it(room: BenchRoom) -> None:
+    """Whoever has the port is told by name and process."""
+    ours, theirs = pty.openpty()
+    try:
+        fcntl.flock(theirs, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        done = room.foyer("log", "--port", os.ttyname(theirs))
+        assert done.returncode == 1
+        assert f"(process {os.getpid()})" in done.stdout
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def cut_while_flashing(room: BenchRoom, name: str, operation: int, torn_percent: int) -> None:
+    """Cut the power at a flash operation while a blank board is flashed; then flash it again."""
+    device = room.board(name)
+    device.cut_power_at_flash_operation(operation, torn_percent)
+    first = room.flash(device)
+    if not device.powered:
+        assert first.returncode != 0, first.stdout
+        assert len(first.stdout.strip().splitlines()) <= 8
+        room.do(device.restore_power())
+        assert not looks_finished(room, device)
+    room.do(device.to_download_mode())
+    again = room.flash(device)
+    assert again.returncode == 0, again.stdout
+
+
+def looks_finished(room: BenchRoom, device: BenchDevice) -> bool:
+    """Whether the firmware on a board's flash would start."""
+    try:
+        return "release.cbor" in files_of(room, device)
+    except LittleFSError:
+        return False
+
+
+def cut_while_provisioning(room: BenchRoom, device: BenchDevice, operation: int, torn_percent: int) -> None:
+    """Cut the power at a flash operation while a device is provisioned; then provision it again."""
+    device.cut_power_at_flash_operation(operation, torn_percent)
+    first = room.provision(device, "--again")
+    device.cut_power_at_flash_operation(0)
+    if not device.powered:
+        assert first.returncode != 0, first.stdout
+        room.do(device.restore_power())
+    finished_by_same_command(room, device)
+
+
+def pull_while_flashing(room: BenchRoom, device: BenchDevice, byte: int) -> None:
+    """Pull the cable at a byte while a board is flashed, and put it back in."""
+    device.cable.pull_after(byte)
+    first = room.flash(device)
+    assert first.returncode != 0
+    assert "went away" in first.stdout or "There is no port" in first.stdout, first.stdout
+    device.hold_boot()
+    room.do(device.plug_in())
+    device.release_boot()
+
+
+def pull_while_provisioning(room: BenchRoom, device: BenchDevice, byte: int) -> None:
+    """Pull the cable at a byte while a device is provisioned; then provision it again."""
+    device.cable.pull_after(byte)
+    first = room.provision(device, "--again")
+    device.cable.leave()
+    if not device.powered:
+        assert first.returncode != 0, first.stdout
+        room.do(device.plug_in())
+    finished_by_same_command(room, device)
+
+
+def finished_by_same_command(room: BenchRoom, device: BenchDevice) -> None:
+    """Provision a device that may have been interrupted; its record and its keys then belong together."""
+    again = room.provision(device, "--again")
+    assert again.returncode == 0, again.stdout
+    identity = cbor.decode(files_of(room, device)["identity.cbor"])
+    assert isinstance(identity, dict)
+    record = json.loads((room.records / f"{identity['serial']}.json").read_text())
+    assert record["finished"]
+    assert record["kid"] == identity["kid"].hex()
+    unfinished = [path for path in room.records.glob("FY-*.json") if not json.loads(path.read_text())["finished"]]
+    assert unfinished == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_two_hundred_power_cuts(room: BenchRoom) -> None:
+    """As above, all over the way."""
+    chosen = random.Random(200)
+    for number in range(100):
+        cut_while_flashing(room, f"flashing{number}", chosen.randint(1, 2600), chosen.choice((0, 50, 100)))
+    device = room.board("provisioning")
+    assert room.flash(device).returncode == 0
+    for _ in range(100):
+        cut_while_provisioning(room, device, chosen.randint(1, 40), chosen.choice((0, 50, 100)))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_fifty_pulled_cables(room: BenchRoom) -> None:
+    """As above, all over the way."""
+    chosen = random.Random(50)
+    device = room.board()
+    for _ in range(25):
+        pull_while_flashing(room, device, chosen.randint(50, 90_000))
+    assert room.flash(device).returncode == 0
+    for _ in range(25):
+        pull_while_provisioning(room, device, chosen.randint(50, 12_000))
