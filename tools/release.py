@@ -66,7 +66,7 @@ def describe(kind: str, files: Mapping[str, bytes]) -> bytes:
 
 def of_sources(kind: str) -> Release:
     """Return what these sources build, unsigned. Raises BuildFailed."""
-    files = build.files(kind, build.ROOT / ".foyer/cache")
+    files = build.files(kind, build.ROOT / ".foyer/cache", build.ESP32_S3)
     payload = describe(kind, files)
     return Release(kind, version(), int(_map(cbor.decode(payload))[SEQUENCE]), files, hashlib.sha256(payload).hexdigest())
 

@@ -1,6 +1,6 @@
 """The babyphone: climate sensor and microphone → readings and live values. A table of contents.
 
-The climate is signed and kept; the loudness is a live value, sent once and forgotten. No sound is stored or sent.
+The climate is signed and kept; loudness and crying are live values, sent once and forgotten. No sound is stored or sent.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import uctypes
 from micropython import const
 
 from firmware.babyphone.climate import Climate, sample_ms
-from firmware.babyphone.listening import Loudness
+from firmware.babyphone.listening import FRAME, Listening
 from firmware.babyphone.states import Sense
 from firmware.drivers import ics43434, sht4x
 from firmware.errors import ChipError, OutboxFull
@@ -19,10 +19,10 @@ from protocol import faults, readings
 
 LIVE_PATH = "l"
 LIVE_FORMAT = const(60)  # application/cbor
-_BLOCK = const(1024)  # samples, 64 ms
-_BETWEEN_MS = const(250)
-_BLOCKS_A_VALUE = const(4)
-_RING_BYTES = const(8192)
+_FRAMES_A_READ = const(2)
+_READ_MS = const(64)
+_READS_A_VALUE = const(15)  # about a second
+_RING_BYTES = const(16_384)  # 256 ms: the longest that something else may take
 
 
 async def measure(ground) -> None:
@@ -68,28 +68,34 @@ async def _listen(ground, climate):
         rate=ics43434.RATE_Hz,
         ibuf=_RING_BYTES,
     )
-    samples = array("i", bytes(4 * _BLOCK))
-    raw = uctypes.bytearray_at(uctypes.addressof(samples), 4 * _BLOCK)  # the same memory, as the bytes that I2S fills
-    loudness = Loudness()
+    slots = array("i", bytes(4 * FRAME * _FRAMES_A_READ))
+    raw = uctypes.bytearray_at(uctypes.addressof(slots), 4 * len(slots))  # the same memory, as the bytes that I2S fills
+    listening = Listening()
     sense = Sense()
+    read_ms = ground.clock.up_ms()
     while True:
-        for _ in range(_BLOCKS_A_VALUE):
+        for _ in range(_READS_A_VALUE):
             ground.alive()
-            await asyncio.sleep_ms(_BETWEEN_MS)
-            count = sound.readinto(raw) // 4  # the ring holds more than this by now, so it does not wait
+            read_ms += _READ_MS
+            await asyncio.sleep_ms(max(0, read_ms - ground.clock.up_ms()))
+            count = sound.readinto(raw) // 4  # the ring holds as much by now, or nearly
+            read_ms = max(read_ms, ground.clock.up_ms() - _READ_MS)
             try:
-                loudness.feed(samples, ics43434.unpack(samples, count))
+                ics43434.check_life(slots, count)
+                for at in range(0, count, FRAME):
+                    listening.feed(slots, at)
                 sense.sensed()
             except ChipError:
                 if sense.missed():
                     await _keep(ground, readings.FAULT, {readings.FAULT_CODE: faults.MICROPHONE_SILENT})
-        _say(ground, climate, loudness.take_half_dB())
+        half_dB = listening.take_half_dB()
+        if half_dB is not None:
+            _say(ground, climate, half_dB, listening.crying.heard())
 
 
-def _say(ground, climate, half_dB):
-    if half_dB is None:
-        return
+def _say(ground, climate, half_dB, crying):
     value = {readings.KIND: readings.CLIMATE, readings.UPTIME: [ground.boot, ground.clock.up_ms()], readings.LOUDNESS: half_dB}
+    value[readings.CRYING] = 1 if crying else 0
     if climate.latest:
         value[readings.TEMPERATURE], value[readings.HUMIDITY] = climate.latest
     ground.link.say(LIVE_PATH, readings.encode_live(value), LIVE_FORMAT)

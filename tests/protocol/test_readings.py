@@ -79,7 +79,7 @@ def test_extensions_are_kept_and_ignored(extension: dict[int, object]) -> None:
     assert readings.decode_live(readings.encode_live({**LIVE, **extension})) == {**LIVE, **extension}
 
 
-UNKNOWN = [{31: 0}, {4: 0}, {-1: 0}, {18: 1}, {32: "text"}, {32: b"x" * 33}, {32: [1]}, {"a": 1}, {b"": 1}, {16: 1}]
+UNKNOWN = [{31: 0}, {4: 0}, {-1: 0}, {19: 1}, {32: "text"}, {32: b"x" * 33}, {32: [1]}, {"a": 1}, {b"": 1}, {16: 1}]
 
 
 @pytest.mark.parametrize("wrong", UNKNOWN)

@@ -33,6 +33,14 @@ def test_two_builds_are_the_same_bytes(device: str, tmp_path: Path) -> None:
     assert build.files(device, tmp_path / "one") == build.files(device, tmp_path / "two")
 
 
+def test_only_listening_is_built_for_an_architecture() -> None:
+    """Everything else is the same bytecode for every chip, and without an architecture listening is, too."""
+    plain, device, simulated = (build.files("babyphone", CACHE, built) for built in (None, build.ESP32_S3, build.SIMULATED))
+    assert {name for name in plain if plain[name] != device[name]} == {"firmware/babyphone/listening.mpy"}
+    assert len({files["firmware/babyphone/listening.mpy"] for files in (plain, device, simulated)}) == 3
+    assert sum(map(len, device.values())) <= 90 * 1024
+
+
 def test_an_image_holds_its_files_as_littlefs(tmp_path: Path) -> None:
     """What was written is read back from the image, and the image has the partition's size."""
     contents = {"main.py": b"import firmware.main\n", "firmware/deep/er.mpy": bytes(range(256)) * 40}

@@ -4,23 +4,21 @@ import math
 from array import array
 
 from firmware.babyphone.climate import Climate, sample_ms
-from firmware.babyphone.listening import Loudness
+from firmware.babyphone.listening import FRAME, Listening
 from firmware.babyphone.states import Sense
 
-BLOCK = 1024
 
-
-def tone_half_dB(frequency_Hz: float, level_dB: float, blocks: int = 8) -> int | None:
+def tone_half_dB(frequency_Hz: float, level_dB: float, frames: int = 8) -> int | None:
     """Return what the device says of a tone of this unweighted level: 94 dB SPL are 297 286 counts rms."""
     peak = 297286 * math.sqrt(2) * 10 ** ((level_dB - 94) / 20)
-    loudness = Loudness()
-    samples = array("i", bytes(4 * BLOCK))
+    listening = Listening()
+    slots = array("i", bytes(4 * FRAME))
     turn = 2 * math.pi * frequency_Hz / 16000
-    for block in range(blocks):
-        for at in range(BLOCK):
-            samples[at] = int(peak * math.sin(turn * (block * BLOCK + at)))
-        loudness.feed(samples, BLOCK)
-    return loudness.take_half_dB()
+    for frame in range(frames):
+        for at in range(FRAME):
+            slots[at] = int(peak * math.sin(turn * (frame * FRAME + at))) * 256
+        listening.feed(slots)
+    return listening.take_half_dB()
 
 
 def climate_of(conversions: list[tuple[int, int]]) -> list[object]:

@@ -32,7 +32,7 @@ def test_a_tone_of_1_kHz_has_its_own_level(call: Call, level_dB: int) -> None:
 @pytest.mark.parametrize("frequency_Hz", [50, 63, 100, 125, 200, 250, 400, 500, 800, 2000, 2500, 4000, 5000, 6300, 7500])
 def test_every_tone_is_weighted_by_the_curve(frequency_Hz: int) -> None:
     """Within 1 dB of the A-weighting from 50 Hz to 7.5 kHz."""
-    got = bodies.tone_half_dB(float(frequency_Hz), 80.0, 16)
+    got = bodies.tone_half_dB(float(frequency_Hz), 80.0, 12)
     assert got is not None
     assert abs(got / 2 - (80 + a_weighting_dB(frequency_Hz))) <= 1.0
 
@@ -41,7 +41,7 @@ def test_every_tone_is_weighted_by_the_curve(frequency_Hz: int) -> None:
 def test_silence_has_a_floor_and_nothing_heard_has_no_level(call: Call) -> None:
     """Below what the microphone can hear there is one number; without sound at all there is none."""
     assert call(bodies.tone_half_dB, 1000.0, -60.0) == 40
-    assert call(bodies.tone_half_dB, 1000.0, 60.0, 1) is None
+    assert call(bodies.tone_half_dB, 1000.0, 60.0, 2) is None
 
 
 @both_pythons

@@ -114,12 +114,13 @@ def test_sht4x_tells_its_serial_number(call: Call) -> None:
 
 
 @both_pythons
-def test_ics43434_samples_are_the_upper_24_bits(call: Call) -> None:
-    """Sign kept."""
-    assert call(bodies.ics43434, [256, -256, 0x7FFFFF00, -0x80000000, 511]) == [1, -1, 0x7FFFFF, -0x800000, 1]
+def test_ics43434_that_rustles_lives(call: Call) -> None:
+    """One count is enough; how loud it is, is not the driver's."""
+    assert call(bodies.ics43434, [0] * 63 + [-256]) is True
 
 
 @both_pythons
 def test_ics43434_line_that_never_moves_is_no_microphone(call: Call) -> None:
     """Even silence rustles."""
-    assert call(bodies.ics43434, [0] * 64) == ["ChipAbsent", faults.CHIP_ABSENT]
+    for still in ([0] * 64, [-256] * 512, []):
+        assert call(bodies.ics43434, still) == ["ChipAbsent", faults.CHIP_ABSENT]
