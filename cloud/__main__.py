@@ -4,6 +4,10 @@
     python -m cloud ingest    --configuration FILE   the ingester alone
     python -m cloud site      --configuration FILE   the site alone
     python -m cloud keys      --configuration FILE   make missing keys, print the public halves
+    python -m cloud campaign  --configuration FILE --purpose NAME --text EN.txt FR.txt
+                                                     write to those whose consent stands (first line: the subject)
+    python -m cloud letter    --configuration FILE --do lock|unlock|export|erase --address ADDRESS
+                                                     answer a letter by post; what it gives is printed
 
 Exit status: 0 when told to stop, 2 for a wrong setting, 3 when something else has to be mended first; both say what in one
 sentence on standard error.
@@ -15,19 +19,29 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from cloud import configuration, ingest, keys, supervision
+from cloud import campaigns, configuration, consents, ingest, keys, post, rights, stores, supervision
+from cloud.admission import Admission
+from cloud.configuration import Configuration
 from cloud.errors import CannotStart
 from cloud.logs import configure
 from cloud.site import serving
+
+PARTS = ("all", "ingest", "site", "keys", "campaign", "letter")
 
 
 def main(arguments: list[str]) -> int:
     """Run one command; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m cloud", description="Foyer's account store: an ingester and a site.")
-    parser.add_argument("part", nargs="?", choices=("all", "ingest", "site", "keys"), default="all", help="what to run (default: all)")
+    parser.add_argument("part", nargs="?", choices=PARTS, default="all", help="what to run (default: all)")
     parser.add_argument("--configuration", type=Path, default=Path("cloud.toml"), metavar="FILE", help="TOML file of settings")
+    parser.add_argument("--purpose", choices=consents.CHOICES, help="campaign: which choice it is for")
+    parser.add_argument("--text", type=Path, nargs=2, metavar=("EN", "FR"), help="campaign: its words, in both languages")
+    parser.add_argument("--do", choices=rights.DEEDS, help="letter: what it asks for")
+    parser.add_argument("--address", help="letter: the e-mail address of who wrote it")
     parser.add_argument(supervision.LEASH, action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     # whatever is made from here on is nobody else's to read
@@ -37,6 +51,10 @@ def main(arguments: list[str]) -> int:
         if given.part == "keys":
             print(json.dumps(keys.make_missing(settings.keys)))
             return 0
+        if given.part == "campaign":
+            return _campaign(settings, given)
+        if given.part == "letter":
+            return _letter(settings, given)
         stop = _stop_when_told()
         if given.leash:
             supervision.stop_with_parent(stop)
@@ -51,6 +69,47 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return error.exit_status
     return 0
+
+
+def _campaign(settings: Configuration, given: argparse.Namespace) -> int:
+    if given.purpose is None or given.text is None:
+        raise CannotStart("A campaign needs --purpose and --text with an English and a French file.")
+    mail = settings.mail
+    if mail is None:
+        raise CannotStart("A campaign needs a mail server: set [mail].")
+    try:
+        texts = campaigns.read_texts(dict(zip(("en", "fr"), (path.read_text(encoding="utf-8") for path in given.text), strict=True)))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotStart(f"The campaign's words cannot be read ({error}).") from None
+    with _admission(settings) as admission:
+        tally = campaigns.run(admission, given.purpose, texts, lambda letter: post.send(mail, letter))
+    print(json.dumps(tally._asdict()))
+    return 0
+
+
+def _letter(settings: Configuration, given: argparse.Namespace) -> int:
+    if given.do is None or given.address is None:
+        raise CannotStart("A letter needs --do and --address.")
+    with _admission(settings) as admission:
+        if given.do == "export":
+            sys.stdout.buffer.write(rights.export(admission, given.address) + b"\n")
+        elif given.do == "erase":
+            receipt = rights.erase(admission, given.address, keys.site_key(settings.keys), settings.site.controller)
+            print(f"{receipt.text}\n\nEd25519 {receipt.signature}\n{receipt.site_key}")
+        else:
+            (rights.lock if given.do == "lock" else rights.unlock)(admission, given.address)
+            print(f"Done: {given.do}.")
+    return 0
+
+
+@contextmanager
+def _admission(settings: Configuration) -> Iterator[Admission]:
+    engine = stores.open_store(settings.stores.accounts)
+    try:
+        stores.wait_until_current(engine, "accounts", timeout_s=1)
+        yield Admission(engine, keys.pepper(settings.keys), keys.ErasureKeys(settings.keys), settings.site.address)
+    finally:
+        engine.dispose()
 
 
 def _stop_when_told() -> threading.Event:

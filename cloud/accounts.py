@@ -19,6 +19,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    delete,
     insert,
     select,
     update,
@@ -93,11 +94,54 @@ CONSENTS = Table(
     METADATA,
     _account_column(),
     Column("consent_id", LargeBinary(16), nullable=False, comment="random"),
-    Column("purpose", Text, nullable=False, comment="terms or cookies"),
+    Column("purpose", Text, nullable=False, comment="one of cloud/consents.py"),
     Column("text_digest", LargeBinary(32), nullable=False, comment="SHA-256 of the text that was shown"),
     Column("language", Text, nullable=False, comment="of that text"),
-    Column("given_utc_s", BigInteger, nullable=False, comment="when"),
+    Column("given_utc_s", BigInteger, nullable=False, comment="when it was given or withdrawn"),
+    Column("state", Text, nullable=False, comment="given or withdrawn"),
+    Column("method", Text, nullable=False, comment="where on the site, or by a letter's link"),
     PrimaryKeyConstraint("account_id", "consent_id"),
+)
+
+CONFIRMATIONS = Table(
+    "confirmations",
+    METADATA,
+    Column("token_digest", LargeBinary(32), primary_key=True, comment="SHA-256 of the token in a letter"),
+    _account_column(),
+    Column("address_mac", LargeBinary(32), nullable=False, comment="pseudonymous: the address that the letter went to"),
+    Column("made_utc_s", BigInteger, nullable=False, comment="unconfirmed accounts are erased after a day"),
+)
+
+LETTERS = Table(
+    "letters",
+    METADATA,
+    _account_column(),
+    Column("letter_id", LargeBinary(16), nullable=False, comment="random"),
+    Column("box", LargeBinary, nullable=False, comment="sealed under the erasure key: a letter that waits to be sent"),
+    Column("due_utc_s", BigInteger, nullable=False, comment="when to try next"),
+    Column("tries", Integer, nullable=False, comment="how often it was tried"),
+    PrimaryKeyConstraint("account_id", "letter_id"),
+)
+
+LOG_ENTRIES = Table(
+    "log_entries",
+    METADATA,
+    Column("account_id", LargeBinary(16), nullable=False, comment="random; zeros: the operator's own log"),
+    Column("number", Integer, nullable=False, comment="counts from 0"),
+    Column("keep_until_day", Integer, nullable=False, comment="UTC days since 1970; then the box is emptied"),
+    Column("box", LargeBinary, comment="sealed under the erasure key: what happened and when"),
+    Column("box_digest", LargeBinary(32), nullable=False, comment="SHA-256 of the box"),
+    Column("entry_digest", LargeBinary(32), nullable=False, comment="SHA-256 over the entry before and this one"),
+    PrimaryKeyConstraint("account_id", "number"),
+)
+
+NOTES = Table(
+    "notes",
+    METADATA,
+    _account_column(),
+    Column("note_mac", LargeBinary(32), nullable=False, comment="MAC of the row's id under the subject's key: joins nothing"),
+    Column("box", LargeBinary, nullable=False, comment="sealed under the subject's key, under the erasure key: what was written"),
+    PrimaryKeyConstraint("account_id", "note_mac"),
 )
 
 
@@ -130,13 +174,58 @@ class Password(NamedTuple):
         return "Password(***)"
 
 
-def add_account(connection: Connection, account: Account, address_mac: bytes) -> None:
-    """Store a new account. Raises Declined("address_taken"): there is one with this address."""
+def add_account(connection: Connection, account: Account) -> None:
+    """Store a new account; nobody finds it by an address yet."""
+    connection.execute(insert(ACCOUNTS).values(**account._asdict()))
+
+
+def give_address(connection: Connection, account_id: bytes, address_mac: bytes) -> None:
+    """Let an account be found by its address. Raises Declined("address_taken"): there is one with this address."""
     try:
-        connection.execute(insert(ACCOUNTS).values(**account._asdict()))
-        connection.execute(insert(ADDRESSES).values(address_mac=address_mac, account_id=account.account_id))
+        connection.execute(insert(ADDRESSES).values(address_mac=address_mac, account_id=account_id))
     except IntegrityError:
         raise Declined("address_taken") from None
+
+
+def await_confirmation(connection: Connection, account_id: bytes, address_mac: bytes, token_digest: bytes, now_utc_s: int) -> None:
+    """Note that a letter with this token is on its way."""
+    connection.execute(
+        insert(CONFIRMATIONS).values(token_digest=token_digest, account_id=account_id, address_mac=address_mac, made_utc_s=now_utc_s)
+    )
+
+
+def account_confirmed_by(connection: Connection, token_digest: bytes, since_utc_s: int) -> tuple[Account, bytes] | None:
+    """Return the account that a letter's token confirms and its address's MAC, or None: unknown, used, or too old."""
+    chosen = select(ACCOUNTS, CONFIRMATIONS.c.address_mac).join(CONFIRMATIONS, CONFIRMATIONS.c.account_id == ACCOUNTS.c.account_id)
+    fresh = chosen.where(CONFIRMATIONS.c.token_digest == token_digest, CONFIRMATIONS.c.made_utc_s > since_utc_s)
+    row = connection.execute(fresh).one_or_none()
+    return None if row is None else (Account(*row[:-1]), row.address_mac)
+
+
+def confirmed(connection: Connection, account_id: bytes) -> None:
+    """Forget the tokens of an account that was confirmed."""
+    connection.execute(delete(CONFIRMATIONS).where(CONFIRMATIONS.c.account_id == account_id))
+
+
+def is_confirmed(connection: Connection, account_id: bytes) -> bool:
+    """Whether the account is found by an address: only then was that address its person's to give."""
+    return connection.execute(select(ADDRESSES.c.account_id).where(ADDRESSES.c.account_id == account_id)).first() is not None
+
+
+def unconfirmed_before(connection: Connection, utc_s: int) -> list[bytes]:
+    """Return the accounts whose letters were not answered in time."""
+    return list(connection.execute(select(CONFIRMATIONS.c.account_id).where(CONFIRMATIONS.c.made_utc_s <= utc_s)).scalars())
+
+
+def account_ids(connection: Connection) -> list[bytes]:
+    """Return every account."""
+    return list(connection.execute(select(ACCOUNTS.c.account_id).order_by(ACCOUNTS.c.account_id)).scalars())
+
+
+def remove_account(connection: Connection, account_id: bytes) -> None:
+    """Delete an account and all that hangs on it."""
+    connection.execute(delete(LOG_ENTRIES).where(LOG_ENTRIES.c.account_id == account_id))
+    connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.account_id == account_id))
 
 
 def account_of(connection: Connection, account_id: bytes) -> Account | None:

@@ -5,6 +5,7 @@ a slip of the pen is a sentence and not a surprise. Paths are taken from the fol
 live in files of the folder that [keys] names.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +46,22 @@ SETTINGS: dict[str, dict[str, Setting]] = {
     "keys": {
         "directory": Setting("folder of key files, mode 0700", None, "outside every database and every backup of one"),
     },
+    "mail": {
+        "host": Setting("name of the mail server", "", "empty: no letters; allowed for a site on this machine only"),
+        "port": Setting("its port", 587, "the port registered for handing in mail"),
+        "security": Setting('"starttls", "tls" or "none"', "starttls", "none is for this machine only"),
+        "sender": Setting("address that letters come from", "", "needed with a host"),
+        "username": Setting("name to sign in with at the mail server", "", "empty: none is asked"),
+        "password_file": Setting("file with its password", "", "a secret is never a setting"),
+        "authority": Setting("PEM file of the authority that signed its certificate", "", "empty: those of the system"),
+    },
     "site": {
         "bind": Setting("address to listen at", "127.0.0.1", "a proxy with TLS stands before it on the net"),
         "port": Setting("port to listen at, TCP", 8080, "needs no privilege"),
         "address": Setting("the address people type, https unless it is this machine", None, "other names are refused: DNS rebinding"),
         "contact": Setting("e-mail address for questions of privacy", "privacy@localhost", "shown at the foot of every page"),
+        "proxy": Setting("address of the proxy whose X-Forwarded-For is believed", "", "empty: nobody's word for where a request is from"),
+        "controller": Setting("name and country of who operates this", "whoever runs this machine", "stands in consents and receipts"),
         "libraries": Setting("folder of uPlot's built files", "", "empty: node_modules/uplot/dist beside the project"),
     },
 }
@@ -86,11 +98,26 @@ class Site:
     address: str
     contact: str
     libraries: Path
+    proxy: str
+    controller: str
 
     @property
     def secure(self) -> bool:
         """Whether people reach it over https; without it cookies cannot carry the __Host- prefix."""
         return self.address.startswith("https:")
+
+
+@dataclass(frozen=True)
+class Mail:
+    """How to reach the mail server; security: "tls", "starttls" or "none"."""
+
+    host: str
+    port: int
+    security: str
+    sender: str
+    username: str
+    password_file: Path | None
+    authority: Path | None
 
 
 @dataclass(frozen=True)
@@ -101,6 +128,7 @@ class Configuration:
     broker: Broker
     keys: Path
     site: Site
+    mail: Mail | None
 
 
 def read(path: Path) -> Configuration:
@@ -118,18 +146,21 @@ def read(path: Path) -> Configuration:
     values = _complete(given)
     folder = path.resolve().parent
     broker = values["broker"]
+    site = _site(values["site"], folder)
     return Configuration(
         Stores(_store("accounts", values, folder), _store("readings", values, folder)),
         Broker(
             _text("broker.host", broker["host"]),
             _port("broker.port", broker["port"]),
             _text("broker.ingester_name", broker["ingester_name"]),
-            *(folder / _text(f"broker.{name}", broker[name]) for name in (
-                "authority", "ingester_certificate", "ingester_key", "site_certificate", "site_key"
-            )),
+            *(
+                folder / _text(f"broker.{name}", broker[name])
+                for name in ("authority", "ingester_certificate", "ingester_key", "site_certificate", "site_key")
+            ),
         ),
         folder / _text("keys.directory", values["keys"]["directory"]),
-        _site(values["site"], folder),
+        site,
+        _mail(values["mail"], folder, site),
     )
 
 
@@ -195,6 +226,31 @@ def _site(values: dict[str, object], folder: Path) -> Site:
         raise BadConfiguration("site.address", "must begin with https, because passwords and health travel to it.")
     libraries = values["libraries"]
     built = folder / libraries if isinstance(libraries, str) and libraries else Path(__file__).parents[1] / "node_modules/uplot/dist"
+    proxy = values["proxy"]
     return Site(
-        _text("site.bind", values["bind"]), _port("site.port", values["port"]), address, _text("site.contact", values["contact"]), built
+        _text("site.bind", values["bind"]),
+        _port("site.port", values["port"]),
+        address,
+        _text("site.contact", values["contact"]),
+        built,
+        proxy if isinstance(proxy, str) else _text("site.proxy", proxy),
+        _text("site.controller", values["controller"]),
     )
+
+
+def _mail(values: dict[str, object], folder: Path, site: Site) -> Mail | None:
+    if not values["host"]:
+        if site.secure:
+            raise BadConfiguration("mail.host", "is missing; without letters anybody could ask this site who has an account.")
+        return None
+    host, security = _text("mail.host", values["host"]), _text("mail.security", values["security"])
+    if security not in ("starttls", "tls", "none"):
+        raise BadConfiguration("mail.security", 'must be "starttls", "tls" or "none".')
+    if security == "none" and host not in LOOPBACK_NAMES:
+        raise BadConfiguration("mail.security", "must not be none, because letters name people.")
+    sender = _text("mail.sender", values["sender"])
+    if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", sender):
+        raise BadConfiguration("mail.sender", "must be an e-mail address.")
+    files = {name: folder / str(values[name]) if values[name] else None for name in ("password_file", "authority")}
+    username = str(values["username"])
+    return Mail(host, _port("mail.port", values["port"]), security, sender, username, files["password_file"], files["authority"])

@@ -30,7 +30,7 @@ def open_message(payload: bytes, keys: IngesterKeys) -> Batch:
     except CannotUnwrap as error:
         raise Poison("not_sealed_to_us", str(error)) from None
     try:
-        return envelope.decode_batch(opened, _verify)
+        return envelope.decode_batch(opened, verify_write_key)
     except BadSignature:
         raise Poison("bad_signature", "not the write key's") from None
     except ProtocolError as error:
@@ -43,7 +43,8 @@ def receipt_for(payload: bytes, batch: Batch, statuses: Sequence[int], committed
     return envelope.encode_receipt(Receipt(wrapping.digest(payload), rows, committed_utc_ms), keys.receipt_key.sign)
 
 
-def _verify(public_key: bytes, signed: bytes, signature: bytes) -> bool:
+def verify_write_key(public_key: bytes, signed: bytes, signature: bytes) -> bool:
+    """Whether a signature holds under a write key (Ed25519)."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, signed)
     except (InvalidSignature, ValueError):

@@ -2,6 +2,7 @@
 
 - `ingester.key`  X25519: opens the batches that homes seal; only the ingester reads it.
 - `receipt.key`   Ed25519: signs receipts for what was committed; only the ingester reads it.
+- `site.key`      Ed25519: signs the receipts of erasures and the exports that people take with them; only the site reads it.
 - `pepper`        32 random bytes: without them neither a password nor an e-mail address can be tried against a stolen store.
 - `erasure/ID`    one key per account, in no backup: everything personal of the account is under it, so that destroying 32 bytes
                   erases the person from every copy of the database, its logs and its backups (notes on privacy, point 8).
@@ -19,7 +20,7 @@ from cloud import hpke, wrapping
 from cloud.errors import CannotStart, CannotUnwrap
 
 KEY_BYTES = 32
-INGESTER_KEY, RECEIPT_KEY, PEPPER = "ingester.key", "receipt.key", "pepper"
+INGESTER_KEY, RECEIPT_KEY, SITE_KEY, PEPPER = "ingester.key", "receipt.key", "site.key", "pepper"
 
 
 class MissingKeys(CannotStart):
@@ -46,6 +47,7 @@ class Pepper(NamedTuple):
     password: bytes
     address: bytes
     link: bytes
+    stop: bytes
 
     def __repr__(self) -> str:
         return "Pepper(***)"
@@ -55,14 +57,21 @@ def make_missing(directory: Path) -> dict[str, str]:
     """Make the keys that are not there yet; return the public halves as hexadecimal, for the homes' configuration."""
     _own_folder(directory)
     _own_folder(directory / "erasure")
-    for name in (INGESTER_KEY, RECEIPT_KEY, PEPPER):
+    _own_folder(directory / "tombstones")
+    for name in (INGESTER_KEY, RECEIPT_KEY, SITE_KEY, PEPPER):
         if not (directory / name).exists():
             _write_once(directory / name, hpke.new_private_key() if name == INGESTER_KEY else os.urandom(KEY_BYTES))
     keys = ingester_keys(directory)
     return {
         "sealing_key": hpke.public_half(keys.opening_key).hex(),
         "receipt_key": keys.receipt_key.public_key().public_bytes_raw().hex(),
+        "site_key": site_key(directory).public_key().public_bytes_raw().hex(),
     }
+
+
+def site_key(directory: Path) -> Ed25519PrivateKey:
+    """Return the key that signs what the site hands to people. Raises MissingKeys."""
+    return Ed25519PrivateKey.from_private_bytes(_read(directory / SITE_KEY))
 
 
 def ingester_keys(directory: Path) -> IngesterKeys:
@@ -73,7 +82,7 @@ def ingester_keys(directory: Path) -> IngesterKeys:
 def pepper(directory: Path) -> Pepper:
     """Return the keys made of the pepper. Raises MissingKeys."""
     secret = _read(directory / PEPPER)
-    return Pepper(*(wrapping.hkdf(b"", secret, b"foyer pepper 1 " + use, KEY_BYTES) for use in (b"password", b"address", b"link")))
+    return Pepper(*(wrapping.hkdf(b"", secret, b"foyer pepper 1 " + use, KEY_BYTES) for use in (b"password", b"address", b"link", b"stop")))
 
 
 class ErasureKeys:
@@ -100,6 +109,9 @@ class ErasureKeys:
     def destroy(self, account_id: bytes) -> None:
         """Overwrite and remove an account's key; nothing under it can be opened again."""
         path = self._folder / account_id.hex()
+        if not path.exists():
+            # destroyed before: an erasure that was interrupted is begun again
+            return
         with path.open("r+b") as file:
             file.write(bytes(KEY_BYTES))
             file.flush()

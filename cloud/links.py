@@ -64,18 +64,23 @@ def account_waiting(connection: Connection, link_mac: bytes, now_utc_s: int) -> 
     return None if row is None else (row.account_id, row.public_key)
 
 
-def take_box(connection: Connection, account_id: bytes, erasure_key: bytes, link_mac: bytes, box: bytes) -> int:
-    """Keep a box under the account that made the code; return DONE, also for the same box again, or EXPIRED."""
+def take_box(connection: Connection, account_id: bytes, erasure_key: bytes, link_mac: bytes, box: bytes) -> tuple[int, bool]:
+    """Keep a box under the account that made the code; return DONE, also for the same box again, or EXPIRED; and whether it is new."""
     digest = wrapping.digest(box)
     kept = connection.execute(select(LINK_CODES.c.box_digest).where(LINK_CODES.c.link_mac == link_mac)).one_or_none()
     if kept is None:
-        return EXPIRED
+        return EXPIRED, False
     if kept.box_digest is not None:
-        return DONE if kept.box_digest == digest else EXPIRED
+        return (DONE if kept.box_digest == digest else EXPIRED), False
     connection.execute(update(LINK_CODES).where(LINK_CODES.c.link_mac == link_mac).values(box_digest=digest))
+    keep_box(connection, account_id, erasure_key, box)
+    return DONE, True
+
+
+def keep_box(connection: Connection, account_id: bytes, erasure_key: bytes, box: bytes) -> None:
+    """Keep a box that is sealed to the account's key."""
     sealed = wrapping.wrap(erasure_key, box, _BOX_PURPOSE + account_id)
     connection.execute(insert(LINK_BOXES).values(account_id=account_id, box_id=os.urandom(16), box=sealed))
-    return DONE
 
 
 def boxes_of(connection: Connection, account_id: bytes, erasure_key: bytes) -> list[bytes]:

@@ -40,6 +40,13 @@ SET_ASIDE = Table(
     PrimaryKeyConstraint("digest", "reason"),
 )
 
+TOMBSTONES = Table(
+    "tombstones",
+    METADATA,
+    Column("digest", LargeBinary(32), primary_key=True, comment="SHA-256 of an erased pseudonym, or of one with a row's id"),
+    Column("until_day", Integer, nullable=False, comment="UTC days since 1970: as long as backups and queues live"),
+)
+
 
 class SealedRow(NamedTuple):
     """One row as it is kept."""
@@ -50,8 +57,28 @@ class SealedRow(NamedTuple):
     sealed: bytes
 
 
+def tombstone_of(pseudonym: bytes) -> bytes:
+    """Return what is kept of a pseudonym whose owner erased it: a digest."""
+    return wrapping.digest(b"foyer erased\x00" + pseudonym)
+
+
+def tombstone_of_row(pseudonym: bytes, row_id: bytes) -> bytes:
+    """Return what is kept of a single row that its owner deleted: a digest."""
+    return wrapping.digest(b"foyer erased row\x00" + pseudonym + row_id)
+
+
 def add_batch(connection: Connection, batch: Batch, day: int) -> list[int]:
-    """Store the rows of a batch; return the status of each: STORED, ALREADY (same bytes) or CONFLICT (other bytes, set aside)."""
+    """Store the rows of a batch; return the status of each: STORED, ALREADY (same bytes) or CONFLICT (other bytes, set aside).
+
+    What its owner deleted does not come back: such a row is ALREADY, so its home need not send it again. All rows of an erased
+    pseudonym are CONFLICT, and nothing of them is kept: no receipt says that they are here (threats T12).
+    """
+    own = tombstone_of(batch.pseudonym)
+    by_digest = {tombstone_of_row(batch.pseudonym, row.row_id): row.row_id for row in batch.rows}
+    laid = set(connection.execute(select(TOMBSTONES.c.digest).where(TOMBSTONES.c.digest.in_([own, *by_digest]))).scalars())
+    if own in laid:
+        return [CONFLICT] * len(batch.rows)
+    deleted = {by_digest[digest] for digest in laid}
     known = {
         row.id: (row.minute, row.sealed)
         for row in connection.execute(
@@ -64,7 +91,9 @@ def add_batch(connection: Connection, batch: Batch, day: int) -> list[int]:
     new: list[Row] = []
     for row in batch.rows:
         kept = known.get(row.row_id)
-        if kept is None:
+        if row.row_id in deleted:
+            statuses.append(ALREADY)
+        elif kept is None:
             known[row.row_id] = (row.minute, row.sealed)
             new.append(row)
             statuses.append(STORED)
@@ -101,10 +130,14 @@ def rows_since(connection: Connection, pseudonym: bytes, minute: int) -> list[Se
 def ids_since(connection: Connection, pseudonym: bytes, minute: int) -> set[bytes]:
     """Return the ids alone: what a live page compares with what it has shown."""
     return set(
-        connection.execute(
-            select(SEALED_ROWS.c.id).where(SEALED_ROWS.c.pseudonym == pseudonym, SEALED_ROWS.c.minute >= minute)
-        ).scalars()
+        connection.execute(select(SEALED_ROWS.c.id).where(SEALED_ROWS.c.pseudonym == pseudonym, SEALED_ROWS.c.minute >= minute)).scalars()
     )
+
+
+def count_of(connection: Connection, pseudonym: bytes) -> int:
+    """Return how many rows are held under a pseudonym."""
+    count: int = connection.execute(select(func.count()).select_from(SEALED_ROWS).where(SEALED_ROWS.c.pseudonym == pseudonym)).scalar_one()
+    return count
 
 
 def rows_named(connection: Connection, pseudonym: bytes, row_ids: Iterable[bytes]) -> list[SealedRow]:

@@ -8,6 +8,7 @@ that alone erases nothing (notes on privacy, point 8), which is why personal col
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 
@@ -71,9 +72,12 @@ def upgrade(engine: Engine, store: str) -> None:
 
     Raises CannotStart: the database cannot be opened or written, or comes from a later release.
     """
-    configuration = _configuration(store)
-    known = {script.revision for script in ScriptDirectory.from_config(configuration).walk_revisions()}
+    head, known = _revisions(store)
     try:
+        with engine.connect() as connection:
+            if MigrationContext.configure(connection).get_current_revision() == head:
+                return
+        configuration = _configuration(store)
         with writing(engine) as connection:
             current = MigrationContext.configure(connection).get_current_revision()
             if current is not None and current not in known:
@@ -89,7 +93,7 @@ def wait_until_current(engine: Engine, store: str, timeout_s: float = 30) -> Non
 
     Raises CannotStart: nobody did in time.
     """
-    head = ScriptDirectory.from_config(_configuration(store)).get_current_head()
+    head, _ = _revisions(store)
     end_s = time.monotonic() + timeout_s
     while time.monotonic() < end_s:
         try:
@@ -102,6 +106,13 @@ def wait_until_current(engine: Engine, store: str, timeout_s: float = 30) -> Non
                 raise CannotStart(f"The {store} store {engine.url.database} cannot be used: {error.orig}.") from None
         time.sleep(0.05)
     raise CannotStart(f"The {store} store is not of this release; start the ingester first: python -m cloud ingest.")
+
+
+@cache
+def _revisions(store: str) -> tuple[str | None, frozenset[str]]:
+    """The newest revision of a store, and every one that this release knows."""
+    scripts = ScriptDirectory.from_config(_configuration(store))
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def _configuration(store: str) -> Config:

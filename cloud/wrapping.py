@@ -36,6 +36,11 @@ def wrap(key: bytes, plaintext: bytes, purpose: bytes) -> bytes:
     return nonce + AESGCM(key).encrypt(nonce, plaintext, purpose)
 
 
+def seal(key: bytes, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
+    """Return the ciphertext with its tag; the shape that protocol/seals.py takes."""
+    return AESGCM(key).encrypt(nonce, plaintext, associated)
+
+
 def unwrap(key: bytes, box: bytes, purpose: bytes) -> bytes:
     """Return what is in the box. Raises CannotUnwrap: another key or purpose, or changed bytes."""
     opened = try_open(key, box[:NONCE_BYTES], box[NONCE_BYTES:], purpose)

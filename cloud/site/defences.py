@@ -5,6 +5,7 @@ be our own address. Scripts that post without a browser send `Origin` too. Only 
 rebound to this machine gets nothing (threats T23). Nothing is loaded from anywhere else, and personal pages are kept nowhere.
 """
 
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.configuration import LOOPBACK_NAMES, Site
+from cloud.exports import LARGEST_ARCHIVE_BYTES
 
 LARGEST_FORM_BYTES = 16 * 1024
 POLICY = "; ".join(
@@ -22,11 +24,15 @@ POLICY = "; ".join(
         "style-src 'self'",
         "img-src 'self'",
         "connect-src 'self'",
+        "manifest-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
     )
 )
+# RFC 8058: a mail program posts here for its reader, from anywhere; the token in the address is the whole right to it
+_ONE_CLICK = re.compile(r"/(en|fr)/stop/[A-Za-z0-9_-]{1,100}")
+_IMPORT = re.compile(r"/(en|fr)/take/import")
 SAFE_METHODS = ("GET", "HEAD")
 
 
@@ -53,7 +59,7 @@ class Defences:
         if refusal is not None:
             await refusal(scope, receive, send_with_headers)
         else:
-            await self._app(scope, _capped(receive), send_with_headers)
+            await self._app(scope, _capped(receive, largest(scope["path"])), send_with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -65,10 +71,10 @@ class Defences:
             return PlainTextResponse(f"This site is at {self._address}.\n", 421)
         if method not in (*SAFE_METHODS, "POST"):
             return PlainTextResponse("Only GET and POST.\n", 405, {"Allow": "GET, HEAD, POST"})
-        if method == "POST" and not self._is_our_own(headers):
+        if method == "POST" and not (self._is_our_own(headers) or _ONE_CLICK.fullmatch(scope["path"])):
             return PlainTextResponse("This form did not come from a page of this site. Open the page again and repeat it.\n", 403)
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > LARGEST_FORM_BYTES:
+        if not length.isdigit() or int(length) > largest(scope["path"]):
             return PlainTextResponse("Too much for one form.\n", 413)
         return None
 
@@ -91,7 +97,12 @@ class Defences:
             headers["Cache-Control"] = "no-store"
 
 
-def _capped(receive: Receive) -> Receive:
+def largest(path: str) -> int:
+    """Return how many bytes may be sent to an address: little, but for the one that takes an export back."""
+    return LARGEST_ARCHIVE_BYTES + LARGEST_FORM_BYTES if _IMPORT.fullmatch(path) else LARGEST_FORM_BYTES
+
+
+def _capped(receive: Receive, largest_bytes: int) -> Receive:
     """The body without its announced length counts as well: beyond the cap the request is treated as broken off."""
     taken = 0
 
@@ -99,7 +110,7 @@ def _capped(receive: Receive) -> Receive:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > LARGEST_FORM_BYTES:
+        if taken > largest_bytes:
             raise ClientDisconnect
         return message
 

@@ -12,7 +12,7 @@ import time
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from cloud import links, stores, wrapping
+from cloud import audit, links, stores, wrapping
 from cloud.broker import Delivery, Line, alias_of
 from cloud.errors import CannotUnwrap
 from cloud.keys import ErasureKeys, Pepper
@@ -70,7 +70,9 @@ class LinkDesk:
                 erasure_key = self._erasure.of(account_id)
             except CannotUnwrap:
                 return expired
-            status = links.take_box(connection, account_id, erasure_key, link_mac, message.body)
+            status, is_new = links.take_box(connection, account_id, erasure_key, link_mac, message.body)
+            if is_new:
+                audit.write(connection, account_id, erasure_key, "linked", now_utc_s)
         self._log.info("link.done" if status == linking.DONE else "link.used_before")
         return linking.encode_message(linking.LINKED, message.link_id, status)
 

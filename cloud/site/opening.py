@@ -5,7 +5,7 @@ with the request. A reading is verified when the device's own signature holds ov
 a reading whose signature does not hold is shown too, and says so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from cloud import hpke, wrapping
 from cloud.errors import CannotUnwrap
+from cloud.notes import Note
 from cloud.readings import SealedRow
 from protocol import cose, linking, readings, seals, units
 from protocol.errors import ProtocolError
@@ -38,6 +39,7 @@ class Subject(NamedTuple):
     subject: int
     pseudonym: bytes
     root_key: bytes
+    write_seed: bytes
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -61,6 +63,9 @@ class Reading(NamedTuple):
     utc_s: int
     values: dict[str, float]
     verified: bool
+    # what its person wrote beside it, and whether they marked it as wrong
+    words: str = ""
+    is_wrong: bool = False
 
 
 def subjects(private_key: bytes, boxes: Iterable[bytes]) -> list[Subject]:
@@ -73,15 +78,16 @@ def subjects(private_key: bytes, boxes: Iterable[bytes]) -> list[Subject]:
             # whoever sent it to this account sent rubbish; it must not hide the others
             continue
         # linked again: one subject, under the label it has now
-        found[box.pseudonym] = Subject(box.label, box.subject, box.pseudonym, box.root_key)
+        found[box.pseudonym] = Subject(box.label, box.subject, box.pseudonym, box.root_key, box.write_seed)
     return sorted(found.values(), key=lambda subject: (subject.subject, subject.label.casefold()))
 
 
 class Opener:
     """Opens the rows of one subject; keeps the keys of months it has met, for as long as the request lasts."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, notes: Mapping[bytes, Note] | None = None) -> None:
         self._subject = subject
+        self._notes = notes or {}
         self._leaves: dict[tuple[bytes, bytes], bytes] = {}
 
     def readings(self, rows: Iterable[SealedRow], kinds: Iterable[str] = ()) -> list[Reading]:
@@ -90,18 +96,26 @@ class Opener:
         opened = (self._reading(row) for row in rows)
         return sorted((reading for reading in opened if reading and reading.kind in wanted), key=lambda reading: reading.utc_s)
 
-    def _reading(self, row: SealedRow) -> Reading | None:
+    def entry(self, row: SealedRow) -> dict[int, Any] | None:
+        """Return what is inside a row as it was sealed, or None: it does not open."""
         try:
             entry: dict[int, Any] = seals.open_row(
                 self._subject.root_key, row.pseudonym, row.minute, row.row_id, row.sealed, self._hkdf, wrapping.try_open
             )
         except ProtocolError:
             return None
+        return entry
+
+    def _reading(self, row: SealedRow) -> Reading | None:
+        entry = self.entry(row)
+        if entry is None:
+            return None
         kind, values = entry[seals.KIND], entry[seals.VALUES]
         shown = named(kind, values)
         if shown is None:
             return None
-        return Reading(row.row_id, KINDS[kind], entry[seals.UTC], shown, is_verified(entry))
+        note = self._notes.get(row.row_id, Note("", False))
+        return Reading(row.row_id, KINDS[kind], entry[seals.UTC], shown, is_verified(entry), note.words, note.is_wrong)
 
     def _hkdf(self, salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
         if secret != self._subject.root_key:

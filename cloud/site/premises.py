@@ -8,23 +8,30 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from cloud import links, sessions, stores
+from cloud import audit, consents, links, notes, sessions, stores
 from cloud.admission import Admission, Browser
-from cloud.configuration import Site
-from cloud.errors import Declined
+from cloud.configuration import Mail, Site
+from cloud.errors import CannotUnwrap, Declined
 from cloud.keys import Pepper
+from cloud.limits import Limiter, network_of
 from cloud.logs import Log
+from cloud.notes import Note
+from cloud.post import Postman
 from cloud.sessions import Cookie, Session
 from cloud.site import opening
 from cloud.site.languages import LANGUAGES, NAMES, Tongue, zone_or_utc
@@ -33,6 +40,7 @@ from cloud.site.live import Watch
 FOLDER = Path(__file__).parent
 # One argon2id run at a time keeps memory bounded; whoever would wait behind more than these is asked to come back.
 WAITING_AT_MOST = 20
+HOUR_S = 3600
 
 # what a user agent says of itself, the more telling sign first
 _FAMILIES = (("Edg", "Edge"), ("Firefox", "Firefox"), ("OPR", "Opera"), ("Chrome", "Chrome"), ("Safari", "Safari"))
@@ -60,12 +68,17 @@ class Premises:
     pepper: Pepper
     watch: Watch
     log: Log
+    # None: this site sends no letters
+    postman: Postman | None
+    limiter: Limiter
+    keys: Path
+    readings_url: URL
+    mail: Mail | None
 
     def __post_init__(self) -> None:
         self._door = asyncio.Semaphore(1)
         self._waiting = 0
         self._versions: dict[str, str] = {}
-        self._templates = {language: self._environment(language) for language in LANGUAGES}
 
     @property
     def cookie_name(self) -> str:
@@ -83,28 +96,31 @@ class Premises:
         finally:
             self._waiting -= 1
 
+    @contextmanager
+    def owners_hand(self) -> Iterator[Engine]:
+        """Open the readings store for writing, for as long as an owner erases rows of theirs or brings some back."""
+        engine = stores.open_store(self.readings_url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+    async def keep_house(self) -> None:
+        """Do hourly what time asks for, until cancelled."""
+        while True:
+            try:
+                await run_in_threadpool(self.admission.keep_house, int(time.time()))
+            except OperationalError as error:
+                self.log.warning("site.store_failed", detail=str(error.orig))
+            await asyncio.sleep(HOUR_S)
+
     def render(self, template: str, tongue: Tongue, **facts: Any) -> str:
         """Return a template filled in."""
-        return self._templates[tongue.language].get_template(template).render(tongue=tongue, now_utc_s=int(time.time()), **facts)
+        common = {"static": self.static, "contact": self.settings.contact, "languages": NAMES, "now_utc_s": int(time.time())}
+        return _environment(tongue.language).get_template(template).render(tongue=tongue, **common, **facts)
 
-    def _environment(self, language: str) -> Environment:
-        environment = Environment(
-            loader=FileSystemLoader(FOLDER / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n"],
-        )
-        tongue = Tongue(language)
-        environment.install_gettext_callables(  # type: ignore[attr-defined]
-            tongue.say, lambda one, many, count: tongue.say(one if count == 1 else many), newstyle=True
-        )
-        environment.globals.update(static=self._static, contact=self.settings.contact, languages=NAMES)
-        return environment
-
-    def _static(self, name: str) -> str:
-        """The address of a file of ours, with its version, so that browsers keep it for as long as it is the same."""
+    def static(self, name: str) -> str:
+        """Return the address of a file of ours, with its version, so that browsers keep it for as long as it is the same."""
         if name not in self._versions:
             folder = self.settings.libraries if name.startswith("uPlot") else FOLDER / "static"
             self._versions[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:8]
@@ -119,6 +135,8 @@ class Visitor:
     session: Session
     cookie: Cookie
     browser: Browser
+    # whether a text changed since they last read it
+    owes_reading: bool = False
 
     def __repr__(self) -> str:
         return "Visitor(***)"
@@ -130,6 +148,11 @@ class Visitor:
     def erasure_key(self) -> bytes:
         return self.premises.admission.erasure.of(self.account_id)
 
+    def note(self, what: str, **facts: str) -> None:
+        """Write into the account's log what just happened."""
+        with stores.writing(self.premises.accounts) as connection:
+            audit.write(connection, self.account_id, self.erasure_key(), what, int(time.time()), **facts)
+
     def subjects(self) -> list[opening.Subject]:
         """Return whose readings this account may open."""
         key = self.erasure_key()
@@ -137,10 +160,37 @@ class Visitor:
             boxes = links.boxes_of(connection, self.account_id, key)
         return opening.subjects(sessions.private_key(self.session, self.cookie, key), boxes)
 
+    def private_key(self) -> bytes:
+        """Return the account's private key; nobody keeps it longer than the request."""
+        return sessions.private_key(self.session, self.cookie, self.erasure_key())
+
+    def notes(self, subject: opening.Subject) -> dict[bytes, Note]:
+        """Return what was written beside the readings of a subject."""
+        with self.premises.accounts.connect() as connection:
+            return notes.notes_of(connection, self.account_id, self.erasure_key(), subject.root_key)
+
     def stands(self) -> bool:
         """Whether the session has not been revoked since the request began."""
         with self.premises.accounts.connect() as connection:
             return sessions.find(connection, self.cookie, int(time.time())) is not None
+
+
+@cache
+def _environment(language: str) -> Environment:
+    """The templates of one language; compiling one takes longer than filling it in a hundred times."""
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    tongue = Tongue(language)
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        tongue.say, lambda one, many, count: tongue.say(one if count == 1 else many), newstyle=True
+    )
+    return environment
 
 
 def premises_of(request: Request) -> Premises:
@@ -162,17 +212,34 @@ async def visitor_of(request: Request) -> Visitor | None:
 
 
 def signed_in(page: SignedInPage) -> Callable[[Request], Awaitable[Response]]:
-    """Make a page that is for its own account only; others are asked to sign in."""
+    """Make a page that is for its own account only; others are asked to sign in, and whoever has a changed text to read reads it."""
+
+    async def reading_first(request: Request, visitor: Visitor) -> Response:
+        if not visitor.owes_reading:
+            return await page(request, visitor)
+        if _is_for_programs(request):
+            return JSONResponse({"error": "read what changed first"}, 403)
+        return go(request, "changes")
+
+    return before_reading(reading_first)
+
+
+def before_reading(page: SignedInPage) -> Callable[[Request], Awaitable[Response]]:
+    """Make such a page that works without agreeing to anything new: taking one's data, erasing, the changes themselves."""
 
     async def guarded(request: Request) -> Response:
         visitor = await visitor_of(request)
         if visitor is not None:
             return await page(request, visitor)
-        if request.url.path.endswith((".json", "/live")):
+        if _is_for_programs(request):
             return JSONResponse({"error": "sign in first"}, 401)
-        return RedirectResponse(f"/{language_of(request)}/sign-in", 303)
+        return go(request, "sign-in")
 
     return guarded
+
+
+def _is_for_programs(request: Request) -> bool:
+    return request.url.path.endswith((".json", "/live"))
 
 
 def show(request: Request, template: str, visitor: Visitor | None = None, status: int = 200, **facts: Any) -> HTMLResponse:
@@ -192,6 +259,12 @@ def go(request: Request, page: str) -> RedirectResponse:
     return RedirectResponse(f"/{language_of(request)}/{page}", 303)
 
 
+def network_asking(request: Request) -> str:
+    """Return the network that a request comes from; it is counted in memory and kept nowhere."""
+    host = request.client.host if request.client else ""
+    return network_of(host, premises_of(request).settings.proxy, request.headers.get("x-forwarded-for", ""))
+
+
 def browser_of(request: Request, zone: str) -> Browser:
     """Return by what a person will recognise this session: family and system of the browser, no versions, no address."""
     words = request.headers.get("user-agent", "")
@@ -203,9 +276,15 @@ def _find(premises: Premises, cookie: Cookie) -> Visitor | None:
     now_utc_s = int(time.time())
     with premises.accounts.connect() as connection:
         session = sessions.find(connection, cookie, now_utc_s)
+        records = consents.consents_of(connection, session.account_id) if session else []
     if session is None:
         return None
     if now_utc_s - session.seen_utc_s >= sessions.SEEN_STEP_S:
         with stores.writing(premises.accounts) as connection:
             sessions.seen(connection, session, now_utc_s)
-    return Visitor(premises, session, cookie, premises.admission.browser_of(session))
+    try:
+        browser = premises.admission.browser_of(session)
+    except CannotUnwrap:
+        # erased since: the session comes from a restored backup
+        return None
+    return Visitor(premises, session, cookie, browser, bool(consents.to_acknowledge(records)))

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from cloud.site.defences import Defences
-from cloud.site.pages import account, entry, home, link, live, measurements, public
+from cloud.site.pages import account, entry, home, link, live, measurements, public, reading, stop, take
 from cloud.site.premises import FOLDER, Premises, show
 
 ROUTES = [
@@ -24,6 +24,11 @@ ROUTES = [
     Route("/{language:language}/terms", public.terms),
     Route("/{language:language}/register", entry.register, methods=["GET", "POST"]),
     Route("/{language:language}/sign-in", entry.sign_in, methods=["GET", "POST"]),
+    Route("/{language:language}/mailbox", entry.mailbox),
+    Route("/{language:language}/confirm", entry.confirm, methods=["GET", "POST"]),
+    Route("/{language:language}/rules", public.rules),
+    Route("/{language:language}/foyer.webmanifest", public.manifest),
+    Route("/{language:language}/stop/{token:str}", stop.stop, methods=["GET", "POST"]),
     Route("/{language:language}/recover", entry.recover, methods=["GET", "POST"]),
     Route("/{language:language}/recovery-code", entry.recovery_code, methods=["GET", "POST"]),
     Route("/{language:language}/sign-out", entry.sign_out, methods=["POST"]),
@@ -34,6 +39,15 @@ ROUTES = [
     Route("/{language:language}/account/password", account.change_password, methods=["POST"]),
     Route("/{language:language}/account/recovery-code", account.new_recovery_code, methods=["POST"]),
     Route("/{language:language}/account/sessions", account.end_session, methods=["POST"]),
+    Route("/{language:language}/account/choices", account.choose, methods=["POST"]),
+    Route("/{language:language}/changes", account.changes, methods=["GET", "POST"]),
+    Route("/{language:language}/log", account.log),
+    Route("/{language:language}/take", take.take),
+    Route("/{language:language}/take/export", take.export, methods=["POST"]),
+    Route("/{language:language}/take/import", take.bring, methods=["POST"]),
+    Route("/{language:language}/take/erase", take.erase, methods=["POST"]),
+    Route("/{language:language}/reading/{number:str}/{row:str}", reading.reading, methods=["GET", "POST"]),
+    Route("/{language:language}/reading/{number:str}/{row:str}/delete", reading.remove, methods=["POST"]),
     Route("/{language:language}/{kind:str}.json", measurements.as_json),
     Route("/{language:language}/{kind:str}", measurements.page),
 ]
@@ -56,6 +70,7 @@ def make_site(premises: Premises) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(premises.watch.run)
+            tasks.start_soon(premises.keep_house)
             yield
             tasks.cancel_scope.cancel()
 

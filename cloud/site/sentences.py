@@ -13,5 +13,45 @@ DECLINED = {
     "password_wrong": N_("The present password is not right. Nothing was changed."),
     "sign_in_wrong": N_("Address and password do not belong together. Try again, or use your recovery code."),
     "recovery_wrong": N_("Address and recovery code do not belong together. Check both and try again."),
+    "confirm_wrong": N_(
+        "The letter’s link and the password do not belong together, or the letter is older than a day. Try again, or register again."
+    ),
+    "no_such_choice": N_("There is no such choice. Open the page again and repeat it."),
+    "too_many_for_address": N_("There were too many wrong tries for this address. Wait a quarter of an hour, then try again."),
+    "too_many_from_network": N_("There were too many tries from where you are. Wait a quarter of an hour, then try again."),
+    "too_many_letters": N_("Several letters went to this address already. Look for them, or wait an hour and try again."),
+    "note_long": N_("A note has at most 280 characters. Shorten it and keep it again."),
+    "card_number": N_("This looks like the number of a payment card. Nothing of that kind is kept here; take it out."),
+    "import_wrong": N_("This is no export of Foyer, or it is damaged. Nothing was brought in."),
+    "order_wrong": N_("Your home did not hand over the key that deleting needs. Link it again and repeat this."),
     "busy": N_("Many people are signing in just now. Try again in a minute."),
+}
+
+CHANGED = {
+    "password": N_("The password is changed. Everywhere else you are signed out."),
+    "imported": N_("The readings are here. What was here already was left as it was."),
+    "noted": N_("Kept."),
+    "deleted": N_("The reading is deleted here for good. Your home keeps its own copy until you delete it there."),
+    "choices": N_("Your choices are kept. They hold from now on."),
+}
+
+# what stands in an account's log
+LOGGED = {
+    "registered": N_("You made this account."),
+    "confirmed": N_("You confirmed your address."),
+    "signed-in": N_("Somebody signed in with your password."),
+    "signed-out": N_("You signed out."),
+    "session-ended": N_("You ended a session elsewhere."),
+    "password-changed": N_("You changed the password."),
+    "recovered": N_("Your recovery code set a new password."),
+    "recovery-code-made": N_("You made a new recovery code."),
+    "linked": N_("A home was linked and handed over the keys of its readings."),
+    "consent-given": N_("You turned on a choice."),
+    "consent-withdrawn": N_("You turned off a choice."),
+    "text-acknowledged": N_("You read a text that had changed."),
+    "letter-sent": N_("A letter that you had chosen was sent to you."),
+    "exported": N_("You took everything with you."),
+    "imported": N_("You brought readings from an export."),
+    "reading-deleted": N_("You deleted a reading for good."),
+    "handed-out": N_("After a letter by post, the sealed export was handed out."),
 }

@@ -2,18 +2,21 @@
 
 import socket
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
 
-from cloud import keys, stores
+from cloud import erasure, keys, stores
 from cloud.admission import Admission
 from cloud.broker import Line
 from cloud.configuration import Configuration
 from cloud.errors import CannotStart
+from cloud.limits import Limiter
 from cloud.logs import Log
+from cloud.post import Postman
 from cloud.site.linking import FILTER, LinkDesk
 from cloud.site.live import Watch
 from cloud.site.premises import Premises
@@ -35,10 +38,14 @@ def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
         desk = LinkDesk(premises.accounts, premises.admission.erasure, premises.pepper, line, log)
         server = _Server(premises, listening, stop)
         desk.start()
+        if premises.postman is not None:
+            premises.postman.start()
         try:
             server.serve_until_told()
         finally:
             desk.stop()
+            if premises.postman is not None:
+                premises.postman.stop()
             premises.accounts.dispose()
             premises.readings.dispose()
     finally:
@@ -48,13 +55,24 @@ def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
 def open_premises(configuration: Configuration, log: Log) -> Premises:
     """Open the keys and both stores: the accounts store brought up to date, the readings store read-only."""
     pepper = keys.pepper(configuration.keys)
-    erasure = keys.ErasureKeys(configuration.keys)
+    erasing = keys.ErasureKeys(configuration.keys)
     accounts = stores.open_store(configuration.stores.accounts)
     stores.upgrade(accounts, "accounts")
     readings = stores.open_store(configuration.stores.readings, read_only=True)
     stores.wait_until_current(readings, "readings")
     paths = [Path(str(url.database)) for url in (configuration.stores.accounts, configuration.stores.readings)]
-    return Premises(configuration.site, accounts, readings, Admission(accounts, pepper, erasure), pepper, Watch(paths), log)
+    mail = configuration.mail
+    url = configuration.stores.readings
+    postman = None if mail is None else Postman(mail, accounts, erasing, log)
+    admission = Admission(accounts, pepper, erasing, configuration.site.address if mail else "")
+    made = Premises(
+        configuration.site, accounts, readings, admission, pepper, Watch(paths), log, postman, Limiter(), configuration.keys, url, mail
+    )
+    with made.owners_hand() as writable:
+        back = erasure.after_restore(admission, writable, configuration.keys / "tombstones", int(time.time()))
+    if any(back):
+        log.warning("site.erased_again", accounts=back[0], rows=back[1])
+    return made
 
 
 class _Server(uvicorn.Server):

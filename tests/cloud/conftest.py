@@ -13,12 +13,24 @@ from typing import Any
 
 import pytest
 
-from cloud import keys
+from cloud import credentials, keys
 from tests.cloud import counterpart
 from tools import broker as broker_tool
 from tools.services import free_ports
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of argon2id costs 64 KiB instead of 64 MiB, unless its real cost is what is tested."""
+    if "real_password_cost" not in request.fixturenames:
+        monkeypatch.setitem(credentials.PROFILES, credentials.CURRENT, credentials.Profile(64, 1, 1))
+
+
+@pytest.fixture
+def real_password_cost() -> None:
+    """Asked for by a test whose subject is what a password costs."""
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +113,7 @@ class Cloud:
         public = keys.make_missing(folder / "keys")
         self.sealing_key = bytes.fromhex(public["sealing_key"])
         self.receipt_key = bytes.fromhex(public["receipt_key"])
+        self.site_key = bytes.fromhex(public["site_key"])
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def private_key(admission: Admission, cookie_text: str) -> bytes:
 
 
 def register(admission: Admission) -> str:
-    return admission.register(ADDRESS, PASSWORD, "en", BOTH, BROWSER, NOW_UTC_S)
+    return str(admission.register(ADDRESS, PASSWORD, "en", BOTH, BROWSER, NOW_UTC_S))
 
 
 def test_password_opens_the_same_key_from_every_session(admission: Admission) -> None:
@@ -72,7 +72,8 @@ def test_consents_name_the_text_and_the_time(admission: Admission) -> None:
         rows = connection.execute(text("SELECT purpose, text_digest, language, given_utc_s FROM consents ORDER BY purpose")).all()
     folder = Path(keys.__file__).parent / "texts"
     assert [tuple(row) for row in rows] == [
-        (purpose, wrapping.digest((folder / f"{purpose}.en.txt").read_bytes()), "en", NOW_UTC_S) for purpose in ("cookies", "terms")
+        (purpose, wrapping.digest((folder / f"{purpose}.{version}.en.txt").read_bytes()), "en", NOW_UTC_S)
+        for purpose, version in (("cookies", 1), ("rules", 1), ("terms", 2))
     ]
 
 
@@ -85,7 +86,7 @@ def test_an_address_has_one_account(admission: Admission) -> None:
     assert len(list((Path(str(admission.engine.url.database)).parent / "keys" / "erasure").iterdir())) == 1
 
 
-def test_wrong_password_and_no_such_account_look_and_last_alike(admission: Admission) -> None:
+def test_wrong_password_and_no_such_account_look_and_last_alike(real_password_cost: None, admission: Admission) -> None:
     """One error, and one argon2id run each, so neither text nor time tells whether an address has an account."""
     register(admission)
     took_s: dict[str, list[float]] = {ADDRESS: [], "nobody@example.org": []}
@@ -128,8 +129,8 @@ def test_changing_the_password_ends_the_other_sessions(admission: Admission) -> 
     key = private_key(admission, here)
     cookie, session = session_of(admission, here)
     with pytest.raises(Declined, match="password_wrong"):
-        admission.change_password(session.account_id, "not it at all", "quite another phrase", cookie.session_digest)
-    admission.change_password(session.account_id, PASSWORD, "quite another phrase", cookie.session_digest)
+        admission.change_password(session.account_id, "not it at all", "quite another phrase", cookie.session_digest, NOW_UTC_S)
+    admission.change_password(session.account_id, PASSWORD, "quite another phrase", cookie.session_digest, NOW_UTC_S)
     assert private_key(admission, here) == key
     assert session_of(admission, elsewhere)[1] is None
     with pytest.raises(Declined):
@@ -166,7 +167,10 @@ def test_a_stolen_accounts_store_with_pepper_and_erasure_keys_opens_nothing(admi
     connection.close()
     erasure_key = admission.erasure.of(account_id)
     purposes = [
-        b"foyer wrap password\x00", b"foyer wrap recovery\x00", b"foyer session private key\x00", b"foyer session recovery code\x00"
+        b"foyer wrap password\x00",
+        b"foyer wrap recovery\x00",
+        b"foyer session private key\x00",
+        b"foyer session recovery code\x00",
     ]
     # peel the erasure key off whatever it closes, then try every 32 bytes at hand as a key, plain and derived
     peeled = [opened for value in values for purpose in purposes if (opened := attempt(erasure_key, value, purpose + account_id))]
@@ -202,8 +206,19 @@ def test_destroying_the_erasure_key_erases_even_for_who_knows_the_password(admis
 @pytest.mark.parametrize(
     "password",
     [
-        "password123", "Password2024!", "motdepasse1", "1234567890", "0987654321", "abcdefghijkl", "aaaaaaaaaaaa", "azertyuiop",
-        "qwertyuiop!", "passwordpassword", "abcabcabcabc", "ada.lovelace1", "P@ssw0rd12345",
+        "password123",
+        "Password2024!",
+        "motdepasse1",
+        "1234567890",
+        "0987654321",
+        "abcdefghijkl",
+        "aaaaaaaaaaaa",
+        "azertyuiop",
+        "qwertyuiop!",
+        "passwordpassword",
+        "abcabcabcabc",
+        "ada.lovelace1",
+        "P@ssw0rd12345",
     ],
 )
 def test_passwords_that_anybody_would_try_are_refused(password: str) -> None:
@@ -238,7 +253,10 @@ def test_a_box_opens_under_its_own_key_and_purpose_only(plaintext: bytes, purpos
     assert wrapping.unwrap(key, box, purpose) == plaintext
     changed = box[:-1] + bytes([box[-1] ^ 1])
     for bad_key, bad_box, bad_purpose in (
-        (os.urandom(32), box, purpose), (key, box, purpose + b"x"), (key, changed, purpose), (key, box[:11], purpose)
+        (os.urandom(32), box, purpose),
+        (key, box, purpose + b"x"),
+        (key, changed, purpose),
+        (key, box[:11], purpose),
     ):
         with pytest.raises(CannotUnwrap):
             wrapping.unwrap(bad_key, bad_box, bad_purpose)
@@ -266,7 +284,10 @@ def test_hpke_boxes_open_for_their_key_and_purpose_only() -> None:
     box = hpke.seal_to(hpke.public_half(private), b"secret", b"foyer link 1")
     assert hpke.open_with(private, box, b"foyer link 1") == b"secret"
     for key, data, info in (
-        (other, box, b"foyer link 1"), (private, box, b"foyer batch 1"), (private, box[:-1], b"foyer link 1"), (private, b"", b"")
+        (other, box, b"foyer link 1"),
+        (private, box, b"foyer batch 1"),
+        (private, box[:-1], b"foyer link 1"),
+        (private, b"", b""),
     ):
         with pytest.raises(CannotUnwrap):
             hpke.open_with(key, data, info)

@@ -152,6 +152,9 @@ site_key = "c.key"
 directory = "keys"
 [site]
 address = "https://foyer.example/"
+[mail]
+host = "mail.example"
+sender = "foyer@foyer.example"
 """
 
 
@@ -184,6 +187,10 @@ def test_paths_are_taken_from_the_folder_of_the_file(tmp_path: Path) -> None:
         ("sqlite:///accounts.db", "accounts.db", "stores.accounts"),
         ("https://foyer.example/", "http://foyer.example", "site.address"),
         ("https://foyer.example/", "foyer.example", "site.address"),
+        ('host = "mail.example"', "", "mail.host"),
+        ('host = "mail.example"', 'host = "mail.example"\nsecurity = "none"', "mail.security"),
+        ('host = "mail.example"', 'host = "mail.example"\nsecurity = "ssl"', "mail.security"),
+        ("foyer@foyer.example", "Foyer <foyer@foyer.example>", "mail.sender"),
         ("[stores]", "[stores", "file"),
         ("[stores]", "keys = 1\n[stores]", "[keys]"),
     ],

@@ -100,6 +100,7 @@ def test_a_missing_configuration_is_one_sentence(tmp_path: Path) -> None:
 def test_keys_prints_public_halves_and_no_private_one(cloud: Any) -> None:
     """What it prints is what the homes need, twice the same."""
     printed = run("keys", "--configuration", str(cloud.configuration))
-    assert json.loads(printed.stdout) == {"sealing_key": cloud.sealing_key.hex(), "receipt_key": cloud.receipt_key.hex()}
+    expected = {"sealing_key": cloud.sealing_key.hex(), "receipt_key": cloud.receipt_key.hex(), "site_key": cloud.site_key.hex()}
+    assert json.loads(printed.stdout) == expected
     for path in (cloud.folder / "keys").glob("*.key"):
         assert path.read_bytes().hex() not in printed.stdout + printed.stderr

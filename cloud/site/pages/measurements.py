@@ -15,6 +15,7 @@ from cloud.readings import SealedRow
 from cloud.site.languages import N_
 from cloud.site.opening import CLIMATE, PRESSURE, WEIGHT, Opener, Reading, Subject
 from cloud.site.premises import Visitor, show, signed_in
+from cloud.site.sentences import CHANGED
 
 TITLES = {WEIGHT: N_("Weight"), PRESSURE: N_("Blood pressure"), CLIMATE: N_("Room climate")}
 DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
@@ -49,13 +50,13 @@ class Shown(NamedTuple):
 
     @property
     def trusted(self) -> list[Reading]:
-        """The readings whose signature holds: charts are drawn of these alone."""
-        return [reading for reading in self.readings if reading.verified]
+        """The readings whose signature holds and that nobody marked as wrong: charts are drawn of these alone."""
+        return [reading for reading in self.readings if reading.verified and not reading.is_wrong]
 
     @property
     def latest(self) -> Reading | None:
         """The newest reading whose signature holds; when there is none, the newest, which says so."""
-        newest_last = self.trusted or self.readings
+        newest_last = self.trusted or [reading for reading in self.readings if not reading.is_wrong]
         return newest_last[-1] if newest_last else None
 
 
@@ -67,7 +68,9 @@ def shown_of(visitor: Visitor, window: Window, kinds: set[str]) -> list[Shown]:
             wanted = [kind for kind in subject.kinds if kind in kinds]
             if not wanted:
                 continue
-            opened = Opener(subject).readings(store.rows_since(connection, subject.pseudonym, window.since_minute), wanted)
+            opened = Opener(subject, visitor.notes(subject)).readings(
+                store.rows_since(connection, subject.pseudonym, window.since_minute), wanted
+            )
             shown += [Shown(subject, kind, [reading for reading in opened if reading.kind == kind]) for kind in wanted]
     return shown
 
@@ -79,7 +82,7 @@ def cards_of(visitor: Visitor, window: Window) -> list[Shown]:
         for subject in visitor.subjects():
             days = max(CARD_DAYS[kind] for kind in subject.kinds)
             since = max(window.since_minute, int(time.time()) // 60 - 1440 * days)
-            opened = Opener(subject).readings(thinned(store.rows_since(connection, subject.pseudonym, since)))
+            opened = Opener(subject, visitor.notes(subject)).readings(thinned(store.rows_since(connection, subject.pseudonym, since)))
             shown += [Shown(subject, kind, [reading for reading in opened if reading.kind == kind]) for kind in subject.kinds]
     return shown
 
@@ -130,6 +133,7 @@ async def page(request: Request, visitor: Visitor) -> Response:
         periods=[(name, PERIODS[name]) for name in PERIODS_OF[kind]],
         rows_at_once=None if request.query_params.get("rows") == "all" else ROWS_AT_ONCE,
         columns=columns,
+        changed=CHANGED.get(request.query_params.get("changed", "")),
     )
 
 
@@ -146,8 +150,11 @@ async def as_json(request: Request, visitor: Visitor) -> Response:
 
 
 def as_facts(subject: Subject, reading: Reading) -> dict[str, object]:
-    """Return a reading for programs."""
-    return {
+    """Return a reading for programs; what its person wrote beside it, where they did."""
+    written: dict[str, object] = {"wrong": True} if reading.is_wrong else {}
+    if reading.words:
+        written["note"] = reading.words
+    return written | {
         "id": reading.row_id.hex(),
         "utc_s": reading.utc_s,
         "kind": reading.kind,

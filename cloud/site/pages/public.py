@@ -1,11 +1,14 @@
 """What anybody may read: what this is, and on what terms."""
 
+import itertools
+from typing import Any
+
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from cloud import consents
 from cloud.site.languages import preferred
-from cloud.site.premises import go, language_of, show, visitor_of
+from cloud.site.premises import go, language_of, premises_of, show, visitor_of
 
 
 async def choose_language(request: Request) -> Response:
@@ -25,6 +28,39 @@ async def terms(request: Request) -> Response:
     language = language_of(request)
     texts = [(paragraphs(consents.text(purpose, language)), consents.text_digest(purpose, language).hex()) for purpose in consents.NEEDED]
     return show(request, "terms.html", visitor=await visitor_of(request), texts=texts)
+
+
+async def rules(request: Request) -> Response:
+    """The rules of privacy, clause by clause, and the register of what is processed and why."""
+    language = language_of(request)
+    parts = paragraphs(consents.text(consents.RULES, language))
+    headings = [(title.partition(" · "), words) for (is_heading, title), (_, words) in itertools.pairwise(parts) if is_heading]
+    clauses = [(number, title, words) for (number, _, title), words in headings]
+    bases = [(purpose, consents.LEGAL_BASES[purpose]) for purpose in (*consents.NEEDED, *consents.CHOICES)]
+    facts: dict[str, Any] = {"clauses": clauses, "bases": bases, "digest": consents.text_digest(consents.RULES, language).hex()}
+    facts |= {"version": consents.versions(consents.RULES, language)[-1], "controller": premises_of(request).settings.controller}
+    return show(request, "rules.html", visitor=await visitor_of(request), **facts)
+
+
+async def manifest(request: Request) -> Response:
+    """What a browser needs to keep the site among a person's applications (W3C Web Application Manifest)."""
+    language = language_of(request)
+    icon = premises_of(request).static("hearth.svg")
+    return JSONResponse(
+        {
+            "name": "Foyer",
+            "short_name": "Foyer",
+            "lang": language,
+            "id": "/",
+            "start_url": f"/{language}/home",
+            "scope": "/",
+            "display": "standalone",
+            "background_color": "#FAF7F2",
+            "theme_color": "#FAF7F2",
+            "icons": [{"src": icon, "sizes": "any", "type": "image/svg+xml", "purpose": "any"}],
+        },
+        media_type="application/manifest+json",
+    )
 
 
 def paragraphs(text: str) -> list[tuple[bool, str]]:

@@ -11,6 +11,16 @@ for (const field of document.querySelectorAll('input[name="zone"]')) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
 }
 
+// --- body mass index: weight over height squared, on this page alone; the height goes nowhere
+
+for (const corner of document.querySelectorAll("[data-bmi]")) {
+  const output = corner.querySelector("output");
+  corner.querySelector("input").addEventListener("input", ({ target }) => {
+    const height_m = Number(target.value) / 100;
+    output.textContent = height_m >= 1 && height_m <= 2.5 ? `${asNumber(1).format(Number(corner.dataset.bmi) / height_m ** 2)} kg/m²` : "";
+  });
+}
+
 // --- charts: dots for readings, a soft line for the trend, grid lines on the value axis only, gaps shown as gaps
 
 const DAY_S = 86400;

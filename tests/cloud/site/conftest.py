@@ -2,13 +2,17 @@
 
 import asyncio
 import re
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.engine import make_url
 
 from cloud import configuration, keys, readings, stores
 from cloud.logs import configure
@@ -18,6 +22,7 @@ from cloud.site.serving import open_premises
 from protocol import linking
 from protocol.envelope import Batch, Row
 from tests.cloud.counterpart import Person
+from tests.cloud.postbox import Postbox
 
 ADDRESS = "http://127.0.0.1:8080"
 PASSWORD = "ashtray velvet horizon"
@@ -39,14 +44,27 @@ address = "http://127.0.0.1:8080"
 """
 
 
+@cache
+def _migrated(store: str) -> Path:
+    """A store of this release with nothing in it, made once: migrations are tested elsewhere."""
+    path = Path(tempfile.mkdtemp()) / f"{store}.db"
+    engine = stores.open_store(make_url(f"sqlite:///{path}"))
+    stores.upgrade(engine, store)
+    engine.dispose()
+    return path
+
+
 class Premises:
     """The site under test, and the ways around it that a test needs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mail: str = "") -> None:
         self.folder = folder
-        (folder / "cloud.toml").write_text(CONFIGURATION)
-        settings = configuration.read(folder / "cloud.toml")
+        (folder / "cloud.toml").write_text(CONFIGURATION + mail)
+        settings = self.settings = configuration.read(folder / "cloud.toml")
         keys.make_missing(settings.keys)
+        for name in ("accounts", "readings"):
+            if not (folder / f"{name}.db").exists():
+                shutil.copy(_migrated(name), folder / f"{name}.db")
         self.writer = stores.open_store(settings.stores.readings)
         stores.upgrade(self.writer, "readings")
         self.premises = open_premises(settings, configure("test"))
@@ -61,6 +79,11 @@ class Premises:
     def store(self, person: Person, rows: list[Row]) -> None:
         with stores.writing(self.writer) as connection:
             readings.add_batch(connection, Batch(person.pseudonym, rows, 0), 0)
+
+    def deliver(self) -> None:
+        """Do what the postman does."""
+        assert self.premises.postman
+        self.premises.postman.deliver_due(int(time.time()))
 
     def close(self) -> None:
         self.runner.close()
@@ -89,8 +112,8 @@ class Browser:
     def post(self, path: str, data: dict[str, str] | None = None, **headers: str) -> httpx.Response:
         return self.request("POST", path, data=data or {}, headers={"sec-fetch-site": "same-origin", **headers})
 
-    def register(self, email: str = "ada@example.org", language: str = "en") -> Any:
-        form = {"email": email, "password": PASSWORD, "terms": "yes", "cookies": "yes", "zone": self.zone}
+    def register(self, email: str = "ada@example.org", language: str = "en", **more: str) -> Any:
+        form = {"email": email, "password": PASSWORD, "terms": "yes", "cookies": "yes", "zone": self.zone, **more}
         return self.post(f"/{language}/register", form)
 
     def sign_in(self, email: str = "ada@example.org", password: str = PASSWORD) -> Any:
@@ -109,6 +132,20 @@ class Browser:
         key = linking.decode_message(self.site.desk.answer(ask, now_utc_s)).body
         box = linking.encode_message(linking.BOX, code.link_id, person.box(key))
         assert linking.decode_message(self.site.desk.answer(box, now_utc_s)).body == linking.DONE
+
+
+@pytest.fixture
+def postbox() -> Iterator[Postbox]:
+    with Postbox() as made:
+        yield made
+
+
+@pytest.fixture
+def lettered(tmp_path: Path, postbox: Postbox) -> Iterator[Premises]:
+    """A site that sends letters, to the postbox."""
+    made = Premises(tmp_path, f'[mail]\nhost = "127.0.0.1"\nport = {postbox.port}\nsecurity = "none"\nsender = "foyer@example.org"\n')
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -134,7 +134,12 @@ def test_a_newcomer_registers_links_and_sees_readings_arrive(
     assert page.evaluate("performance.getEntriesByType('navigation')[0].type") == "navigate"
 
     for language in ("en", "fr"):
-        for name in ("home", "weight", "pressure", "climate", "account", "terms"):
+        for name in ("home", "weight", "pressure", "climate", "account", "terms", "rules", "log", "take", "reading"):
+            if name == "reading":
+                page.goto(f"{cloud.address}/{language}/weight")
+                page.click("tbody a")
+                keep(page, f"reading-{language}")
+                continue
             page.goto(f"{cloud.address}/{language}/{name}")
             if name in ("weight", "pressure", "climate"):
                 page.wait_for_selector("canvas")

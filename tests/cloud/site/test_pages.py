@@ -249,7 +249,11 @@ def test_forms_from_elsewhere_are_refused(site: Any) -> None:
     browser = site.browser()
     browser.register()
     for headers in (
-        {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"}, {"origin": "null"}, {},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {},
         {"sec-fetch-site": "cross-site", "origin": ADDRESS},
     ):
         assert browser.request("POST", "/en/sign-out", headers=headers).status_code == 403

@@ -1,0 +1,16 @@
+"""R35: partners and their offers: a box of its own, and no address given away."""
+
+from cloud import consents
+from tests.policy.choice import chosen_alone, pre_ticked
+from tests.policy.stage import Mutation, Stage, rendered, replaced
+
+
+def holds(stage: Stage) -> None:
+    """Letters of this kind go to who ticked this box and no other, and stop with one click."""
+    chosen_alone(stage, "partners")
+
+
+MUTATIONS: dict[str, Mutation] = {
+    "ticked beforehand": rendered(pre_ticked("partners")),
+    "one consent is all": replaced(consents, "stands", lambda *_: True),
+}
