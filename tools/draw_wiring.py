@@ -37,7 +37,23 @@ CUFF = (
     Part((), "over-pressure cut-off, no firmware in it", "MPX5050 on the block, comparator at 320 mmHg, latch, relay"),
     Part((), "needle on the cuff's block, always open", "2 to 3 mmHg a second, whatever fails"),
 )
-DEVICES = {"cuff": CUFF}
+SCALE = (
+    Part(
+        ("HX711_DATA", "HX711_CLOCK"),
+        "HX711, four 50 kg half-bridges as one bridge",
+        "channel A, gain 128; its clock is held high in deep sleep",
+    ),
+    Part(("I2C_CLOCK", "I2C_DATA"), "SSD1306 0x3C, AD5933 0x0D", "3.3 V; 4.7 kΩ pull-ups; an NAU7802 at 0x2A on board s3n"),
+    Part(("SWITCH",), "spring switch under the plate", "to ground while something lies on it; 1 MΩ up; wakes the processor"),
+    Part(("BUTTON",), "button", "to ground; held for 10 s the scale forgets its home"),
+    Part((), "front end of the AD5933, four electrodes", "at most 0.5 mA at 50 kHz, 100 nF in each lead"),
+    Part((), "four AA cells, regulator to 3.3 V", "of 2 µA at rest; the bridge is fed by the converter's own"),
+)
+DEVICES = {"cuff": CUFF, "scale": SCALE}
+WORDS = {
+    "cuff": "One supply for pump and valves goes through the cut-off's relay: without it, or without power, all air goes out.",
+    "scale": "Asleep, converter and display are off; the switch needs no current to know that somebody stands there.",
+}
 
 
 def pins(device: str) -> dict[str, int]:
@@ -61,12 +77,7 @@ def draw(device: str) -> str:
         f"<title>Wiring of the {escape(device)}</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="{GROUND}"/>',
         _text(BOARD_X, 40, f"Foyer: wiring of the {device}", 20, INK, bold=True),
-        _text(
-            BOARD_X,
-            64,
-            "One supply for pump and valves goes through the cut-off's relay: without it, or without power, all air goes out.",
-            14,
-        ),
+        _text(BOARD_X, 64, WORDS[device], 14),
         f'<rect x="{BOARD_X}" y="{TOP - 8}" width="{BOARD_WIDTH}" height="{height - TOP - 16}" rx="8" fill="#FFFFFF" stroke="{INK}"/>',
         _text(BOARD_X + 16, TOP + 18, "ESP32-S3", 16, INK, bold=True),
     ]
@@ -75,14 +86,21 @@ def draw(device: str) -> str:
         lines += _part(part, row, numbers)
         if part.name.startswith(("pump", "first valve", "second valve", "over-pressure")):
             wired_rows.append(row)
+    if wired_rows:
+        lines += _spine(wired_rows)
+    lines.append("</svg>")
+    return "\n".join(lines) + "\n"
+
+
+def _spine(wired_rows: list[int]) -> list[str]:
+    """Return the one supply that several parts hang on."""
     spine = PART_X + PART_WIDTH + 16
     first, last = (TOP + ROW * wired_rows[place] + 26 for place in (0, -1))
-    lines.append(f'<path d="M{spine} {first} V{last}" stroke="{ACCENT}" stroke-width="3" fill="none"/>')
+    lines = [f'<path d="M{spine} {first} V{last}" stroke="{ACCENT}" stroke-width="3" fill="none"/>']
     for row in wired_rows:
         y = TOP + ROW * row + 26
         lines.append(f'<path d="M{PART_X + PART_WIDTH} {y} H{spine}" stroke="{ACCENT}" stroke-width="3" fill="none"/>')
-    lines.append("</svg>")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _part(part: Part, row: int, numbers: dict[str, int]) -> list[str]:

@@ -19,10 +19,11 @@ STEPPED_OFF_g = const(2000)
 LIGHTEST_g = const(8000)  # below it nobody stands: cats do
 STILL_g = const(200)
 STILL_MS = const(1000)
+SETTLED_g = const(200)  # over the whole settling: paws shift, and now and then back again
 SETTLED_MS = const(2000)  # still for so long after the first second
 MEAN_MS = const(3000)  # both together
 DRIFT_g = const(100)  # between the halves of the mean: a hand on the wall gives and takes
-# A lying thing shows the converter's noise only, 5.4 g rms. Of the eight recorded people the stillest three seconds have 17 g.
+# A lying thing shows the converter's noise only, 5.4 g rms. Of the eight recorded people the stillest second and a half has 14 g.
 LIFELESS_g = const(9)
 LARGEST_g = const(200_000)  # four half-bridges of 50 kg
 # The plate at switch-on may lie this far from the zero that the technician stored; beyond it somebody stands on it already.
@@ -148,8 +149,8 @@ class Weighing:
             return None
         mean_g = self._mean_g(at_ms, MEAN_MS)
         self.too_light = mean_g < LIGHTEST_g
-        self.lifeless = not self._alive(at_ms, mean_g)
-        if self.too_light or self.lifeless or self._drift_g(at_ms) > DRIFT_g:
+        self.lifeless = not self._alive(at_ms)
+        if self.too_light or self.lifeless or self._drift_g(at_ms) > DRIFT_g or self._spread_g(at_ms, MEAN_MS) > SETTLED_g:
             return None
         self.weight_g = mean_g
         return self._go(states.SETTLED)
@@ -199,11 +200,11 @@ class Weighing:
         oldest = self._oldest()
         return self._count > oldest and at_ms - self._times[oldest % _ROOM] >= window_ms
 
-    def _spread_g(self, at_ms):
-        """Return peak to peak of the last second's smoothed loads; very large while there is no full second."""
-        if not self._filled(at_ms, STILL_MS):
+    def _spread_g(self, at_ms, window_ms=STILL_MS):
+        """Return peak to peak of the window's smoothed loads; very large while it is not filled."""
+        if not self._filled(at_ms, window_ms):
             return LARGEST_g
-        first = self._within(at_ms, STILL_MS)
+        first = self._within(at_ms, window_ms)
         highest = lowest = self._smoothed_g(first)
         for position in range(first + 1, self._count):
             load_g = self._smoothed_g(position)
@@ -222,17 +223,25 @@ class Weighing:
         number = self._count - first
         return (self._sum_g(first, self._count) + number // 2) // number
 
-    def _drift_g(self, at_ms):
-        """Return how far the means of the two halves of the settling lie apart."""
+    def _halves(self, at_ms):
+        """Return (first, end) of the settling's two halves."""
         first = self._within(at_ms, MEAN_MS)
         half = (self._count - first) // 2
-        return abs(self._sum_g(first, first + half) - self._sum_g(self._count - half, self._count)) // max(1, half)
+        return ((first, first + half), (self._count - half, self._count))
 
-    def _alive(self, at_ms, mean_g):
-        """Whether the load shakes by more than the converter does: its standard deviation, squared."""
-        first = self._within(at_ms, MEAN_MS)
-        squares = 0
-        for position in range(first, self._count):
-            strays_g = self._loads[position % _ROOM] - mean_g
-            squares += strays_g * strays_g
-        return squares > LIFELESS_g * LIFELESS_g * (self._count - first)
+    def _drift_g(self, at_ms):
+        """Return how far the means of the two halves lie apart."""
+        means = [self._sum_g(first, end) // max(1, end - first) for first, end in self._halves(at_ms)]
+        return abs(means[0] - means[1])
+
+    def _alive(self, at_ms):
+        """Whether the load shakes by more than the converter does, in both halves: a parcel that is lifted shakes in one."""
+        for first, end in self._halves(at_ms):
+            mean_g = self._sum_g(first, end) // max(1, end - first)
+            squares = 0
+            for position in range(first, end):
+                strays_g = self._loads[position % _ROOM] - mean_g
+                squares += strays_g * strays_g
+            if squares <= LIFELESS_g * LIFELESS_g * (end - first):
+                return False
+        return True

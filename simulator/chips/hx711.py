@@ -8,7 +8,7 @@ Source: Avia HX711 datasheet (English) p. 4-5; rate and noise from real modules'
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from simulator.clock import Signal, constant
 
@@ -74,6 +74,12 @@ class HX711:
     def awake(self, at_s: float) -> bool:
         """Whether it takes its 1.5 mA: not when its clock has been high for longer than 60 us."""
         return self._plugged and not self._powered_down and not (self._level and at_s - self._edge_s > POWER_DOWN_AFTER_s)
+
+    def conversions(self, until_s: float) -> Iterator[tuple[float, int]]:
+        """Yield each conversion up to a time with its counts, as whoever reads every one of them gets them; instead of the bus face."""
+        while self._next_s <= until_s:
+            yield self._next_s, self._counts(self._next_s)
+            self._next_s += 1 / RATE_per_s
 
     # the bus face
 

@@ -121,3 +121,91 @@ def signed_reading(folder):
             return [kept.sequence, kept.digest8, kept.signed, "full"]
 
     return asyncio.run(life())
+
+
+class Echo:
+    """A bus on which an AD5933 and an SSD1306 answer as if bare feet of 500 ohm stood there; it keeps nothing but registers."""
+
+    def __init__(self):
+        self.registers = bytearray(256)
+        self.registers[0x8F] = 2
+        self.registers[0x94] = 0x20
+        self.pointer = 0
+
+    def writeto(self, address, data):
+        if data[0] == 0xB0:
+            self.pointer = data[1]
+        elif address == 0x0D and len(data) == 2:
+            self.registers[data[0]] = data[1]
+
+    def writevto(self, _address, vector):
+        return sum(len(part) for part in vector)
+
+    def readfrom_into(self, _address, into):
+        into[0] = self.registers[self.pointer]
+
+
+def whole_weigh_ins(folder, number, every):
+    """A scale's whole life: weigh, measure feet, sign, keep, draw, send, receipt, again and again.
+
+    Return the largest free piece after each `every` weigh-ins, as [[count, free bytes, largest bytes], ...].
+    """
+    from firmware.display import Display
+    from firmware.drivers.ssd1306 import SSD1306
+    from firmware.panel import Panel
+    from firmware.scale import states
+    from firmware.scale.calibration import Curve
+    from firmware.scale.feet import Feet
+    from firmware.scale.label import weight
+    from firmware.scale.weighing import Weighing
+
+    os.mkdir(folder)
+    outbox = Outbox(folder + "/outbox")
+    clock = Clock(time.ticks_ms, time.ticks_diff)
+    signer = Signer(identity.check(IDENTITY), Counters(folder + "/counters.cbor"), outbox, clock)
+    bus = Echo()
+    display = Display("en", lambda _line: None)
+    display.light(Panel(SSD1306(bus)))
+    feet = Feet(bus, 8192)
+    weighing = Weighing(Curve({"counts_per_100_kg": 1_073_742}), 0)
+    weighing.wake()
+    home = ScriptedHome(outbox)
+    home.sent = Nothing()
+    found = []
+
+    async def life():
+        sending = Sending(outbox, home, clock, 10, display.way, lambda: None, display.person)
+        task = asyncio.create_task(sending.run())
+        at_ms = 0
+        for count in range(number):
+            load = 600_000 + count % 500 * 500
+            for conversion in range(140):
+                at_ms += 91
+                shake = (conversion * 7919 + count * 104_729) % 600 - 300
+                on = 12 <= conversion < 100
+                event = weighing.feed(load + shake if on else shake // 8, at_ms)
+                if event == states.SETTLED:
+                    ohm = await feet.impedance_ohm()
+                    weighing.impedance_ended()
+                    home.answers.append("receipt")
+                    await signer.keep(0, {10: weighing.weight_g, 11: 1, 12: ohm})
+                    display.reading(weight(weighing.weight_g, "kg", "en"))
+                elif event:
+                    display.show("", "stand_still")
+            sending.wake()
+            while len(outbox):
+                await asyncio.sleep_ms(0)
+            if count % every == every - 1:
+                gc.collect()
+                found.append([count + 1, gc.mem_free(), _largest()])
+        task.cancel()
+
+    asyncio.run(life())
+    return found
+
+
+class Nothing:
+    """A list that keeps nothing: the test's own memory must not grow."""
+
+    def append(self, _item):
+        pass

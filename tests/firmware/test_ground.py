@@ -176,3 +176,27 @@ def test_a_devices_bytecode_stays_within_60_KiB(device: str, tmp_path: Path) -> 
     files = build.files(device, tmp_path)
     sizes = {name: len(data) for name, data in files.items() if name.endswith(".mpy") and name not in alone}
     assert sum(sizes.values()) <= 60 * 1024, sorted(sizes.items(), key=lambda item: -item[1])[:8]
+
+
+def whole_weigh_ins(folder: Path, number: int, every: int) -> list[list[int]]:
+    imports = "import gc\ngc.threshold(2048)\nfrom tests.firmware import sending_bodies\n"
+    source = f"{imports}print('\\x1e' + repr(sending_bodies.whole_weigh_ins({str(folder)!r}, {number}, {every})))\n"
+    found: list[list[int]] = ast.literal_eval(run(source, timeout_s=3600).rpartition("\x1e")[2])
+    print("weigh-ins, free bytes, largest free piece:", found)
+    return found
+
+
+def test_a_hundred_whole_weigh_ins_leave_the_heap_as_it_was(tmp_path: Path) -> None:
+    """Weigh, measure feet, sign, keep, draw, send, receipt: the largest free block does not fall."""
+    found = whole_weigh_ins(tmp_path / "state", 100, 20)
+    assert len(found) == 5
+    assert found[-1][2] >= found[0][2]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_ten_thousand_whole_weigh_ins_leave_the_heap_as_it_was(tmp_path: Path) -> None:
+    """The same for some seven years of four a day."""
+    found = whole_weigh_ins(tmp_path / "state", 10_000, 1000)
+    assert len(found) == 10
+    assert found[-1][2] >= found[0][2]
