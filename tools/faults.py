@@ -33,7 +33,7 @@ WORDS: dict[str, _Words] = {
     ),
     "wrong-chip": _Words("The board on {port} is an {chip}, not an ESP32-S3.", "Take a board with an ESP32-S3; nothing was written."),
     "small-flash": _Words(
-        "The board on {port} has {flash_megabytes} MB of flash; 4 MB or more are needed.",
+        "The board on {port} has {flash_megabytes} MB of flash, too little: 4 MB are the least.",
         "Take a board with 8 MB; nothing was written.",
     ),
     "no-micropython": _Words(
@@ -49,7 +49,7 @@ WORDS: dict[str, _Words] = {
     "bad-release": _Words("{file} is no release that this computer trusts: {reason}.", "Take the release again from where it was signed."),
     "cable": _Words("The board on {port} went away.", "Put the cable back in and run the same command again."),
     "lost-answers": _Words(
-        "The board on {port} stopped answering, at every speed down to {baud} baud.",
+        "The board on {port} stopped answering, at every speed.",
         "Take a shorter cable or another USB socket, and run the same command again.",
     ),
     "not-verified": _Words(

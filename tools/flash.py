@@ -80,7 +80,7 @@ def one(port: str, job: Job, tell: Tell = lambda _step, _percent: None) -> Outco
             found = {**found, **{key: value for key, value in error.facts.items() if key in ("mac", "flash_bytes")}}
             if error.name not in _MAY_PASS:
                 break
-            tell(f"again, slower: {error.happened}", 0.0)
+            tell("an answer was lost: once more, slower", 0.0)
     return Outcome(
         port, str(found.get("mac", "")), int(found.get("flash_bytes", 0)), fault, attempts, baud, round(time.monotonic() - started, 1)
     )

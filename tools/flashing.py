@@ -27,6 +27,7 @@ LEAST_FLASH_BYTES = 4 << 20
 CHIP = "ESP32-S3"
 _CONNECT_ATTEMPTS = 2
 _PROGRESS = re.compile(r"(?:Writing at|Reading from) (0x[0-9a-f]+)[^%]*?([0-9.]+)%")
+_ERASE_BYTES = 512 << 10
 _KEYS = b"identity.cbor"
 
 
@@ -93,7 +94,9 @@ def run(plan: dict[str, Any], tell: Any, words: _Words) -> None:
 def _write(loader: Any, micropython: bytes, image: bytes, files_at: int, tell: Any, words: _Words) -> None:
     words.step = "erasing"
     tell(event="progress", step="erasing", percent=0.0)
-    esptool.erase_region(loader, files_at, len(image))
+    for at in range(0, len(image), _ERASE_BYTES):  # in pieces, so that progress is seen and a dead board noticed
+        esptool.erase_region(loader, files_at + at, min(_ERASE_BYTES, len(image) - at))
+        tell(event="progress", step="erasing", percent=100.0 * at / len(image))
     words.step = "writing MicroPython"
     esptool.write_flash(loader, [(0, micropython)], flash_size="keep", compress=True)
     words.step = "writing the firmware"
