@@ -13,9 +13,11 @@ from micropython import const
 from firmware.cuff.recording import CENTI, RATE_per_s
 
 _HIGH_PASS_Hz = 0.4
-RHYTHM_Hz = 4.0  # the low pass for finding the rhythm; then it follows the heart, because a coarse sensor's steps make waves near 5 Hz
-_HARMONICS = 4.5
-_LOW_PASS_LEAST_Hz, _LOW_PASS_MOST_Hz = 3.5, 6.5
+RHYTHM_Hz = 4.0  # the low pass for finding the rhythm; then it follows the heart
+# A coarse sensor's steps make waves near 5 Hz, which widen the envelope: the coarser, the lower the pass.
+# Step of the sensor in mmHg, low pass in harmonics of the pulse, the lowest in Hz.
+_LOW_PASSES = ((0.8, 2.2, 2.0), (0.3, 3.0, 2.6), (0.0, 4.5, 3.5))
+_LOW_PASS_MOST_Hz = 6.5
 MILLI = const(1000)  # waves are thousandths of a mmHg
 _MOST = const(32767)
 _SLOWEST = const(32)  # samples between beats: 38 a minute
@@ -58,9 +60,10 @@ def band_pass(samples, first: int, end: int, waves, low_pass_Hz: float):
                 yield
 
 
-def low_pass_Hz(rhythm: float) -> float:
-    """Return the low pass that keeps the shape of beats `rhythm` samples apart."""
-    return max(_LOW_PASS_LEAST_Hz, min(_LOW_PASS_MOST_Hz, _HARMONICS * RATE_per_s / rhythm))
+def low_pass_Hz(rhythm: float, step_mmHg: float) -> float:
+    """Return the low pass that keeps the shape of beats `rhythm` samples apart, from a sensor with such steps."""
+    _, harmonics, least_Hz = next(row for row in _LOW_PASSES if step_mmHg >= row[0])
+    return max(least_Hz, min(_LOW_PASS_MOST_Hz, harmonics * RATE_per_s / rhythm))
 
 
 def _mean(values, start, direction):

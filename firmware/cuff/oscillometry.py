@@ -55,12 +55,14 @@ _IRREGULAR_percent = const(20)
 _RHYTHM_LEAST = 0.25
 
 
-def estimate(samples, count: int) -> Estimate:
+def estimate(samples, count: int, step_mmHg: float = 0.0) -> Estimate:
     """Return the blood pressure for `count` samples as `recording.py` makes them, from above systolic to below diastolic.
+
+    step_mmHg: what the sensor tells apart, when that is coarse.
 
     Raises RefusedMeasurement with the fault that says why: weak pulse, too few beats, movement, or an envelope cut off.
     """
-    work = steps(samples, count)
+    work = steps(samples, count, step_mmHg)
     while True:
         try:
             next(work)
@@ -68,7 +70,7 @@ def estimate(samples, count: int) -> Estimate:
             return end.value
 
 
-def steps(samples, count: int):
+def steps(samples, count: int, step_mmHg: float = 0.0):
     """Do the same as a generator, which yields often and returns the Estimate. Raises as `estimate`."""
     first, end = _deflation(samples, count)
     if end - first < _SHORTEST:
@@ -79,7 +81,7 @@ def steps(samples, count: int):
     yield from envelope.period(waves, first, end, rhythm)
     if not rhythm[0]:
         raise RefusedMeasurement(_without_rhythm(waves, first, end))
-    yield from envelope.band_pass(samples, first, end, waves, envelope.low_pass_Hz(rhythm[0]))
+    yield from envelope.band_pass(samples, first, end, waves, envelope.low_pass_Hz(rhythm[0], step_mmHg))
     found = []
     yield from envelope.beats(samples, waves, first, end, rhythm[0], found)
     if len(found) < _FEWEST_BEATS:

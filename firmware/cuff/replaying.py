@@ -23,6 +23,7 @@ _PUMPED_mmHg = const(12)
 _PUMPED_BINS = const(6)
 _LOWEST_mmHg = const(20)  # nothing is looked for below
 _LEAST_FALL_mmHg = const(30)
+_COARSEST_mmHg = const(1000)
 _ZEROING_MS = const(1000)
 _ZERO_MOST_mmHg = const(12)
 
@@ -33,14 +34,18 @@ def run(path: str) -> list:
     start, end = deflation(bins, count)
     zero_mmHg = _zero_mmHg(path, start)
     recording = Recording()
+    step_mmHg = last_mmHg = _COARSEST_mmHg
     for at_ms, pressure_mmHg in _rows(path):
         number = at_ms // _BIN_MS
         if start <= number <= end and pressure_mmHg - zero_mmHg >= _LOWEST_mmHg:
             recording.feed(pressure_mmHg - zero_mmHg, at_ms)
+            if pressure_mmHg != last_mmHg:
+                step_mmHg = min(step_mmHg, abs(pressure_mmHg - last_mmHg))
+                last_mmHg = pressure_mmHg
     try:
         if end <= start or bins[start] - bins[end] < _LEAST_FALL_mmHg:
             raise RefusedMeasurement(faults.CUFF_CUT_OFF)
-        found = oscillometry.estimate(recording.samples, recording.count)
+        found = oscillometry.estimate(recording.samples, recording.count, step_mmHg)
     except RefusedMeasurement as refused:
         return [refused.fault, None, None, None, None, None, None]
     return [0] + list(found)
