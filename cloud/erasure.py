@@ -25,7 +25,7 @@ from cloud.admission import Admission
 from cloud.errors import CannotUnwrap, Declined
 from cloud.intake import verify_write_key
 from cloud.readings import SEALED_ROWS, SET_ASIDE, TOMBSTONES, tombstone_of, tombstone_of_row
-from protocol import cbor, cose, envelope
+from protocol import cbor, cose, envelope, sign1
 from protocol.errors import ProtocolError
 
 # As long as backups and the queues of homes live: 13 months.
@@ -63,7 +63,7 @@ def check_order(data: bytes, now_utc_s: int) -> Order:
     try:
         if len(data) > LARGEST_ORDER_BYTES:
             raise Declined("order_wrong")
-        parsed = cose.parse_sign1(data, (envelope.ED25519,))
+        parsed = sign1.parse_sign1(data, (envelope.ED25519,))
         fields = cbor.decode(parsed.payload)
         if not isinstance(fields, dict) or set(fields) != {0, 1, 2, 3} or fields[0] != 1:
             raise Declined("order_wrong")
@@ -71,7 +71,7 @@ def check_order(data: bytes, now_utc_s: int) -> Order:
         shaped = isinstance(public, bytes) and isinstance(row_ids, list) and isinstance(made_utc_s, int)
         if not shaped or len(row_ids) > ROWS_IN_ORDER or any(not isinstance(each, bytes) or len(each) != 16 for each in row_ids):
             raise Declined("order_wrong")
-        cose.verify1(parsed, _ORDER_AAD, lambda tbs, signature: verify_write_key(public, tbs, signature))
+        sign1.verify1(parsed, _ORDER_AAD, lambda tbs, signature: verify_write_key(public, tbs, signature))
     except ProtocolError:
         raise Declined("order_wrong") from None
     if abs(now_utc_s - made_utc_s) > ORDER_LIFE_S:

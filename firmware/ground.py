@@ -19,7 +19,7 @@ from firmware.crypto import p256
 from firmware.errors import OutboxFull, SettingsBroken
 from firmware.flash import counters, identity, outbox, replacing, settings
 from firmware.holding import HELD, LET_GO, Hold
-from firmware.radio import wifi
+from firmware.radio import session, wifi
 from firmware.reporting import Reporting
 from firmware.sending import Sending
 from firmware.signing import Signer
@@ -69,7 +69,8 @@ async def live(display, held, cause: int, measuring, screen) -> None:
     p256.power_on_test()
     watch = Watch(machine.WDT(timeout=TIMEOUT_MS), clock)
     sending_alive = watch.expect("sending", _SENDING_LIMIT_MS)
-    link = wifi.Wifi(chosen, owner, numbers.next_sender, clock, sending_alive)
+    keys = session.Session(owner, numbers.next_sender, chosen["retry_ms"], held)
+    link = wifi.Wifi(chosen, keys, clock, sending_alive)
     sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive, display.person)
     signer = Signer(owner, numbers, box, clock)
 

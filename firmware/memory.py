@@ -1,4 +1,4 @@
-"""What outlives resets and deep sleep, and not the loss of power: a few whole numbers in the RTC's memory.
+"""What outlives resets and deep sleep, and not the loss of power: a few whole numbers in the RTC's memory, and the keys of the link.
 
 It wears no flash. A checksum tells what was written here from what a sagging supply leaves behind; without it all numbers are 0.
 """
@@ -25,8 +25,10 @@ class Memory:
     def __init__(self, rtc):
         self._rtc = rtc
         held = rtc.memory()
-        right = len(held) == _BYTES + _CRC_BYTES and crc32(held[:_BYTES]) == struct.unpack_from("<I", held, _BYTES)[0]
+        end = len(held) - _CRC_BYTES
+        right = end >= _BYTES and crc32(held[:end]) == struct.unpack_from("<I", held, end)[0]
         self._numbers = list(struct.unpack_from(_FORMAT, held)) if right else [0] * 5
+        self._link = held[_BYTES:end] if right else b""
 
     def get(self, which: int) -> int:
         """Return one of the numbers."""
@@ -36,5 +38,17 @@ class Memory:
         """Set one of the numbers."""
         if self._numbers[which] != value:
             self._numbers[which] = value
-            data = struct.pack(_FORMAT, *self._numbers)
-            self._rtc.memory(data + struct.pack("<I", crc32(data)))
+            self._write()
+
+    def get_link(self) -> bytes:
+        """Return what was kept of the link's keys, b"" after a cold start."""
+        return self._link
+
+    def put_link(self, data: bytes) -> None:
+        """Keep the link's keys, as `radio/session.py` wrote them."""
+        self._link = data
+        self._write()
+
+    def _write(self):
+        data = struct.pack(_FORMAT, *self._numbers) + self._link
+        self._rtc.memory(data + struct.pack("<I", crc32(data)))

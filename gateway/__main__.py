@@ -32,6 +32,7 @@ from gateway.edges.contexts import Contexts
 from gateway.edges.enrolments import Enrolments
 from gateway.edges.forwarding import Forwarding
 from gateway.edges.home_secret import home_secret_in
+from gateway.edges.link_key import link_key_in
 from gateway.edges.linking import Linking
 from gateway.edges.mqtt import Outside
 from gateway.edges.pages import words
@@ -61,11 +62,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         changes = Changes()
         forwarding = Forwarding(buffer, way, log, home_secret, changes.happened)
 
-        def reserve(kid: bytes) -> int:
-            now_s = logging.utc_ms() // 1000
-            return buffer.write_now(lambda connection: households.reserve_sender_numbers(connection, kid, now_s))
-
-        contexts = Contexts(reserve)
+        contexts = Contexts(link_key_in(folder / "keys"))
 
         async def enrolled(devices: list[Device]) -> None:
             contexts.enrol(devices)

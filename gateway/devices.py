@@ -21,16 +21,13 @@ _LENGTHS: Mapping[str, tuple[int, int]] = {
     "kid": (4, 4),
     "public_key": (65, 65),
     "pairing": (8, 8),
-    "master_secret": (16, 32),
-    "master_salt": (8, 8),
-    "device_id": (1, 7),
-    "gateway_id": (0, 7),
+    "link_key": (65, 65),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One enrolled device: who it is, the key it signs with, and the secrets of its link."""
+    """One enrolled device: who it is, the key it signs with, and the public key by which it proves itself on a new link."""
 
     serial: str
     kind: str
@@ -39,10 +36,7 @@ class Device:
     public_key: bytes
     verify_key: EllipticCurvePublicKey
     pairing: bytes
-    master_secret: bytes
-    master_salt: bytes
-    device_id: bytes
-    gateway_id: bytes
+    link_key: bytes
 
     def __repr__(self) -> str:
         return f"Device({self.kid.hex()}, {self.kind})"
@@ -65,24 +59,23 @@ def parse(path: str, text: str) -> Device:
     data = {key: _bytes(path, record, key) for key in _LENGTHS}
     if sha256(data["public_key"]).digest()[:4] != data["kid"]:
         raise BadEnrolment(path, "kid is not the public key's")
-    if data["device_id"] == data["gateway_id"]:
-        raise BadEnrolment(path, "device_id and gateway_id are the same")
-    try:
-        key = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), data["public_key"])
-    except (ValueError, InvalidSignature, UnsupportedAlgorithm):
-        raise BadEnrolment(path, "public_key is no point of P-256") from None
+    keys = {}
+    for name in ("public_key", "link_key"):
+        try:
+            keys[name] = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), data[name])
+        except (ValueError, InvalidSignature, UnsupportedAlgorithm):
+            raise BadEnrolment(path, f"{name} is no point of P-256") from None
+    if data["public_key"] == data["link_key"]:
+        raise BadEnrolment(path, "one key for signing and for the link")
     return Device(
         serial=words["serial"],
         kind=words["kind"],
         name=words["name"],
         kid=data["kid"],
         public_key=data["public_key"],
-        verify_key=key,
+        verify_key=keys["public_key"],
         pairing=data["pairing"],
-        master_secret=data["master_secret"],
-        master_salt=data["master_salt"],
-        device_id=data["device_id"],
-        gateway_id=data["gateway_id"],
+        link_key=data["link_key"],
     )
 
 

@@ -34,6 +34,20 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH) -> object:
     return value
 
 
+def decode_sequence(data: bytes, max_items: int) -> tuple[list[object], list[int]]:
+    """Return the items of a CBOR sequence (RFC 8742) and the offset behind each. Raises NotCBOR; TrailingBytes: more than `max_items`."""
+    items: list[object] = []
+    ends: list[int] = []
+    at = 0
+    while at < len(data):
+        if len(items) == max_items:
+            raise errors.TrailingBytes(at, len(data) - at)
+        item, at = _item(data, at, MAX_DEPTH)
+        items.append(item)
+        ends.append(at)
+    return items, ends
+
+
 def _head(major: int, argument: int) -> bytes:
     major <<= 5
     if argument < 24:

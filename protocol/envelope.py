@@ -11,7 +11,7 @@ Ciphers and signatures are handed in; the signed objects are COSE_Sign1 with Ed2
 from collections import namedtuple
 from hashlib import sha256
 
-from protocol import cbor, cose
+from protocol import cbor, cose, sign1
 from protocol.errors import BadEnvelope, BadSignature, NotCBOR, NotCOSE
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ def decode_batch(message: bytes, verify: "Callable[[bytes, bytes, bytes], bool]"
     pseudonym, key, rows, sent_utc_ms = fields[1], fields[2], fields[3], fields[4]
     if not isinstance(key, bytes) or len(key) != 32 or pseudonym_of(key) != pseudonym:
         raise BadEnvelope("the write key is not this pseudonym's")
-    cose.verify1(parsed, _BATCH_AAD, lambda signed, signature: verify(key, signed, signature))
+    sign1.verify1(parsed, _BATCH_AAD, lambda signed, signature: verify(key, signed, signature))
     if not isinstance(rows, list) or not 1 <= len(rows) <= ROWS_IN_BATCH or not _is_time(sent_utc_ms):
         raise BadEnvelope("rows or time out of range")
     return Batch(pseudonym, [_row(row) for row in rows], sent_utc_ms)
@@ -89,7 +89,7 @@ def decode_receipt(message: bytes, verify: "Callable[[bytes, bytes], bool]") -> 
     Raises BadEnvelope: not a receipt. Raises BadSignature: not the ingester's.
     """
     fields, parsed = _signed_map(message, 8192)
-    cose.verify1(parsed, _RECEIPT_AAD, verify)
+    sign1.verify1(parsed, _RECEIPT_AAD, verify)
     if set(fields) != {0, 1, 2, 3} or fields[0] != 1 or not _is_bytes(fields[1], 32) or not _is_time(fields[3]):
         raise BadEnvelope("not a receipt")
     rows = fields[2]
@@ -98,11 +98,11 @@ def decode_receipt(message: bytes, verify: "Callable[[bytes, bytes], bool]") -> 
     return Receipt(fields[1], [_row_receipt(row) for row in rows], fields[3])
 
 
-def _signed_map(message: bytes, largest_bytes: int) -> "tuple[dict[object, object], cose.Sign1]":
+def _signed_map(message: bytes, largest_bytes: int) -> "tuple[dict[object, object], sign1.Sign1]":
     if len(message) > largest_bytes:
         raise BadEnvelope("too long: %d bytes" % len(message))
     try:
-        parsed = cose.parse_sign1(message, (ED25519,))
+        parsed = sign1.parse_sign1(message, (ED25519,))
         fields = cbor.decode(parsed.payload)
     except BadSignature:
         raise

@@ -9,12 +9,12 @@ It joins `coap` and `oscore` and does no input or output. A sending loop is six 
         if received: link.feed(received, now_ms)
     link.answer is the Opened answer, or None when link.state is TIMED_OUT or REJECTED
 
-Only an answer that opens under the context and is bound to the request in flight counts. Everything else, an unprotected error too, changes
-nothing but a counter, because anybody can send it. A gateway that lost its replay window answers 4.01 with Echo (RFC 8613
+Only an answer that opens under the context and is bound to the request in flight counts. Everything else, an unprotected error too,
+changes nothing but a counter, because anybody can send it. A gateway that lost its replay window answers 4.01 with Echo (RFC 8613
 appendix B.1.2, RFC 9175); then the request is sealed again, with a new sequence number, and sent with that Echo.
 """
 
-from protocol import coap, errors, oscore
+from protocol import coap, errors, exchange, oscore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,12 +36,13 @@ class Link:
         seal: "Cipher",
         open_: "Cipher",
         random: "Callable[[int], bytes]",
-        timing: coap.Timing = coap.RFC7252_TIMING,
+        timing: exchange.Timing = exchange.RFC7252_TIMING,
     ) -> None:
         """take_sequence: returns a sender sequence number never given before, across restarts too; random: n random bytes."""
         self.answer: oscore.Opened | None = None
         self.ignored = 0  # datagrams that were no CoAP, or nobody's answer
         self.forged = 0  # answers that did not open (threats T21 wants them counted)
+        self.disowned = False  # somebody answered this request in clear that they do not know us: our home without our keys, or anybody
         self._context = context
         self._take_sequence = take_sequence
         self._seal = seal
@@ -49,19 +50,19 @@ class Link:
         self._random = random
         self._timing = timing
         self._message_id = int.from_bytes(random(2), "big")
-        self._exchange: coap.Exchange | None = None
+        self._exchange: exchange.Exchange | None = None
         self._replies: list[bytes] = []
         self._answered_id: int | None = None  # message id of the separate response that was taken
 
     @property
     def state(self) -> str:
         """Return the exchange's state, one of coap's; ANSWERED before the first request."""
-        return self._exchange.state if self._exchange else coap.ANSWERED
+        return self._exchange.state if self._exchange else exchange.ANSWERED
 
     @property
     def over(self) -> bool:
         """Return whether nothing is in flight."""
-        return self.state not in (coap.WAITING, coap.ACKNOWLEDGED)
+        return self.state not in (exchange.WAITING, exchange.ACKNOWLEDGED)
 
     @property
     def due_ms(self) -> int | None:
@@ -98,9 +99,9 @@ class Link:
         if message.type in (coap.ACK, coap.RST) and message.message_id != self._sent_id():
             self.ignored += 1  # of an older exchange
         elif message.type == coap.RST:
-            self._happened(coap.RESET, now_ms)
+            self._happened(exchange.RESET, now_ms)
         elif message.type == coap.ACK and message.code == coap.EMPTY:
-            self._happened(coap.EMPTY_ACK, now_ms)
+            self._happened(exchange.EMPTY_ACK, now_ms)
         elif message.code >> 5 in (2, 4, 5) and not self.over and message.token == self._token:
             self._response(message, now_ms)
         else:
@@ -112,6 +113,8 @@ class Link:
             coap.refuse_critical(opened.options)
         except (errors.NotOSCORE, errors.NotCoAP):
             self.forged += 1
+            if message.code == coap.UNAUTHORIZED and coap.option(message.options, coap.OSCORE) is None:
+                self.disowned = True
             return
         if message.type == coap.CON:
             self._reply(coap.ACK, message.message_id)
@@ -122,7 +125,7 @@ class Link:
             self._begin(self._options + ((coap.ECHO, echo),), now_ms)
             return
         self.answer = opened
-        self._happened(coap.RESPONSE, now_ms)
+        self._happened(exchange.RESPONSE, now_ms)
 
     def _stray(self, message: coap.Message) -> None:
         """Acknowledge the answer we have again, reset what else wants to be confirmed (RFC 7252 section 4.2), drop the rest."""
@@ -132,10 +135,11 @@ class Link:
 
     def _begin(self, options: "Options", now_ms: int) -> None:
         self.answer = None
+        self.disowned = False
         self._token = self._random(2)  # OSCORE binds answers to requests; the token only sorts them
         message_id = self._next_id()
         self._datagram, self._binding = self._protect(coap.CON, message_id, self._token, options, self._payload)
-        self._exchange = coap.Exchange(now_ms, self._random(1)[0], self._timing)
+        self._exchange = exchange.Exchange(now_ms, self._random(1)[0], self._timing)
 
     def _protect(
         self, message_type: int, message_id: int, token: bytes, options: "Options", payload: bytes

@@ -2,7 +2,7 @@
 
 AES-CCM-16-64-128 and HKDF-SHA-256, both handed in: `hkdf(salt, secret, info, length)`, `seal(key, nonce, aad, plaintext)` and
 `open_(key, nonce, aad, sealed)`, which raises TagBroken. Pure arithmetic: the sender's sequence number comes from the caller, who must
-never give the same one twice (appendix B.1.1), and a server keeps its replay window in `protocol/replay.py`.
+never give the same one twice (appendix B.1.1). A device asks and never answers: the server's half is `protocol/oscore_server.py`.
 Left out: Observe, group OSCORE, other algorithms.
 """
 
@@ -78,12 +78,12 @@ def protect_request(
         aad(binding),
         bytes((code,)) + coap.encode_options(tuple([pair for pair in options if pair[0] not in _OUTER]), payload),
     )
-    return coap.POST, _outer(options, compressed), sealed, binding
+    return coap.POST, outer(options, compressed), sealed, binding
 
 
 def unprotect_response(context: Context, binding: Binding, options: "Options", payload: bytes, open_: "Cipher") -> Opened:
     """Return what the response says. Raises NotOSCORE (WrongContext, TagBroken, PlaintextEmpty) or NotCoAP."""
-    compressed = _oscore_option(options)
+    compressed = option(options)
     if compressed.kid is not None and compressed.kid != context.recipient_id:
         raise errors.WrongContext(compressed.kid)
     if compressed.kid_context is not None and compressed.kid_context != context.id_context:
@@ -92,45 +92,7 @@ def unprotect_response(context: Context, binding: Binding, options: "Options", p
         response_nonce = nonce(context.common_iv, binding.kid, binding.partial_iv)
     else:
         response_nonce = nonce(context.common_iv, context.recipient_id, compressed.partial_iv)
-    return _open(context, binding, response_nonce, payload, open_)
-
-
-def unprotect_request(context: Context, options: "Options", payload: bytes, open_: "Cipher") -> tuple[Opened, Binding, int]:
-    """Return what the request says, the binding for its response, and its sequence number, which the caller checks for replay."""
-    compressed = _oscore_option(options)
-    if compressed.partial_iv is None or compressed.kid is None:
-        raise errors.NotOSCORE(options)
-    if compressed.kid != context.recipient_id or compressed.kid_context != context.id_context:
-        raise errors.WrongContext(compressed.kid)
-    binding = Binding(compressed.kid, compressed.partial_iv)
-    request_nonce = nonce(context.common_iv, compressed.kid, compressed.partial_iv)
-    opened = _open(context, binding, request_nonce, payload, open_)
-    return opened, binding, int.from_bytes(compressed.partial_iv, "big")
-
-
-def protect_response(
-    context: Context,
-    binding: Binding,
-    code: int,
-    options: "Options",
-    payload: bytes,
-    seal: "Cipher",
-    sequence: int | None = None,
-) -> "tuple[int, Options, bytes]":
-    """Return the outer code, options and payload.
-
-    sequence: one of the server's own, needed for any response after the first to a request, and for every response to a request
-    whose freshness was in doubt; None uses the request's nonce (section 8.3).
-    """
-    partial_iv = None if sequence is None else encode_sequence(sequence)
-    whose = (binding.kid, binding.partial_iv) if partial_iv is None else (context.sender_id, partial_iv)
-    sealed = seal(
-        context.sender_key,
-        nonce(context.common_iv, whose[0], whose[1]),
-        aad(binding),
-        bytes((code,)) + coap.encode_options(options, payload),
-    )
-    return coap.CHANGED, _outer((), compress(Compressed(partial_iv, None, None))), sealed
+    return open_with(context, binding, response_nonce, payload, open_)
 
 
 def encode_sequence(sequence: int) -> bytes:
@@ -192,7 +154,8 @@ def decompress(value: bytes) -> Compressed:
     return Compressed(partial_iv, None, kid_context)
 
 
-def _oscore_option(options: "Options") -> Compressed:
+def option(options: "Options") -> Compressed:
+    """Return what the OSCORE option of an outer message says. Raises NotOSCORE, UnknownCriticalOption."""
     value = coap.option(options, coap.OSCORE)
     if value is None:
         raise errors.NotOSCORE(None)
@@ -200,7 +163,8 @@ def _oscore_option(options: "Options") -> Compressed:
     return decompress(value)
 
 
-def _open(context: Context, binding: Binding, used_nonce: bytes, payload: bytes, open_: "Cipher") -> Opened:
+def open_with(context: Context, binding: Binding, used_nonce: bytes, payload: bytes, open_: "Cipher") -> Opened:
+    """Return what was sealed with a nonce. Raises TagBroken, PlaintextEmpty, NotCoAP."""
     if len(payload) < TAG_BYTES:
         raise errors.TagBroken(len(payload))
     plaintext = open_(context.recipient_key, used_nonce, aad(binding), payload)
@@ -210,7 +174,8 @@ def _open(context: Context, binding: Binding, used_nonce: bytes, payload: bytes,
     return Opened(plaintext[0], options, inner)
 
 
-def _outer(options: "Options", compressed: bytes) -> "Options":
+def outer(options: "Options", compressed: bytes) -> "Options":
+    """Return the options that travel outside, with the OSCORE option in its place."""
     outer = [pair for pair in options if pair[0] in _OUTER and pair[0] < coap.OSCORE]
     outer.append((coap.OSCORE, compressed))
     outer.extend([pair for pair in options if pair[0] in _OUTER and pair[0] > coap.OSCORE])

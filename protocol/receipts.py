@@ -1,7 +1,7 @@
 """Receipts and refusals: what a gateway answers inside the protected response.
 
-A receipt says that the reading's bytes are on disk at home; only then may the device forget them, and only if sequence and digest are its
-own. Everything else, whatever its CoAP code, is no receipt.
+A receipt says that the reading's bytes are on disk at home; only then may the device forget them, and only if sequence and digest are
+its own. Everything else, whatever its CoAP code, is no receipt.
 """
 
 from collections import namedtuple

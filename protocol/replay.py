@@ -1,7 +1,7 @@
 """Sequence numbers seen before: the replay window of OSCORE (RFC 8613 section 7.4) and the same question for readings.
 
-For the end that receives. After a restart a window is lost, and nothing may be believed until one request has proved to be fresh by an Echo
-option (appendix B.1.2): `Window()` starts in that state, `fresh` ends it.
+For the end that receives. After a restart a window is lost, and nothing may be believed until one request has proved to be fresh by an
+Echo option (appendix B.1.2): `Window()` starts in that state, `fresh` ends it.
 """
 
 from protocol import errors

@@ -36,7 +36,21 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
     "firmware.crypto": ({"firmware.crypto", "firmware.errors", "protocol.errors"}, MICROPYTHON),
     "gateway": (
         {"gateway", "protocol"},
-        STANDARD | {"aiocoap", "anyio", "argon2", "babel", "cbor2", "cryptography", "jinja2", "paho", "starlette", "structlog", "uvicorn"},
+        STANDARD
+        | {
+            "aiocoap",
+            "anyio",
+            "argon2",
+            "babel",
+            "cbor2",
+            "cryptography",
+            "jinja2",
+            "lakers",
+            "paho",
+            "starlette",
+            "structlog",
+            "uvicorn",
+        },  # lakers: aiocoap's own EDHOC, a part of its oscore extra
     ),
     "cloud": (
         {"cloud", "protocol"},

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools import build, calibrate, flash, interpreter_image, introduce, ports, release, selftest, technician
+from gateway.edges.link_key import link_key_in, public_bytes
+from gateway.errors import FileUnusable
+from tools import build, calibrate, flash, interpreter_image, introduce, ports, provision, release, selftest, technician
 from tools.faults import Fault
 from tools.records import Records
 
@@ -197,7 +199,7 @@ def _provision(chosen: argparse.Namespace, console: Console) -> int:
     if chosen.wifi:
         settings |= {"ssid": chosen.wifi, "password": _password(chosen.wifi)}
     name = chosen.name or (chosen.kind or "Device").capitalize()
-    wish = introduce.Wish(chosen.kind, name, (host, int(number)), settings, chosen.again, chosen.patience)
+    wish = introduce.Wish(chosen.kind, name, (host, int(number)), settings, chosen.again, chosen.patience, _home_key(chosen.enrol))
     records = Records(chosen.records)
 
     def tell(step: str) -> None:
@@ -221,6 +223,16 @@ def _provision(chosen: argparse.Namespace, console: Console) -> int:
         console.print("  It has no Wi-Fi yet: give it one with --again --wifi NAME, or with a browser (docs/troubleshooting.md).")
     console.print(f"Next: ./foyer device check --port {port}")
     return 0
+
+
+def _home_key(enrolments: Path | None) -> bytes:
+    """Return the public key of the home whose enrolments lie there. Raises Fault: its key cannot be had."""
+    if enrolments is None:
+        return provision.NO_HOME
+    try:
+        return public_bytes(link_key_in(enrolments.parent / "keys"))
+    except FileUnusable as error:
+        raise Fault("cannot-write", file=enrolments.parent / "keys", reason=str(error)) from None
 
 
 def _password(network: str) -> str:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from gateway.edges.link_key import link_key_in, public_bytes
 from simulator.events import Event
 from simulator.house import House
 from simulator.people.person import Person
@@ -103,6 +104,7 @@ class Household:
         self._climate_ms = climate_ms
         self._alias = broker.gateway_alias()
         self._kids: dict[str, str] = {}
+        self._gateway_key = b""
 
     @property
     def site_address(self) -> str:
@@ -171,6 +173,7 @@ class Household:
         await self.cloud.start("cloud.ready")
         self._say("Starting the gateway")
         self._write_gateway(public)
+        self._gateway_key = public_bytes(link_key_in(self.folder / "home/keys"))
         await self.house.__aenter__()
         for kind in DEVICE_KINDS:
             self._install(kind)
@@ -254,7 +257,7 @@ reconnect_ms = 1000
         """Build a device's image, provision it for this home, and put the device into the house."""
         relay = self.house.reserve_port(kind)
         settings = {"climate_ms": self._climate_ms, "retry_ms": 1000, "calibration": self.house.calibration(kind, kind)}
-        made = provision.provision(kind, DEVICES[kind], ("127.0.0.1", relay), settings)
+        made = provision.provision(kind, DEVICES[kind], ("127.0.0.1", relay), self._gateway_key, settings)
         image = self.folder / "images" / f"{kind}.img"
         files = build.files(kind, build.ROOT / ".foyer/cache", build.simulated(self._interpreter().word_bits))
         build.write_image(image, {**files, **made.files})

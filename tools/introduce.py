@@ -25,7 +25,7 @@ _MADE_BY_DEVICE = ("signing_key", "kid")
 
 
 class Wish(NamedTuple):
-    """What a device is to become. settings: what differs from the defaults; patience_s: how long it may be silent."""
+    """What a device is to become. settings: what differs from the defaults; patience_s: of its silence; gateway_key: the home's."""
 
     kind: str
     name: str
@@ -33,6 +33,7 @@ class Wish(NamedTuple):
     settings: Mapping[str, object]
     again: bool
     patience_s: float = technician.PATIENCE_s
+    gateway_key: bytes = provision.NO_HOME
 
 
 class Introduced(NamedTuple):
@@ -57,7 +58,7 @@ def introduce(port: str, wish: Wish, records: Records, tell: Callable[[str], Non
         raise Fault("holds-keys", port=port)
     records.drop_unfinished(seen["chip"])
     tell("the device makes its key pair")
-    made = provision.provision(kind, wish.name, wish.gateway, wish.settings)
+    made = provision.provision(kind, wish.name, wish.gateway, wish.gateway_key, wish.settings)
     identity = _map(made.files[provision.IDENTITY])
     secret = secrets.token_bytes(label.SECRET_BYTES)
     shared = {name: value for name, value in identity.items() if name not in _MADE_BY_DEVICE} | {"label": secret}

@@ -1,7 +1,7 @@
 """What a device is given before it enters a home: its settings and identity, and the home's record of it.
 
-The home's record (an enrolment) is a small JSON file that the gateway reads from its enrolments folder. The link's secret is shared
-by both, as long as keys do not come from EDHOC; the signing key stands in the device's identity only.
+The home's record (an enrolment) is a small JSON file that the gateway reads from its enrolments folder. The two know each other by public
+keys: the private halves of signing key and link key stand in the device's identity only, and no secret is shared.
 """
 
 import json
@@ -18,6 +18,7 @@ from protocol import cbor
 
 SETTINGS = "settings.cbor"
 IDENTITY = "identity.cbor"
+NO_HOME = bytes(65)  # stands for the home's key in a device that is provisioned before it has a home; no point of the curve
 
 
 class Provisioned(NamedTuple):
@@ -27,39 +28,37 @@ class Provisioned(NamedTuple):
     enrolment: dict[str, str]
 
 
-def provision(kind: str, name: str, gateway: tuple[str, int], settings: Mapping[str, object] | None = None) -> Provisioned:
+def provision(
+    kind: str, name: str, gateway: tuple[str, int], gateway_key: bytes, settings: Mapping[str, object] | None = None
+) -> Provisioned:
     """Return what makes a blank device into this home's `kind` ("scale", "cuff" or "babyphone").
 
-    gateway: address and UDP port at which the device finds its home; settings: what differs from the device's defaults.
+    gateway: address and UDP port at which the device finds its home; gateway_key: the home's public key for links, 65 bytes; settings: what
+    differs from the device's defaults.
     """
-    signing = ec.generate_private_key(ec.SECP256R1())
-    signing_key = signing.private_numbers().private_value.to_bytes(32, "big")
-    public_key = signing.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    signing_key, public_key = _key_pair()
+    link_key, link_public = _key_pair()
+    pairing = secrets.token_bytes(8)
     kid = sha256(public_key).digest()[:4]
     identity = {
         "serial": f"FY-{kind[0].upper()}-{secrets.token_hex(5).upper()}",
         "signing_key": signing_key,
         "kid": kid,
-        "pairing": secrets.token_bytes(8),
-        "master_secret": secrets.token_bytes(16),
-        "master_salt": secrets.token_bytes(8),
-        "sender": secrets.token_bytes(3),
-        "recipient": b"\x01",
+        "pairing": pairing,
+        "link_key": link_key,
+        "link_public": link_public,
+        "gateway_key": gateway_key,
     }
     written = {"device": kind, "board": "s3", "language": "en", "ssid": "home", "password": secrets.token_hex(8), "gateway": list(gateway)}
     files = {SETTINGS: cbor.encode({**written, **(settings or {})}), IDENTITY: cbor.encode(identity)}
-    shared = {key: value.hex() for key, value in identity.items() if isinstance(value, bytes) and key != "signing_key"}
     enrolment = {
         "serial": str(identity["serial"]),
         "kind": kind,
         "name": name,
-        "kid": shared["kid"],
+        "kid": kid.hex(),
         "public_key": public_key.hex(),
-        "pairing": shared["pairing"],
-        "master_secret": shared["master_secret"],
-        "master_salt": shared["master_salt"],
-        "device_id": shared["sender"],
-        "gateway_id": shared["recipient"],
+        "pairing": pairing.hex(),
+        "link_key": link_public.hex(),
     }
     return Provisioned(files, enrolment)
 
@@ -73,3 +72,9 @@ def enrol(folder: Path, enrolment: Mapping[str, str]) -> Path:
     partial.write_text(json.dumps(enrolment, indent=1) + "\n", encoding="utf-8")
     partial.rename(path)
     return path
+
+
+def _key_pair() -> tuple[bytes, bytes]:
+    made = ec.generate_private_key(ec.SECP256R1())
+    public = made.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return made.private_numbers().private_value.to_bytes(32, "big"), public

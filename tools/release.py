@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from protocol import cbor, cose
+from protocol import cbor, cose, sign1
 from protocol.errors import ProtocolError
 from tools import build
 from tools.faults import Fault
@@ -93,8 +93,8 @@ def unpack(path: Path, trusted: ec.EllipticCurvePublicKey) -> Release:
     (size,) = struct.unpack_from(">I", data, len(MAGIC))
     begin = len(MAGIC) + 4
     try:
-        signed = cose.parse_sign1(data[begin : begin + size])
-        cose.verify1(signed, AAD, lambda tbs, signature: _verified(trusted, tbs, signature))
+        signed = sign1.parse_sign1(data[begin : begin + size])
+        sign1.verify1(signed, AAD, lambda tbs, signature: _verified(trusted, tbs, signature))
         manifest = _map(cbor.decode(signed.payload))
         files = _cut(manifest[FILES], data[begin + size :])
         found = (str(manifest[KIND]), str(manifest[VERSION]), int(manifest[SEQUENCE]))
@@ -173,7 +173,7 @@ def _map(value: object) -> dict[int, Any]:  # its fields are checked where they 
 
 def _kid(key: ec.EllipticCurvePublicKey) -> bytes:
     point = key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-    return hashlib.sha256(point).digest()[: cose.KID_BYTES]
+    return hashlib.sha256(point).digest()[: sign1.KID_BYTES]
 
 
 def _abi(files: Mapping[str, bytes]) -> str:

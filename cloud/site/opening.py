@@ -18,7 +18,7 @@ from cloud import hpke, wrapping
 from cloud.errors import CannotUnwrap
 from cloud.notes import Note
 from cloud.readings import SealedRow
-from protocol import cose, linking, readings, seals, units
+from protocol import cose, linking, readings, seals, sign1, units
 from protocol.errors import ProtocolError
 
 WEIGHT, PRESSURE, CLIMATE = "weight", "pressure", "climate"
@@ -168,7 +168,7 @@ def _signed_reading(message: object, public_key: object, kind: object, pairing: 
     if not (isinstance(message, bytes) and isinstance(public_key, bytes) and isinstance(kind, int) and isinstance(pairing, bytes)):
         return None
     try:
-        parsed = cose.parse_sign1(message)
+        parsed = sign1.parse_sign1(message)
         digest = sha256(message + public_key + pairing + bytes([kind & 255])).digest()
         if digest not in _VERDICTS:
             if len(_VERDICTS) >= VERDICTS_AT_MOST:
@@ -180,8 +180,8 @@ def _signed_reading(message: object, public_key: object, kind: object, pairing: 
     return tuple(reading.items()) if _VERDICTS[digest] and reading[readings.KIND] == kind else None
 
 
-def _signature_holds(parsed: cose.Sign1, public_key: bytes, kind: int, pairing: bytes) -> bool:
-    if parsed.kid != sha256(public_key).digest()[: cose.KID_BYTES]:
+def _signature_holds(parsed: sign1.Sign1, public_key: bytes, kind: int, pairing: bytes) -> bool:
+    if parsed.kid != sha256(public_key).digest()[: sign1.KID_BYTES]:
         return False
     try:
         key = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), public_key)
@@ -198,7 +198,7 @@ def _signature_holds(parsed: cose.Sign1, public_key: bytes, kind: int, pairing: 
         return True
 
     try:
-        cose.verify1(parsed, cose.reading_aad(kind, pairing), verify)
+        sign1.verify1(parsed, cose.reading_aad(kind, pairing), verify)
     except ProtocolError:
         return False
     return True

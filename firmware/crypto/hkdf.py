@@ -23,9 +23,13 @@ def hmac_sha256(key: bytes, data: bytes) -> bytes:
 
 def hkdf(salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
     """Return `length` bytes (at most 8160) derived from `secret`; an empty salt counts as 32 zero bytes."""
+    return expand(hmac_sha256(salt or bytes(_HASH_BYTES), secret), info, length)
+
+
+def expand(extracted: bytes, info: bytes, length: int) -> bytes:
+    """Return `length` bytes (at most 8160) from what was extracted; extracting is hmac_sha256(salt, secret)."""
     if length > 255 * _HASH_BYTES:
         raise ValueError(length)
-    extracted = hmac_sha256(salt or bytes(_HASH_BYTES), secret)
     out = block = b""
     counter = 1
     while len(out) < length:

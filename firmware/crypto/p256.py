@@ -1,13 +1,13 @@
 """ECDSA signatures with P-256 and SHA-256 (FIPS 186-5), the nonce from RFC 6979 hedged with fresh entropy (its section 3.6).
 
 k G is a signed comb (Hamburg, "Fast and compact elliptic-curve cryptography", section 3.3): every one of 264 digits is +1 or -1, so each
-of the 11 steps is one doubling and four additions, whatever k is. Before that, k gets a random multiple of the order added and the
-point random projective coordinates, and the inversion of k is blinded. MicroPython's long integers do not take constant time; this keeps
-what they leak apart from the key. `sign_steps` is a generator that yields after every step, so that nothing waits for a signature.
+of the 11 steps is one doubling and four additions, whatever k is. Before that, k gets a random multiple of the order added and the point
+random projective coordinates, and the inversion of k is blinded. MicroPython's long integers do not take constant time; this keeps what
+they leak apart from the key. `sign_steps` is a generator that yields after every step, so that nothing waits for a signature.
 
-The comb is a file of 8 KiB made by `tools/comb.py` and read point by point, so that it takes nothing of the heap. `power_on_test` checks it
-and a known answer before any key is used, because MicroPython 1.13 had a division that was wrong for long integers. Multiples of other
-points are `ecdh.py`'s. Verification is left out: no device verifies yet.
+The comb is a file of 8 KiB made by `tools/comb.py` and read point by point, so that it takes nothing of the heap. `power_on_test` checks
+it and a known answer before any key is used, because MicroPython 1.13 had a division that was wrong for long integers. Multiples of
+other points are `ecdh.py`'s. Verification is left out: no device verifies yet.
 """
 
 from hashlib import sha256
@@ -78,8 +78,20 @@ def sign(private_key: bytes, message_hash: bytes, extra_entropy: bytes = b"") ->
 
 def public_key(private_key: bytes) -> bytes:
     """Return the uncompressed public key, 65 bytes. Raises ValueError: the private key is not in 1..n-1."""
-    x, y = _finish(_multiply_steps(_scalar(private_key)))
+    return _finish(public_key_steps(private_key))
+
+
+def public_key_steps(private_key: bytes):
+    """Yield as `sign_steps` does, and return the uncompressed public key, 65 bytes. Raises ValueError as `public_key`."""
+    x, y = yield from _multiply_steps(_scalar(private_key))
     return b"\x04" + x.to_bytes(32, "big") + y.to_bytes(32, "big")
+
+
+def new_key_steps(random_bytes: bytes):
+    """Yield, and return a private key and its public key, 65 bytes; random_bytes: 40 or more, so that no key is favoured."""
+    private_key = (int.from_bytes(random_bytes, "big") % (_N - 1) + 1).to_bytes(32, "big")
+    public = yield from public_key_steps(private_key)
+    return private_key, public
 
 
 def sign_steps(private_key: bytes, message_hash: bytes, extra_entropy: bytes = b""):

@@ -1,7 +1,7 @@
 """Who this device is: its serial number and its keys, written once at provisioning and read at every start.
 
-The signing key never leaves the device. The master secret is shared with the home and makes the OSCORE context, as long as keys do
-not come from EDHOC. Nothing here is ever printed.
+Two key pairs: the signing key's signature is what a reading is worth, and by the link key the device proves itself to its home, whose own
+public key stands beside it. Neither private key ever leaves the device. Nothing here is ever printed.
 """
 
 from collections import namedtuple
@@ -13,15 +13,13 @@ from protocol.errors import ProtocolError
 
 PATH = "/identity.cbor"
 # each key as it stands in the file, with its least and greatest length in bytes
-# "sender" and "recipient" are OSCORE's names of the two ends
 _BYTES = (
     ("signing_key", 32, 32),
     ("kid", 4, 4),
     ("pairing", 8, 8),
-    ("master_secret", 16, 16),
-    ("master_salt", 8, 8),
-    ("sender", 1, 7),
-    ("recipient", 0, 7),
+    ("link_key", 32, 32),
+    ("link_public", 65, 65),
+    ("gateway_key", 65, 65),
 )
 
 Identity = namedtuple("Identity", ("serial",) + tuple(name for name, _, _ in _BYTES))
@@ -35,8 +33,6 @@ def check(fields: object) -> Identity:
         value = fields.get(name)
         if not isinstance(value, bytes) or not least <= len(value) <= most:
             raise IdentityBroken(field=name, reason="absent or of wrong length")
-    if fields["sender"] == fields["recipient"]:
-        raise IdentityBroken(field="recipient", reason="same as sender")
     return Identity(fields["serial"], *(fields[name] for name, _, _ in _BYTES))
 
 

@@ -1,19 +1,17 @@
-"""The way home over Wi-Fi: CoAP over UDP, protected by OSCORE. The protocol itself is `protocol/link.py`; here are radio and socket.
+"""The way home over Wi-Fi: CoAP over UDP, protected by OSCORE. The protocol is `protocol/link.py`, its keys are `session.py`'s;
+here are radio and socket.
 
 The network is joined when something is to be sent, and looked at again while waiting. Nothing that arrives is believed before it has
 been opened, so the socket needs no care about who sends.
 """
 
 import asyncio
-import os
 import socket
 
 import network
 from micropython import const
 
-from firmware.crypto import ccm, hkdf
 from firmware.errors import GatewaySilent, GatewayStrange, NoAddress, NoNetwork, WifiRefused
-from protocol import coap, link, oscore
 
 JOIN_MS = const(15_000)
 _JOIN_LOOK_MS = const(100)
@@ -22,14 +20,12 @@ _NETWORK_LOOK_MS = const(1000)
 # The radio tries again by itself this often and then says why it could not; without a number it tries for ever and says nothing.
 _RECONNECTS = const(3)
 _LARGEST_ANSWER_BYTES = const(512)  # a receipt has some 60; what is larger arrives cut, opens as nothing and is ignored
-# The first wait for an acknowledgement is twice the first wait after a silence: RFC 7252's 2 s with the ordinary 1 s.
-_ACKNOWLEDGE_FACTOR = const(2)
 
 
 class Wifi:
-    """settings and identity as in `flash/`; take_sequence(): the next OSCORE sender sequence; alive(): still waiting, not hanging."""
+    """settings as in `flash/`; session: the keys, as in `session.py`; alive(): still waiting, not hanging."""
 
-    def __init__(self, settings, identity, take_sequence, clock, alive):
+    def __init__(self, settings, session, clock, alive):
         self._ssid = settings["ssid"]
         self._password = settings["password"]
         self._gateway = settings["gateway"]
@@ -39,11 +35,7 @@ class Wifi:
         self._joined_ms = -JOIN_MS  # when joining last began
         self._socket = None
         self._received = bytearray(_LARGEST_ANSWER_BYTES)
-        context = oscore.derive(identity.master_secret, identity.master_salt, identity.sender, identity.recipient, hkdf.hkdf)
-        ordinary = coap.RFC7252_TIMING
-        first_ms = min(ordinary.acknowledge_ms, _ACKNOWLEDGE_FACTOR * settings["retry_ms"])
-        timing = coap.Timing(first_ms, ordinary.repeats, ordinary.separate_ms)
-        self._link = link.Link(context, take_sequence, ccm.seal, ccm.open_, os.urandom, timing)
+        self._session = session
 
     async def post(self, path: str, payload: bytes, content_format: int):
         """Return the home's authentic answer, with code, options and payload.
@@ -52,15 +44,32 @@ class Wifi:
         answered in that time and could not be opened.
         """
         await self._join()
-        strange = self._link.forged
-        self._link.post(path.encode(), content_format, payload, self._clock.up_ms())
+        for _ in range(2):  # again if the home has lost our keys
+            if self._session.link is None:
+                await self._session.introduce(self._carry, self._clock.up_ms, self._alive)
+            way = self._session.link
+            if way is None:
+                raise GatewayStrange(answers=1) if self._session.strange else GatewaySilent(state="not introduced")
+            strange = way.forged
+            way.post(path.encode(), content_format, payload, self._clock.up_ms())
+            await self._carry(way)
+            if not self._session.renew(self._clock.up_ms()):
+                break
+        if way.answer is None and way.forged > strange:
+            raise GatewayStrange(answers=way.forged - strange)
+        if way.answer is None:
+            raise GatewaySilent(state=way.state)
+        return way.answer
+
+    async def _carry(self, asked):
+        """Send and receive until the exchange is over, or a new introduction is worth more than waiting. Raises NoNetwork."""
         looked_ms = self._clock.up_ms()
-        while not self._link.over:
+        while not asked.over and not self._session.doubtful(self._clock.up_ms()):
             now_ms = self._clock.up_ms()
-            while datagram := self._link.poll(now_ms):
+            while datagram := asked.poll(now_ms):
                 self._send(datagram)
             if received := self._receive():
-                self._link.feed(received, now_ms)
+                asked.feed(received, now_ms)
                 continue
             if now_ms - looked_ms > _NETWORK_LOOK_MS:
                 looked_ms = now_ms
@@ -68,18 +77,15 @@ class Wifi:
                     raise NoNetwork(waited_ms=0)
             self._alive()
             await asyncio.sleep_ms(_LOOK_MS)
-        while datagram := self._link.poll(self._clock.up_ms()):
+        while datagram := asked.poll(self._clock.up_ms()):
             self._send(datagram)  # the acknowledgement of a separate answer
-        if self._link.answer is None and self._link.forged > strange:
-            raise GatewayStrange(answers=self._link.forged - strange)
-        if self._link.answer is None:
-            raise GatewaySilent(state=self._link.state)
-        return self._link.answer
 
     def say(self, path: str, payload: bytes, content_format: int) -> None:
-        """Send a value that is worth nothing later: no answer, no repetition, and nothing at all without a network."""
+        """Send a value that is worth nothing later: no answer, no repetition, and nothing at all without a network or keys."""
+        if self._session.link is None:
+            return
         if self._station.active() and self._station.isconnected():
-            self._send(self._link.say(path.encode(), content_format, payload))
+            self._send(self._session.link.say(path.encode(), content_format, payload))
         elif self._clock.up_ms() - self._joined_ms > JOIN_MS:
             self.begin()
 

@@ -1,8 +1,9 @@
 """The devices' door: CoAP over UDP (RFC 7252), every message protected by OSCORE (RFC 8613), on aiocoap.
 
 Two resources: `r` takes a signed reading and answers with its receipt, `l` takes live values and answers nothing. From outside, an unknown
-device, a broken tag and a replay are one answer: 4.01 without a word. Left out: Observe, blockwise transfers (a Block1 option is
-refused with 4.13, so nobody can make us collect blocks), discovery, and EDHOC, which comes with its own change.
+device, a broken tag and a replay are one answer: 4.01 without a word. The one thing anybody may ask in clear is an introduction (EDHOC,
+`introductions.py`). Left out: Observe, blockwise transfers (a Block1 option is refused with 4.13, so nobody can make us collect
+blocks), discovery.
 """
 
 import asyncio
@@ -20,7 +21,8 @@ from gateway.devices import Device
 from gateway.edges import arrivals
 from gateway.edges.arrivals import Arrivals
 from gateway.edges.contexts import Contexts, DeviceContext
-from gateway.edges.datagrams import Datagrams
+from gateway.edges.datagrams import INTRODUCTION, Datagrams
+from gateway.edges.introductions import Refused
 from gateway.edges.way import Way
 from gateway.errors import PortTaken
 from gateway.reception import LARGEST_SIGNED_BYTES
@@ -28,6 +30,7 @@ from protocol import faults, receipts
 
 _COSE_SIGN1 = 18  # application/cose; cose-type="cose-sign1"
 _CBOR = 60
+_EDHOC = 64  # application/edhoc+cbor-seq
 _CODES = {
     arrivals.STORED: Code.CHANGED,
     arrivals.REFUSED: Code.BAD_REQUEST,
@@ -49,6 +52,9 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
     async def render_to_pipe(self, pipe: Any) -> None:
         """Open a request, have it answered, and protect the answer; aiocoap calls this once a request."""
         request = pipe.request
+        if request.opt.oscore is None:
+            self._introduce(pipe)
+            return
         try:
             unprotected = oscore.verify_start(request)
             context = self._contexts.find(unprotected[oscore.COSE_KID])
@@ -59,21 +65,34 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
             return
         try:
             inner, request_id = context.unprotect(request)
-        except oscore.ReplayErrorWithEcho as echo:
-            self._way.count("echo_asked")
-            pipe.add_response(echo.to_message(), is_last=True)
         except oscore.ReplayError:
             self._refuse(pipe, "replayed")
         except (oscore.ProtectionInvalid, ValueError, IndexError):
             context.fail()
             self._refuse(pipe, "not_opened")
         else:
+            self._contexts.confirm(context)
             response = await self._answer(context, inner)
             if response is None:
                 pipe.add_response(aiocoap.Message(code=Code.CHANGED, no_response=_SILENCE), is_last=True)
             else:
                 protected, _ = context.protect(response, request_id)
                 pipe.add_response(protected, is_last=True)
+
+    def _introduce(self, pipe: Any) -> None:
+        """Answer a request in clear; only introductions pass `datagrams.py`."""
+        if pipe.request.code is not Code.POST or pipe.request.opt.uri_path != INTRODUCTION:
+            self._refuse(pipe, "not_protected")
+            return
+        try:
+            answer = aiocoap.Message(code=Code.CHANGED, payload=self._contexts.introductions.take(pipe.request.payload))
+            self._way.count("introduction")
+        except Refused as refused:
+            self._way.refuse("introduction")
+            answer = aiocoap.Message(code=Code.BAD_REQUEST, payload=refused.answer)
+        if answer.payload:
+            answer.opt.content_format = _EDHOC
+        pipe.add_response(answer, is_last=True)
 
     def _refuse(self, pipe: Any, reason: str) -> None:
         self._way.refuse(reason)

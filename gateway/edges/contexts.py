@@ -1,23 +1,21 @@
-"""RFC 8613 (OSCORE) security contexts of enrolled devices, for aiocoap: keys from the enrolment, numbers from the database.
+"""RFC 8613 (OSCORE) security contexts of enrolled devices, for aiocoap: keys from EDHOC, in memory and nowhere else.
 
-Two rules keep every nonce single. Our own sender numbers are reserved in the database in blocks before they are used (appendix B.1.1).
-The replay window is in memory only: after a start it is unknown, and the device must repeat its first request with the Echo value we
-sent it (appendix B.1.2, RFC 9175), so nothing recorded before the start can be played again.
+That keeps every nonce single, whatever happens to the gateway: killed, restored from a backup or copied, it has no keys, so the device
+introduces itself anew and both begin at number 0 of fresh ones (threats T17). A new introduction takes the old context's place only when
+the device has used it once: until then it may have been somebody's recording of half of one.
 """
 
-import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from aiocoap import oscore
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from gateway.devices import Device
-from gateway.edges.households import RESERVED
+from gateway.edges.introductions import Agreed, Introductions
 
 # A tag has 64 bits: this many failed ones end the context (threats T21).
 _MOST_FAILURES = 2**20
 _WINDOW = 32
-
-Reserve = Callable[[bytes], int]
 
 
 class DeviceContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils):  # type: ignore[misc]  # untyped
@@ -29,27 +27,21 @@ class DeviceContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityConte
     is_signing = False
     responses_send_kid = False
 
-    def __init__(self, device: Device, reserve: Reserve) -> None:
-        self.device = device
-        self.sender_id = device.gateway_id
-        self.recipient_id = device.device_id
-        self.derive_keys(device.master_salt, device.master_secret)
-        self.echo_recovery = secrets.token_bytes(8)
+    echo_recovery = None
+
+    def __init__(self, agreed: Agreed) -> None:
+        self.device = agreed.device
+        self.sender_id = agreed.gateway_id
+        self.recipient_id = agreed.device_id
+        self.derive_keys(agreed.master_salt, agreed.master_secret)
         self.recipient_replay_window = oscore.ReplayWindow(_WINDOW, lambda: None)
+        self.recipient_replay_window.initialize_empty()
         self.sender_sequence_number = 0
-        self._reserve = reserve
-        self._reserved_to = 0
+        self.confirmed = False
         self._failures = 0
 
-    def new_sequence_number(self) -> int:
-        """Return a sender number that was never used, reserving the next block when the last is spent."""
-        if self.sender_sequence_number >= self._reserved_to:
-            self.sender_sequence_number = self._reserve(self.device.kid)
-            self._reserved_to = self.sender_sequence_number + RESERVED
-        return super().new_sequence_number()  # type: ignore[no-any-return]
-
     def post_seqnoincrease(self) -> None:
-        """Do nothing: the number was reserved before it was taken."""
+        """Do nothing: the number dies with the key."""
 
     def fail(self) -> None:
         """Count a message whose tag did not fit."""
@@ -62,21 +54,38 @@ class DeviceContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityConte
 
 
 class Contexts:
-    """The contexts of all enrolled devices, found by the id a device sends in clear."""
+    """The contexts of enrolled devices, found by the id a device sends in clear; at most two for each device."""
 
-    def __init__(self, reserve: Reserve) -> None:
-        self._reserve = reserve
+    def __init__(self, key: EllipticCurvePrivateKey) -> None:
+        """key: the gateway's own for links."""
         self._by_id: dict[bytes, DeviceContext] = {}
+        self.introductions = Introductions(key, self.agreed, lambda device_id: device_id in self._by_id)
 
     def find(self, device_id: bytes) -> DeviceContext | None:
         """Return the context of a device id, unless there is none or it is worn out."""
         context = self._by_id.get(device_id)
         return None if context is None or context.exhausted else context
 
+    def agreed(self, agreed: Agreed) -> None:
+        """Take a completed introduction; another that waits for its first message gives way."""
+        for known in self._of(agreed.device):
+            if not known.confirmed:
+                del self._by_id[known.recipient_id]
+        self._by_id[agreed.device_id] = DeviceContext(agreed)
+
+    def confirm(self, context: DeviceContext) -> None:
+        """The device has used this context: what it had before is over."""
+        if not context.confirmed:
+            context.confirmed = True
+            for known in self._of(context.device):
+                if known is not context:
+                    del self._by_id[known.recipient_id]
+
     def enrol(self, devices: Iterable[Device]) -> None:
         """Take the enrolled devices as they are now; the context of an unchanged device goes on."""
-        now: dict[bytes, DeviceContext] = {}
-        for device in devices:
-            known = self._by_id.get(device.device_id)
-            now[device.device_id] = known if known is not None and known.device == device else DeviceContext(device, self._reserve)
-        self._by_id = now
+        now = list(devices)
+        self._by_id = {device_id: context for device_id, context in self._by_id.items() if context.device in now}
+        self.introductions.enrol(now)
+
+    def _of(self, device: Device) -> list[DeviceContext]:
+        return [context for context in self._by_id.values() if context.device.kid == device.kid]

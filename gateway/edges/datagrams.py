@@ -1,8 +1,8 @@
 """RFC 7252 section 3 on a UDP socket: what may pass from the air to aiocoap, and what is dropped before it costs anything.
 
-A datagram that is too large, is not CoAP, or is not protected by OSCORE leaves no state behind: it is counted, and a confirmable
-request is answered with four to twelve bytes, never more than it had, so nobody can use the gateway to flood another. aiocoap then
-does the message layer: duplicates, acknowledgements, retransmission of separate responses.
+A datagram that is too large, is not CoAP, or is neither protected by OSCORE nor an introduction leaves no state behind: it is
+counted, and a confirmable request is answered with four to twelve bytes, never more than it had, so nobody can use the gateway to flood
+another. aiocoap then does the message layer: duplicates, acknowledgements, retransmission of separate responses.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ from aiocoap.util import hostportjoin
 
 LARGEST_DATAGRAM_BYTES = 4096
 _LONGEST_TOKEN_BYTES = 8
+INTRODUCTION = (".well-known", "edhoc")
+_LARGEST_INTRODUCTION_BYTES = 256
 # Strangers' messages that may pass a second, so that answering them as politely as everybody else stays cheap.
 _STRANGERS_PER_S = 50
 
@@ -114,7 +116,11 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
 
     def _may_pass(self, message: Any) -> bool:
         device_id = _device_id(message.opt.oscore) if message.payload else None
-        if device_id is None:
+        if message.opt.oscore is None and message.code is Code.POST and message.opt.uri_path == INTRODUCTION:
+            if len(message.payload) <= _LARGEST_INTRODUCTION_BYTES and self._stranger_may_pass():
+                return True
+            self._refused("introduction")
+        elif device_id is None:
             self._refused("not_protected")
         elif self._known(device_id) or self._stranger_may_pass():
             return True

@@ -51,8 +51,8 @@ class Enrolments:
         for name in sorted(seen):
             try:
                 device = parse(name, (self._folder / name).read_text(encoding="utf-8")[:_LARGEST_FILE_BYTES])
-                if any(known.device_id == device.device_id or known.kid == device.kid for known in devices):
-                    raise BadEnrolment(name, "another file has its kid or device_id")
+                if any(known.link_key == device.link_key or known.kid == device.kid for known in devices):
+                    raise BadEnrolment(name, "another file has its kid or link_key")
             except BadEnrolment as error:
                 self._log.error("enrolment.unusable", file=error.path, cause=error.cause)
             except (OSError, UnicodeDecodeError) as error:  # taken away between the look and the reading, or no text

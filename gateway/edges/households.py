@@ -8,24 +8,7 @@ from typing import Any
 from gateway.devices import Device
 from gateway.people import Person
 
-RESERVED = 64
-_EPOCH_S = 1_704_067_200  # 1 January 2024; in 500 years the numbers end at 2^40
 _LARGEST_CONFLICTS = 1000
-
-
-def reserve_sender_numbers(connection: Connection, kid: bytes, now_s: int) -> int:
-    """Return the first of 64 OSCORE sender numbers that were never used and now count as used (RFC 8613 appendix B.1.1).
-
-    They are also never below 64 for each second since 2024: a database restored from a backup has forgotten what was used after it,
-    and time has not (threats T17).
-    """
-    floor = max(0, now_s - _EPOCH_S) * RESERVED
-    row = connection.execute(
-        "INSERT INTO devices (kid, sender_reserved) VALUES (?, ?)"
-        " ON CONFLICT DO UPDATE SET sender_reserved = max(sender_reserved, ?) + ? RETURNING sender_reserved",
-        (kid, floor + RESERVED, floor, RESERVED),
-    ).fetchone()
-    return int(row[0]) - RESERVED
 
 
 def note_device(connection: Connection, kid: bytes, battery_percent: int | None, fault: int | None) -> None:

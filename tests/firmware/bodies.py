@@ -14,10 +14,9 @@ IDENTITY = {
     "signing_key": bytes(range(32)),
     "kid": b"\x01\x02\x03\x04",
     "pairing": bytes(8),
-    "master_secret": bytes(16),
-    "master_salt": bytes(8),
-    "sender": b"abc",
-    "recipient": b"\x01",
+    "link_key": bytes(32),
+    "link_public": bytes(65),
+    "gateway_key": bytes(65),
 }
 
 

@@ -1,26 +1,45 @@
 """A home for one device, as small as can be: it opens, verifies and receipts what comes over UDP, and can be silent or forgetful.
 
-The server's side of `protocol/oscore.py` with OpenSSL's ciphers; no gateway code, so a slip in either shows.
+The server's side of `protocol/oscore.py` with OpenSSL's ciphers, introductions by lakers; no gateway code, so a slip in either shows.
 """
 
 import asyncio
+import secrets
 import time
+from hashlib import sha256
+from typing import Any
 
+import cbor2
+import lakers
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from protocol import coap, cose, oscore, readings, receipts
+from protocol import coap, cose, introduction, oscore, oscore_server, readings, receipts, sign1
+
+
+class HomeKey:
+    """A home's own key for links, which devices are given before they meet it."""
+
+    def __init__(self) -> None:
+        made = ec.generate_private_key(ec.SECP256R1())
+        self.private = made.private_numbers().private_value.to_bytes(32, "big")
+        self.public = made.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
 class Home(asyncio.DatagramProtocol):
     """`got`: readings as they came; `live`: the live values; `digests`: by sequence, every digest ever seen with it."""
 
-    def __init__(self, enrolment: dict[str, str]) -> None:
-        field = {name: bytes.fromhex(enrolment[name]) for name in ("master_secret", "master_salt", "gateway_id", "device_id", "pairing")}
-        self._context = oscore.derive(field["master_secret"], field["master_salt"], field["gateway_id"], field["device_id"], _hkdf)
-        self._pairing = field["pairing"]
+    def __init__(self, enrolment: dict[str, str], key: HomeKey) -> None:
+        self._context: oscore.Context | None = None
+        self._half_open: tuple[Any, bytes, bytes] | None = None
+        self._private = key.private
+        self._link_key = bytes.fromhex(enrolment["link_key"])
+        self._own_claims = _claims(key.public)
+        self._pairing = bytes.fromhex(enrolment["pairing"])
+        self.introductions = 0
         self._key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), bytes.fromhex(enrolment["public_key"]))
         self.silent = False
         self.strange = False  # this home was replaced by another, which has no keys of the device: RFC 8613 section 8.2
@@ -48,10 +67,17 @@ class Home(asyncio.DatagramProtocol):
         """Open, verify, receipt."""
         message = coap.decode(data)
         if self.strange:
-            refusal = coap.Message(coap.ACK, coap.UNAUTHORIZED, message.message_id, message.token, (), b"Security context not found")
-            self._transport.sendto(coap.encode(refusal), address)  # type: ignore[attr-defined]
+            self._plain(message, address, coap.UNAUTHORIZED, b"Security context not found")
             return
-        opened, binding, _ = oscore.unprotect_request(self._context, message.options, message.payload, _open)
+        if coap.option(message.options, coap.OSCORE) is None:
+            if not self.silent and message.code == coap.POST:
+                self._introduce(message, address)
+            return
+        if self._context is None:
+            if not self.silent:
+                self._plain(message, address, coap.UNAUTHORIZED, b"")
+            return
+        opened, binding, _ = oscore_server.unprotect_request(self._context, message.options, message.payload, _open)
         self.datagrams.setdefault(binding.partial_iv, set()).add(message.payload)
         if coap.option(opened.options, coap.URI_PATH) == b"l":
             self.live.append(readings.decode_live(opened.payload))
@@ -62,9 +88,9 @@ class Home(asyncio.DatagramProtocol):
             self._answer(message, binding, address, coap.UNAUTHORIZED, ((coap.ECHO, b"fresh"),), b"")
             return
         self.forgetful = False
-        signed = cose.parse_sign1(opened.payload)
+        signed = sign1.parse_sign1(opened.payload)
         reading = readings.decode(signed.payload)
-        tbs = cose.verify1(signed, cose.reading_aad(reading[readings.KIND], self._pairing), self._verify)  # type: ignore[arg-type]
+        tbs = sign1.verify1(signed, cose.reading_aad(reading[readings.KIND], self._pairing), self._verify)  # type: ignore[arg-type]
         sequence, digest = reading[readings.SEQUENCE], cose.digest8(tbs)
         assert isinstance(sequence, int)
         known = self.digests.setdefault(sequence, set())
@@ -73,6 +99,36 @@ class Home(asyncio.DatagramProtocol):
             self.got.append(reading)
         receipt = receipts.encode(sequence, digest, int(time.time() * 1000), receipts.STORED)
         self._answer(message, binding, address, coap.CHANGED, (), receipt)
+
+    def forget_keys(self) -> None:
+        """Be a home that was restarted: it knows its devices and has no link with them."""
+        self._context = None
+
+    def _introduce(self, message: coap.Message, address: tuple[str, int]) -> None:
+        named, rest = introduction.split(message.payload)
+        if named is None:
+            responder = lakers.EdhocResponder(self._private, self._own_claims)
+            theirs, _ = responder.process_message_1(rest)
+            ours = secrets.token_bytes(3)
+            self._half_open = responder, bytes(theirs), ours
+            self._plain(message, address, coap.CHANGED, responder.prepare_message_2(lakers.CredentialTransfer.ByReference, ours, []))
+        elif self._half_open is not None and named == self._half_open[2]:
+            responder, theirs, ours = self._half_open
+            self._half_open = None
+            responder.parse_message_3(rest)
+            responder.verify_message_3(_claims(self._link_key))
+            responder.completed_without_message_4()
+            secret, salt = responder.edhoc_exporter(0, b"", 16), responder.edhoc_exporter(1, b"", 8)
+            self._context = oscore.derive(secret, salt, theirs, ours, _hkdf)
+            self.datagrams.clear()  # other keys, so numbers may begin again
+            self.introductions += 1
+            self._plain(message, address, coap.CHANGED, b"")
+        else:
+            self._plain(message, address, coap.CHANGED, b"")  # message 3 again, whose answer was lost
+
+    def _plain(self, request: coap.Message, address: tuple[str, int], code: int, payload: bytes) -> None:
+        answer = coap.Message(coap.ACK, code, request.message_id, request.token, (), payload)
+        self._transport.sendto(coap.encode(answer), address)  # type: ignore[attr-defined]
 
     def _answer(
         self,
@@ -83,7 +139,8 @@ class Home(asyncio.DatagramProtocol):
         options: tuple[tuple[int, bytes], ...],
         payload: bytes,
     ) -> None:
-        outer, outer_options, sealed = oscore.protect_response(self._context, binding, code, options, payload, _seal)
+        assert self._context is not None
+        outer, outer_options, sealed = oscore_server.protect_response(self._context, binding, code, options, payload, _seal)
         answer = coap.Message(coap.ACK, outer, request.message_id, request.token, outer_options, sealed)
         self._transport.sendto(coap.encode(answer), address)  # type: ignore[attr-defined]
 
@@ -103,3 +160,8 @@ def _seal(key: bytes, nonce: bytes, aad: bytes, plaintext: bytes) -> bytes:
 
 def _open(key: bytes, nonce: bytes, aad: bytes, sealed: bytes) -> bytes:
     return AESCCM(key, 8).decrypt(nonce, sealed, aad)
+
+
+def _claims(link_key: bytes) -> bytes:
+    key = {1: 2, 2: sha256(link_key).digest()[:4], -1: 1, -2: link_key[1:33], -3: link_key[33:]}
+    return cbor2.dumps({2: "", 8: {1: key}}, canonical=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simulator.house import Device, House
-from tests.firmware.home import Home
+from tests.firmware.home import Home, HomeKey
 from tools import build, provision
 from tools.micropython import find
 
@@ -55,10 +55,11 @@ def live(
             for name, kind in devices.items():
                 port = house.reserve_port(name)
                 chosen = {"climate_ms": 2000, "retry_ms": 200, "calibration": house.calibration(name, kind), **(settings or {})}
-                given = provision.provision(kind, name, ("127.0.0.1", port), chosen)
+                key = HomeKey()
+                given = provision.provision(kind, name, ("127.0.0.1", port), key.public, chosen)
                 image = folder / f"{name}.image"
                 build.write_image(image, {**altered(kind, alterations), **given.files}, FLASH_BYTES)
-                homes[name] = Home(given.enrolment)
+                homes[name] = Home(given.enrolment, key)
                 await homes[name].open()
                 device = house.add(name, kind, image, homes[name].address)
                 await device.start()

@@ -1,4 +1,4 @@
-"""A device as somebody else would write it: aiocoap's client and OSCORE, cbor2 and `cryptography`, nothing of `protocol` or `gateway`.
+"""A device as somebody else would write it: aiocoap's client and OSCORE, lakers, cbor2, `cryptography`, nothing of `protocol` or `gateway`.
 
 It signs and sends as docs/wire.md says, so a slip of ours on either side shows.
 """
@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiocoap
 import cbor2
+import lakers
 from aiocoap import oscore
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -54,12 +55,10 @@ class Counterpart:
     kind: str = "scale"
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     pairing: bytes = field(default_factory=lambda: secrets.token_bytes(8))
-    secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
-    salt: bytes = field(default_factory=lambda: secrets.token_bytes(8))
-    device_id: bytes = field(default_factory=lambda: secrets.token_bytes(3))
-    gateway_id: bytes = b"\x01"
+    link_private: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     boot: int = 1
     sent: int = 0
+    home: Path = Path()
 
     @property
     def public_key(self) -> bytes:
@@ -69,6 +68,10 @@ class Counterpart:
     def kid(self) -> bytes:
         return sha256(self.public_key).digest()[:4]
 
+    @property
+    def link_key(self) -> bytes:
+        return self.link_private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
     def enrolment(self) -> dict[str, str]:
         return {
             "serial": f"FY-{self.kid.hex()}",
@@ -77,13 +80,11 @@ class Counterpart:
             "kid": self.kid.hex(),
             "public_key": self.public_key.hex(),
             "pairing": self.pairing.hex(),
-            "master_secret": self.secret.hex(),
-            "master_salt": self.salt.hex(),
-            "device_id": self.device_id.hex(),
-            "gateway_id": self.gateway_id.hex(),
+            "link_key": self.link_key.hex(),
         }
 
     def enrol(self, data: Path) -> None:
+        self.home = data
         folder = data / "enrolments"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{self.kid.hex()}.json").write_text(json.dumps(self.enrolment()))
@@ -113,10 +114,61 @@ class Counterpart:
         protected, _, payload, _ = cbor2.loads(message)
         return sha256(self.to_be_signed(protected, cbor2.loads(payload)[0], payload)).digest()[:8]
 
-    def context(self) -> MemoryContext:
-        """Return the device's end of the link; its numbers go on where the last context's may have ended."""
-        self.sent += 1000
-        return MemoryContext(self.secret, self.salt, self.device_id, self.gateway_id, self.sent)
+    def agree(self, port: int) -> "Agreed":
+        """Introduce this device to the gateway at this port, whose key lies in the folder it was enrolled in. Raises NotIntroduced."""
+        gateway = ec.derive_private_key(int.from_bytes((self.home / "keys/link.key").read_bytes(), "big"), ec.SECP256R1())
+        gateway_key = gateway.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        initiator = lakers.EdhocInitiator()
+        ours = secrets.token_bytes(1)
+        message_1 = initiator.prepare_message_1(ours, [])
+        theirs, _, _ = initiator.parse_message_2(in_clear(port, b"\xf5" + message_1))
+        private = self.link_private.private_numbers().private_value.to_bytes(32, "big")
+        initiator.verify_message_2(private, claims(self.link_key), claims(gateway_key))
+        message_3, _ = initiator.prepare_message_3(lakers.CredentialTransfer.ByReference, [])
+        in_clear(port, cbor2.dumps(theirs) + message_3)
+        initiator.completed_without_message_4()
+        return Agreed(initiator.edhoc_exporter(0, b"", 16), initiator.edhoc_exporter(1, b"", 8), theirs, ours)
+
+    def context(self, port: int) -> MemoryContext:
+        """Return the device's end of a new link."""
+        agreed = self.agree(port)
+        return MemoryContext(agreed.secret, agreed.salt, agreed.device_id, agreed.gateway_id)
+
+
+class Agreed(NamedTuple):
+    """What an introduction ends in."""
+
+    secret: bytes
+    salt: bytes
+    device_id: bytes
+    gateway_id: bytes
+
+
+class NotIntroduced(Exception):
+    """The gateway refused; `code` is CoAP's, `answer` the error message."""
+
+    def __init__(self, code: Any, answer: bytes) -> None:
+        super().__init__(code, answer)
+        self.code = code
+        self.answer = answer
+
+
+def claims(link_key: bytes) -> bytes:
+    """Return the claims set of a link's key, as RFC 9528 computes with it."""
+    key = {1: 2, 2: sha256(link_key).digest()[:4], -1: 1, -2: link_key[1:33], -3: link_key[33:]}
+    return cbor2.dumps({2: "", 8: {1: key}}, canonical=True)
+
+
+def in_clear(port: int, payload: bytes, wait_s: float = 5.0) -> bytes:
+    """Return what the gateway answers to an introduction's message. Raises NotIntroduced."""
+    request = aiocoap.Message(code=aiocoap.POST, payload=payload, uri_path=(".well-known", "edhoc"), content_format=65)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+        ours.settimeout(wait_s)
+        ours.sendto(datagram(request, secrets.randbelow(65536)), ("127.0.0.1", port))
+        answer = aiocoap.Message.decode(ours.recv(2000))
+    if not answer.code.is_successful():
+        raise NotIntroduced(answer.code, answer.payload)
+    return bytes(answer.payload)
 
 
 def datagram(message: Any, mid: int, mtype: Any = aiocoap.CON) -> bytes:
@@ -130,9 +182,10 @@ def datagram(message: Any, mid: int, mtype: Any = aiocoap.CON) -> bytes:
 
 @asynccontextmanager
 async def link(device: Counterpart, port: int) -> AsyncIterator["Link"]:
-    """Open a device's link to a gateway on this machine."""
+    """Introduce a device to a gateway on this machine, and open its link. Raises NotIntroduced."""
+    ours = await asyncio.to_thread(device.context, port)
     context = await aiocoap.Context.create_client_context(transports=["oscore", "udp6"])
-    context.client_credentials[f"coap://127.0.0.1:{port}/*"] = device.context()
+    context.client_credentials[f"coap://127.0.0.1:{port}/*"] = ours
     try:
         yield Link(device, context, port)
     finally:
@@ -161,6 +214,7 @@ class Link:
     def live(self, fields: dict[int, Any]) -> None:
         """Send live values: not confirmable, and nothing comes back."""
         (end,) = self.context.client_credentials.values()
+        self.device.sent += 1
         request = aiocoap.Message(code=aiocoap.POST, payload=cbor2.dumps(fields, canonical=True), uri_path=("l",), content_format=60)
         request.direction = aiocoap.message.Direction.OUTGOING
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:

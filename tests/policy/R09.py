@@ -14,7 +14,7 @@ def holds(_stage: Stage) -> None:
     reached = []
     socket.socket.connect = lambda _self, address: reached.append(address)  # type: ignore[method-assign,assignment]
     try:
-        made = provision.provision("scale", "Bathroom scale", ("127.0.0.1", 5683), {})
+        made = provision.provision("scale", "Bathroom scale", ("127.0.0.1", 5683), provision.NO_HOME)
     finally:
         socket.socket.connect = kept  # type: ignore[method-assign]
     assert made.files

@@ -11,7 +11,7 @@ if sys.implementation.name == "cpython":
     cryptolib.install()
 
 from firmware.crypto import ccm, hkdf
-from protocol import cbor, coap, cose, errors, link, oscore, readings, receipts, replay
+from protocol import cbor, coap, cose, errors, exchange, link, oscore, oscore_server, readings, receipts, replay, sign1
 
 
 def refusal(function, *arguments):
@@ -61,7 +61,7 @@ def receipt_outcomes(items):
 
 
 def sign1_outcomes(messages):
-    return [refusal(lambda message: list(cose.parse_sign1(message, (-9, -19))), message) for message in messages]
+    return [refusal(lambda message: list(sign1.parse_sign1(message, (-9, -19))), message) for message in messages]
 
 
 def sig_structures(triples):
@@ -80,7 +80,7 @@ def protected_request(context, datagram, sequence):
     sealed = coap.encode(coap.Message(message.type, code, message.message_id, message.token, options, payload))
     server = other_end(context)
     received = coap.decode(sealed)
-    opened, _, seen = oscore.unprotect_request(server, received.options, received.payload, ccm.open_)
+    opened, _, seen = oscore_server.unprotect_request(server, received.options, received.payload, ccm.open_)
     return [sealed, list(opened), list(binding), seen, oscore.aad(binding)]
 
 
@@ -89,7 +89,9 @@ def protected_response(context, binding, datagram, sequence):
     context = oscore.Context(*context)
     binding = oscore.Binding(*binding)
     message = coap.decode(datagram)
-    code, options, payload = oscore.protect_response(context, binding, message.code, message.options, message.payload, ccm.seal, sequence)
+    code, options, payload = oscore_server.protect_response(
+        context, binding, message.code, message.options, message.payload, ccm.seal, sequence
+    )
     sealed = coap.encode(coap.Message(message.type, code, message.message_id, message.token, options, payload))
     received = coap.decode(sealed)
     opened = oscore.unprotect_response(other_end(context), binding, received.options, received.payload, ccm.open_)
@@ -130,7 +132,7 @@ def delivered(host, port, device_id, gateway_id, payloads, first_sequence, ackno
         return sequence[0] - 1
 
     context = oscore.derive(SECRET, SALT, device_id, gateway_id, hkdf.hkdf)
-    timing = coap.Timing(acknowledge_ms, 4, 5000)
+    timing = exchange.Timing(acknowledge_ms, 4, 5000)
     way = link.Link(context, take_sequence, ccm.seal, ccm.open_, os.urandom, timing)
     address = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][-1]
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -171,24 +173,3 @@ def windows(steps):
     """Return the outcome of each ["fresh" | "strike", number] on one replay window."""
     window = replay.Window()
     return [refusal(getattr(window, verb), number)[-1] for verb, number in steps]
-
-
-def error_families(names):
-    """Return each error's name, the names of those above it, and its facts, after raising and catching it by each."""
-    out = []
-    for name in names:
-        kind = getattr(errors, name)
-        if kind is not getattr(errors, name):
-            raise ValueError("made twice")
-        above = [parent for parent in ALL_ERRORS if parent != name and issubclass(kind, getattr(errors, parent))]
-        for parent in above:
-            try:
-                raise kind(*range(len(kind.FACTS)))
-            except getattr(errors, parent) as error:
-                if [getattr(error, fact) for fact in kind.FACTS] != list(range(len(kind.FACTS))):
-                    raise ValueError("facts lost") from None
-        out.append([name, sorted(above), list(kind.FACTS)])
-    return out
-
-
-ALL_ERRORS = ["ProtocolError"] + [row.split()[0] for row in errors.TREE.split("\n") if row]

@@ -9,7 +9,7 @@ from aiocoap.oscore import Direction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import coap, errors
+from protocol import coap, errors, exchange
 from tests.on_micropython import BATCH_KiB, both_pythons, there
 from tests.protocol import bodies
 
@@ -120,47 +120,47 @@ def test_unknown_critical_options_are_refused_and_elective_ones_ignored() -> Non
 # --- the exchange
 
 
-def sends_at(random_byte: int, until_ms: int) -> tuple[list[int], coap.Exchange]:
-    exchange = coap.Exchange(0, random_byte)
-    times = [now_ms for now_ms in range(0, until_ms, 10) if exchange.poll(now_ms)]
-    return times, exchange
+def sends_at(random_byte: int, until_ms: int) -> tuple[list[int], exchange.Exchange]:
+    begun = exchange.Exchange(0, random_byte)
+    times = [now_ms for now_ms in range(0, until_ms, 10) if begun.poll(now_ms)]
+    return times, begun
 
 
 @pytest.mark.parametrize(("random_byte", "first_ms"), [(0, 2000), (255, 3000), (128, 2501)])
 def test_repetitions_double_and_stop_after_four(random_byte: int, first_ms: int) -> None:
     """RFC 7252 section 4.2: waits of 1, 2, 4, 8 times the first, then one more wait, then the exchange is over."""
-    times, exchange = sends_at(random_byte, 100_000)
+    times, begun = sends_at(random_byte, 100_000)
     steps = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert all(abs(step - first_ms * 2**index) <= 10 for index, step in enumerate(steps))
     assert len(times) == 5
-    assert exchange.state == coap.TIMED_OUT
+    assert begun.state == exchange.TIMED_OUT
 
 
 def test_the_longest_wait_is_the_rfcs() -> None:
     """The last moment an answer counts is within MAX_TRANSMIT_WAIT, 93 s (section 4.8.2)."""
-    _, exchange = sends_at(255, 93_010)
-    assert exchange.state == coap.TIMED_OUT
-    _, exchange = sends_at(255, 92_900)
-    assert exchange.state == coap.WAITING
+    _, begun = sends_at(255, 93_010)
+    assert begun.state == exchange.TIMED_OUT
+    _, begun = sends_at(255, 92_900)
+    assert begun.state == exchange.WAITING
 
 
 def test_an_acknowledged_request_is_not_repeated_and_ends() -> None:
     """After an empty acknowledgement only the answer is waited for, and not for ever."""
-    exchange = coap.Exchange(0, 0)
-    assert exchange.poll(0)
-    exchange.happened(coap.EMPTY_ACK, 100)
-    assert not any(exchange.poll(now_ms) for now_ms in range(100, 30_100, 50))
-    exchange.poll(30_100)
-    assert exchange.state == coap.TIMED_OUT
+    begun = exchange.Exchange(0, 0)
+    assert begun.poll(0)
+    begun.happened(exchange.EMPTY_ACK, 100)
+    assert not any(begun.poll(now_ms) for now_ms in range(100, 30_100, 50))
+    begun.poll(30_100)
+    assert begun.state == exchange.TIMED_OUT
 
 
 def test_every_event_has_a_row_or_raises_and_changes_nothing() -> None:
     """The table names only states it has; what has no row is IllegalEvent."""
-    events = (coap.EMPTY_ACK, coap.RESPONSE, coap.RESET, coap.WAIT_OVER, coap.PATIENCE_OVER)
-    for state, row in coap.TRANSITIONS.items():
+    events = (exchange.EMPTY_ACK, exchange.RESPONSE, exchange.RESET, exchange.WAIT_OVER, exchange.PATIENCE_OVER)
+    for state, row in exchange.TRANSITIONS.items():
         for event in events:
             if event in row:
-                assert coap.next_state(state, event) in coap.TRANSITIONS
+                assert exchange.next_state(state, event) in exchange.TRANSITIONS
             else:
                 with pytest.raises(errors.IllegalEvent):
-                    coap.next_state(state, event)
+                    exchange.next_state(state, event)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.crypto import p256
-from protocol import cbor, cose, errors, readings
+from protocol import cbor, cose, errors, readings, sign1
 from tests.on_micropython import BATCH_KiB, both_pythons, there
 from tests.protocol import bodies
 from tests.protocol.definition import valid
@@ -72,7 +72,7 @@ def test_every_example_is_something_we_refuse() -> None:
     for name, example in EXAMPLES.items():
         message = bytes.fromhex(example["output"].get("cbor", "f6"))
         with pytest.raises((errors.NotCBOR, errors.NotCOSE)):
-            cose.parse_sign1(message)
+            sign1.parse_sign1(message)
         assert name
 
 
@@ -103,9 +103,9 @@ def from_base64(text: str) -> bytes:
 
 def test_a_reading_signed_on_the_device_verifies_on_the_computer() -> None:
     """parse, verify with OpenSSL, and the definition agrees on the shape."""
-    message = cose.parse_sign1(GOOD)
+    message = sign1.parse_sign1(GOOD)
     assert (message.algorithm, message.kid, message.payload) == (cose.ESP256, KID, PAYLOAD)
-    tbs = cose.verify1(message, AAD, verify)
+    tbs = sign1.verify1(message, AAD, verify)
     assert cose.digest8(tbs) == hashlib.sha256(tbs).digest()[:8]
     assert valid("signed-reading", GOOD)
     assert valid("protected-header", message.protected)
@@ -125,7 +125,7 @@ def test_step_by_step_gives_the_same_message() -> None:
 def test_signed_bytes_fit_no_other_kind_pairing_or_version(aad: bytes) -> None:
     """The same signature under another external_aad is a bad signature (threats T18)."""
     with pytest.raises(errors.BadSignature):
-        cose.verify1(cose.parse_sign1(GOOD), aad, verify)
+        sign1.verify1(sign1.parse_sign1(GOOD), aad, verify)
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 7))
@@ -133,16 +133,16 @@ def test_a_single_changed_bit_is_refused(at: int, bit: int) -> None:
     """Wherever it is: not CBOR, not COSE, or a bad signature, and the key id is inside the signature."""
     altered = GOOD[:at] + bytes((GOOD[at] ^ 1 << bit,)) + GOOD[at + 1 :]
     with pytest.raises((errors.NotCBOR, errors.NotCOSE)):
-        cose.verify1(cose.parse_sign1(altered), AAD, verify)
+        sign1.verify1(sign1.parse_sign1(altered), AAD, verify)
 
 
 def test_a_signature_turned_over_is_the_same_reading() -> None:
     """(r, n - s) verifies too: so the digest is of what was signed, and does not change."""
-    order = cose._P256_ORDER
-    message = cose.parse_sign1(GOOD)
+    order = sign1._P256_ORDER
+    message = sign1.parse_sign1(GOOD)
     turned = message.signature[:32] + (order - int.from_bytes(message.signature[32:], "big")).to_bytes(32, "big")
-    other = cose.parse_sign1(cose.assemble(message.protected, message.payload, turned))
-    assert cose.digest8(cose.verify1(other, AAD, verify)) == cose.digest8(cose.verify1(message, AAD, verify))
+    other = sign1.parse_sign1(cose.assemble(message.protected, message.payload, turned))
+    assert cose.digest8(sign1.verify1(other, AAD, verify)) == cose.digest8(sign1.verify1(message, AAD, verify))
 
 
 PROTECTED = cose.protected_header(KID)
@@ -212,25 +212,25 @@ def test_each_rule_has_its_own_refusal(call) -> None:
 def test_an_algorithm_the_key_does_not_have_is_refused_before_its_key_is_looked_for() -> None:
     """-19 is good where it is expected, and only there; there the key id may be absent."""
     message = parts(protected=header(alg=-19))
-    assert cose.parse_sign1(message, (cose.ED25519,)).kid == b""
+    assert sign1.parse_sign1(message, (cose.ED25519,)).kid == b""
     with pytest.raises(errors.WrongAlgorithm):
-        cose.parse_sign1(message)
+        sign1.parse_sign1(message)
     with pytest.raises(errors.WrongAlgorithm):
-        cose.parse_sign1(GOOD, (cose.ED25519,))
+        sign1.parse_sign1(GOOD, (cose.ED25519,))
 
 
-@pytest.mark.parametrize("half", [0, cose._P256_ORDER, 2**256 - 1])
+@pytest.mark.parametrize("half", [0, sign1._P256_ORDER, 2**256 - 1])
 @pytest.mark.parametrize("first", [True, False])
 def test_r_and_s_are_in_range_before_any_arithmetic(half: int, first: bool) -> None:
     """Zero, the order and more are SignatureRange, and the verifier is not asked."""
     halves = [half.to_bytes(32, "big"), b"\1" * 32]
-    message = cose.parse_sign1(parts(signature=b"".join(halves if first else halves[::-1])))
+    message = sign1.parse_sign1(parts(signature=b"".join(halves if first else halves[::-1])))
 
     def not_asked(_tbs: bytes, _signature: bytes) -> bool:
         raise AssertionError
 
     with pytest.raises(errors.SignatureRange):
-        cose.verify1(message, AAD, not_asked)
+        sign1.verify1(message, AAD, not_asked)
 
 
 def test_ed25519_messages_round_trip() -> None:
@@ -244,10 +244,10 @@ def test_ed25519_messages_round_trip() -> None:
             return False
         return True
 
-    message = cose.parse_sign1(cose.sign1(b"rows", b"", b"foyer batch", key.sign, cose.ED25519), (cose.ED25519,))
-    cose.verify1(message, b"foyer batch", holds)
+    message = sign1.parse_sign1(cose.sign1(b"rows", b"", b"foyer batch", key.sign, cose.ED25519), (cose.ED25519,))
+    sign1.verify1(message, b"foyer batch", holds)
     with pytest.raises(errors.BadSignature):
-        cose.verify1(message, b"foyer receipt", holds)
+        sign1.verify1(message, b"foyer receipt", holds)
 
 
 @given(st.binary(max_size=200))

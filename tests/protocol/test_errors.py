@@ -6,7 +6,7 @@ import pytest
 
 from protocol import errors
 from tests.on_micropython import ROOT, both_pythons
-from tests.protocol import bodies
+from tests.protocol import error_bodies as bodies
 
 
 def written() -> dict[str, tuple[str, list[str], str]]:

@@ -18,7 +18,7 @@ from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import coap, link, oscore
+from protocol import coap, exchange, link, oscore, oscore_server
 from tests.on_micropython import both_pythons
 from tests.protocol import bodies
 from tests.protocol.test_oscore import open_, seal
@@ -46,7 +46,7 @@ class Counter:
         return (self.drawn * 40503 & 0xFFFF).to_bytes(2, "big")[-count:]
 
 
-def new_link(counter: Counter, timing: coap.Timing = coap.RFC7252_TIMING) -> link.Link:
+def new_link(counter: Counter, timing: exchange.Timing = exchange.RFC7252_TIMING) -> link.Link:
     return link.Link(context_of(DEVICE_ID, GATEWAY_ID), counter.take, seal, open_, counter.random, timing)
 
 
@@ -72,11 +72,11 @@ class Gateway:
             return []
         if message.message_id in self.answered:
             return self.answered[message.message_id]
-        opened, binding, sequence = oscore.unprotect_request(self.context, message.options, message.payload, open_)
+        opened, binding, sequence = oscore_server.unprotect_request(self.context, message.options, message.payload, open_)
         echo = coap.option(opened.options, coap.ECHO)
         self.sent += 1
         if self.echo is not None and echo != self.echo:
-            code, options, sealed = oscore.protect_response(
+            code, options, sealed = oscore_server.protect_response(
                 self.context, binding, coap.UNAUTHORIZED, ((coap.ECHO, self.echo),), b"", seal, self.sent
             )
             return [coap.encode(coap.Message(coap.ACK, code, message.message_id, message.token, options, sealed))]
@@ -84,7 +84,7 @@ class Gateway:
         assert sequence not in self.sequences, "a nonce was used twice"
         self.sequences.add(sequence)
         self.stored.append(opened.payload)
-        code, options, sealed = oscore.protect_response(self.context, binding, coap.CHANGED, (), b"kept " + opened.payload, seal)
+        code, options, sealed = oscore_server.protect_response(self.context, binding, coap.CHANGED, (), b"kept " + opened.payload, seal)
         if self.separate:
             out = [coap.Message(coap.ACK, coap.EMPTY, message.message_id, b"", (), b"")]
             out.append(coap.Message(coap.CON, code, self.sent & 0xFFFF, message.token, options, sealed))
@@ -141,13 +141,13 @@ def test_over_bad_air_an_answer_is_authentic_and_a_nonce_never_comes_twice(
         payload = b"reading %d" % number
         way.post(b"r", coap.FORMAT_COSE_SIGN1, payload, now_ms)
         now_ms = run_until_over(way, gateway, fates, now_ms)
-        if way.state == coap.ANSWERED:
+        if way.state == exchange.ANSWERED:
             assert way.answer == oscore.Opened(coap.CHANGED, (), b"kept " + payload)
             assert payload in gateway.stored
         else:
-            assert way.state == coap.TIMED_OUT
+            assert way.state == exchange.TIMED_OUT
             assert way.answer is None
-        assert fates or way.state == coap.ANSWERED
+        assert fates or way.state == exchange.ANSWERED
     assert way.forged == 0
 
 
@@ -158,7 +158,7 @@ def test_a_lost_replay_window_costs_one_more_request() -> None:
     way = new_link(counter)
     way.post(b"r", coap.FORMAT_COSE_SIGN1, b"72.4", 0)
     run_until_over(way, gateway, [])
-    assert (way.state, gateway.stored, counter.taken) == (coap.ANSWERED, [b"72.4"], 2)
+    assert (way.state, gateway.stored, counter.taken) == (exchange.ANSWERED, [b"72.4"], 2)
 
 
 def test_echo_without_end_is_not_followed_without_end() -> None:
@@ -190,7 +190,7 @@ def test_an_answer_anybody_can_send_changes_nothing(code: int, options: tuple[tu
     way, request, datagram = in_flight()
     for message_type in (coap.ACK, coap.CON, coap.NON):
         way.feed(coap.encode(coap.Message(message_type, code, request.message_id, request.token, options, b"forged payload")), 10)
-    assert (way.state, way.answer, way.forged) == (coap.WAITING, None, 3)
+    assert (way.state, way.answer, way.forged) == (exchange.WAITING, None, 3)
     assert way.poll(10) is None
     assert way.poll(3001) == datagram
 
@@ -199,9 +199,9 @@ def test_a_reset_ends_the_exchange_and_a_foreign_one_does_not() -> None:
     """RST counts only with the message id in flight."""
     way, request, _ = in_flight()
     way.feed(coap.encode(coap.Message(coap.RST, coap.EMPTY, request.message_id ^ 1, b"", (), b"")), 10)
-    assert way.state == coap.WAITING
+    assert way.state == exchange.WAITING
     way.feed(coap.encode(coap.Message(coap.RST, coap.EMPTY, request.message_id, b"", (), b"")), 10)
-    assert (way.state, way.answer) == (coap.REJECTED, None)
+    assert (way.state, way.answer) == (exchange.REJECTED, None)
 
 
 def test_a_separate_answer_is_acknowledged_every_time_it_comes() -> None:
@@ -209,13 +209,13 @@ def test_a_separate_answer_is_acknowledged_every_time_it_comes() -> None:
     way, request, datagram = in_flight()
     empty, answer = Gateway(separate=True).hears(datagram)
     way.feed(empty, 10)
-    assert way.state == coap.ACKNOWLEDGED
+    assert way.state == exchange.ACKNOWLEDGED
     for _ in range(2):
         way.feed(answer, 20)
         reply = way.poll(20)
         assert reply is not None
         assert coap.decode(reply) == coap.Message(coap.ACK, coap.EMPTY, coap.decode(answer).message_id, b"", (), b"")
-    assert way.state == coap.ANSWERED
+    assert way.state == exchange.ANSWERED
     assert request.token
 
 
@@ -239,7 +239,7 @@ def test_hostile_datagrams_never_raise_and_never_answer_a_request(datagrams: lis
     for datagram in datagrams:
         way.feed(datagram, 5)
     assert way.answer is None
-    assert way.state in (coap.WAITING, coap.ACKNOWLEDGED, coap.REJECTED)
+    assert way.state in (exchange.WAITING, exchange.ACKNOWLEDGED, exchange.REJECTED)
 
 
 @given(st.integers(1, 100), st.integers(0, 255))
@@ -324,7 +324,7 @@ def test_aiocoap_receives_what_the_link_sends(call, tmp_path: Path) -> None:
         async with serving(tmp_path / "context", port, readings, live):
             results = await deliver(call, port, SIGNED)
             await arrived(live, 1)
-        assert results == [[coap.ANSWERED, coap.CHANGED, b"kept " + payload, 1, 0] for payload in SIGNED]
+        assert results == [[exchange.ANSWERED, coap.CHANGED, b"kept " + payload, 1, 0] for payload in SIGNED]
         assert readings.received == [(payload, True) for payload in SIGNED]
         assert live.received == [(b"\xa0", True)]
 
@@ -341,7 +341,7 @@ def test_an_answer_that_takes_its_time_is_waited_for_and_acknowledged(call, tmp_
         prepare(tmp_path / "context")
         async with serving(tmp_path / "context", port, readings, Readings()):
             results = await deliver(call, port, SIGNED[:1])
-        assert results == [[coap.ANSWERED, coap.CHANGED, b"kept " + SIGNED[0], 1, 0]]
+        assert results == [[exchange.ANSWERED, coap.CHANGED, b"kept " + SIGNED[0], 1, 0]]
         assert readings.received == [(SIGNED[0], True)]
 
     asyncio.run(play())
@@ -358,10 +358,10 @@ def test_a_killed_gateway_that_lost_its_replay_window_is_met_with_echo(call, tmp
             first = await deliver(call, port, SIGNED[:1])
         async with serving(tmp_path / "context", port, readings, Readings()):
             later = await deliver(call, port, SIGNED[1:], first_sequence=64)
-        assert first == [[coap.ANSWERED, coap.CHANGED, b"kept " + SIGNED[0], 1, 0]]
+        assert first == [[exchange.ANSWERED, coap.CHANGED, b"kept " + SIGNED[0], 1, 0]]
         assert later == [
-            [coap.ANSWERED, coap.CHANGED, b"kept " + SIGNED[1], 2, 0],
-            [coap.ANSWERED, coap.CHANGED, b"kept " + SIGNED[2], 1, 0],
+            [exchange.ANSWERED, coap.CHANGED, b"kept " + SIGNED[1], 2, 0],
+            [exchange.ANSWERED, coap.CHANGED, b"kept " + SIGNED[2], 1, 0],
         ]
         assert readings.received == [(payload, True) for payload in SIGNED]
 
@@ -380,7 +380,7 @@ def test_a_gateway_that_is_away_is_asked_again_until_it_is_back(call, tmp_path: 
         async with serving(tmp_path / "context", port, readings, Readings()):
             results = await sending
         assert isinstance(results, list)
-        assert results[0][:3] == [coap.ANSWERED, coap.CHANGED, b"kept " + SIGNED[0]]
+        assert results[0][:3] == [exchange.ANSWERED, coap.CHANGED, b"kept " + SIGNED[0]]
         assert readings.received == [(SIGNED[0], True)]
 
     asyncio.run(play())
@@ -397,7 +397,7 @@ def test_a_gateway_with_another_secret_is_not_believed(call, tmp_path: Path) -> 
             way = (bodies.delivered, "127.0.0.1", port, DEVICE_ID, GATEWAY_ID, SIGNED[:1], 0, 20)
             results = await asyncio.to_thread(call, *way)
         assert isinstance(results, list)
-        assert results[0][:3] == [coap.TIMED_OUT, None, None]
+        assert results[0][:3] == [exchange.TIMED_OUT, None, None]
         assert results[0][4] >= 1
         assert readings.received == []
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import coap, errors, oscore
+from protocol import coap, errors, oscore, oscore_server
 from tests.on_micropython import both_pythons
 from tests.protocol import bodies
 
@@ -138,7 +138,7 @@ def test_a_response_opens_only_for_its_request_and_unaltered(data: st.DataObject
     server = bodies.other_end(client)
     first, second = (oscore.Binding(b"\x01", oscore.encode_sequence(number)) for number in (5, 6))
     own = data.draw(st.none() | st.integers(0, 9))
-    _, options, sealed = oscore.protect_response(server, first, coap.CHANGED, (), b"receipt", seal, own)
+    _, options, sealed = oscore_server.protect_response(server, first, coap.CHANGED, (), b"receipt", seal, own)
     assert oscore.unprotect_response(client, first, options, sealed, open_).payload == b"receipt"
     at, bit = data.draw(st.integers(0, len(sealed) - 1)), 1 << data.draw(st.integers(0, 7))
     altered = sealed[:at] + bytes((sealed[at] ^ bit,)) + sealed[at + 1 :]

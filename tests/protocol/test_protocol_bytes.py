@@ -14,8 +14,9 @@ from tests.protocol.test_readings import CLIMATE, CUFF, FAULT, LIVE, SCALE, STAT
 from tools import comb
 
 # What a device imports to measure, sign and send; the rest of protocol/ is for computers.
+PROTOCOL = ("errors", "cbor", "readings", "receipts", "cose", "faults", "units", "coap", "exchange", "oscore", "link")
 ON_DEVICE = [
-    *(f"protocol/{name}.py" for name in ("errors", "cbor", "readings", "receipts", "cose", "faults", "units", "coap", "oscore", "link")),
+    *(f"protocol/{name}.py" for name in PROTOCOL),
     *(f"firmware/crypto/{name}.py" for name in ("__init__", "p256", "ccm", "hkdf")),
 ]
 MPY_BYTES = 25 * 1024  # of the 60 KiB a whole firmware may import at once
@@ -73,7 +74,7 @@ import gc
 gc.collect()
 before = gc.mem_alloc()
 import hashlib
-from protocol import errors, cbor, readings, receipts, cose, faults, units, coap, oscore, link
+from protocol import errors, cbor, readings, receipts, cose, faults, units, coap, exchange, oscore, link
 from firmware.crypto import p256, ccm, hkdf
 p256.power_on_test()
 gc.collect()

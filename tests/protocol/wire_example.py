@@ -13,7 +13,7 @@ from tests import cryptolib
 cryptolib.install()
 
 from firmware.crypto import ccm, hkdf, p256  # noqa: E402
-from protocol import cbor, coap, cose, link, oscore, readings, receipts  # noqa: E402
+from protocol import cbor, coap, cose, link, oscore, oscore_server, readings, receipts  # noqa: E402, oscore_server
 from tools import comb  # noqa: E402
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "wire.md"
@@ -42,9 +42,9 @@ def objects() -> dict[str, bytes]:
     request = way.poll(0) or b""
     gateway = oscore.derive(SECRET, SALT, GATEWAY_ID, DEVICE_ID, hkdf.hkdf)
     asked = coap.decode(request)
-    _, binding, _ = oscore.unprotect_request(gateway, asked.options, asked.payload, ccm.open_)
+    _, binding, _ = oscore_server.unprotect_request(gateway, asked.options, asked.payload, ccm.open_)
     receipt = receipts.encode(20000, cose.digest8(tbs), 1760000000250, receipts.STORED)
-    code, options, sealed = oscore.protect_response(gateway, binding, coap.CHANGED, (), receipt, ccm.seal)
+    code, options, sealed = oscore_server.protect_response(gateway, binding, coap.CHANGED, (), receipt, ccm.seal)
     response = coap.encode(coap.Message(coap.ACK, code, asked.message_id, asked.token, options, sealed))
     way.feed(response, 40)
     if way.answer is None or way.answer.payload != receipt:

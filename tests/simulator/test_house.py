@@ -11,6 +11,7 @@ from simulator.boards import ScaleBoard
 from simulator.errors import DeviceNotRunning, OutOfRange, SimulatorError, WrongKind
 from simulator.events import Event
 from simulator.house import House, InUse, Person
+from tests.firmware.home import HomeKey
 from tools import build, provision
 
 ADA = Person("Ada", 61.3, 118.0, 76.0, 64.0, 4)
@@ -146,7 +147,7 @@ def test_the_real_firmware_weighs_and_feels_the_room(interpreter_command: tuple[
         async with House(tmp_path / "house", interpreter_command, seed=11) as house:
             for kind in ("scale", "babyphone"):
                 settings = {"calibration": house.calibration(kind, kind), "climate_ms": 2000}
-                made = provision.provision(kind, kind, ("127.0.0.1", house.reserve_port(kind)), settings)
+                made = provision.provision(kind, kind, ("127.0.0.1", house.reserve_port(kind)), HomeKey().public, settings)
                 image = tmp_path / f"{kind}.img"
                 build.write_image(image, {**build.files(kind, CACHE, build.SIMULATED), **made.files})
                 house.add(kind, kind, image, gateway.getsockname())

@@ -8,7 +8,7 @@ if sys.implementation.name == "cpython":
 
     cryptolib.install()
 
-from firmware.crypto import ccm, hkdf, p256
+from firmware.crypto import ccm, ecdh, hkdf, p256
 from protocol import errors
 
 
@@ -94,3 +94,34 @@ def longest_pause(private_key, message_hash):
             steps += 1
         fewest, share = min(fewest, steps), min(share, 1000 * longest // (before - begun))
     return [fewest, share]
+
+
+def shared_secrets(rows):
+    return [ecdh.shared_secret(*row) for row in rows]
+
+
+def new_key(random_bytes):
+    return list(p256._finish(p256.new_key_steps(random_bytes)))
+
+
+def longest_agreement_pause(private_key, public_key):
+    """Return [steps, permille of the whole that its longest step takes], the latter in the quietest of 12 agreements."""
+    import time
+
+    now_us = time.ticks_us if hasattr(time, "ticks_us") else lambda: time.perf_counter_ns() // 100
+
+    def steps():
+        point = yield from ecdh.point_steps(public_key)
+        return (yield from ecdh.agree_steps(point, private_key))
+
+    share, count = 1000, 0
+    for _ in range(12):
+        begun = before = now_us()
+        longest = count = 0
+        for _ in steps():
+            now = now_us()
+            longest = max(longest, now - before)
+            before = now
+            count += 1
+        share = min(share, 1000 * longest // (before - begun))
+    return [count, share]

@@ -13,10 +13,9 @@ IDENTITY = {
     "signing_key": bytes(32),
     "kid": bytes(4),
     "pairing": bytes(8),
-    "master_secret": bytes(16),
-    "master_salt": bytes(8),
-    "sender": b"abc",
-    "recipient": b"\x01",
+    "link_key": bytes(32),
+    "link_public": bytes(65),
+    "gateway_key": bytes(65),
 }
 
 

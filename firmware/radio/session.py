@@ -1,0 +1,139 @@
+"""The keys of the way home: an introduction (EDHOC, RFC 9528) at a cold start, and the protected link that comes of it.
+
+What was agreed outlives deep sleep in the RTC's memory and nothing else: a device that lost power introduces itself anew. The home may
+lose the keys, too; then it answers in clear that it does not know us. Anybody can send that, so it costs an introduction only now and
+then, and no reading. The code for introductions is large and used once, so it is loaded when needed and forgotten afterwards.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+from hashlib import sha256
+
+from micropython import const
+
+from firmware.crypto import ccm, hkdf, p256
+from protocol import cbor, errors, exchange, link, oscore
+
+_KEY_BYTES = const(48)  # as EDHOC wants for a key without favourites, and more
+# The first wait for an acknowledgement is twice the first wait after a silence: RFC 7252's 2 s with the ordinary 1 s.
+_ACKNOWLEDGE_FACTOR = const(2)
+_LONGEST_WAIT_MS = const(600_000)
+_ONCE = (("protocol", "introduction"), ("protocol", "edhoc"), ("firmware.crypto", "ecdh"))
+
+
+class Session:
+    """identity as in `flash/`; take_sequence(): the next OSCORE sender sequence; kept: what outlives deep sleep, `firmware/memory.py`'s."""
+
+    def __init__(self, identity, take_sequence, retry_ms, kept=None):
+        self.link = None
+        self.strange = False  # somebody answered the last introduction, and not as our home does
+        self._identity = identity
+        self._take_sequence = take_sequence
+        ordinary = exchange.RFC7252_TIMING
+        first_ms = min(ordinary.acknowledge_ms, _ACKNOWLEDGE_FACTOR * retry_ms)
+        self._timing = exchange.Timing(first_ms, ordinary.repeats, ordinary.separate_ms)
+        self._first_wait_ms = self._wait_ms = retry_ms
+        self._again_ms = None  # before this a home that does not know us is not believed
+        self._kept = kept
+        if kept is not None:
+            self._wake(kept.get_link())
+
+    def doubtful(self, now_ms: int) -> bool:
+        """Return whether the link's request was answered by somebody who does not know us, at a time when that is worth an introduction."""
+        return self.link is not None and self.link.disowned and (self._again_ms is None or now_ms >= self._again_ms)
+
+    def renew(self, now_ms: int) -> bool:
+        """Give the link up if it is doubtful and has no answer; return whether a new introduction is due."""
+        if self.link.answer is not None:
+            self._wait_ms = self._first_wait_ms
+        elif self.doubtful(now_ms):
+            self.link = None
+            return True
+        return False
+
+    async def introduce(self, carry, now_ms, alive):
+        """Make the link, or leave None when nobody answered as our home does.
+
+        carry(exchange): a coroutine that sends and receives until the exchange is over; alive(): still at work.
+        """
+        gc.collect()
+        agreed = None
+        self.strange = False
+        try:
+            agreed = await self._introduce(carry, now_ms, alive)
+        except errors.ProtocolError:
+            self.strange = True
+        finally:
+            _forget()
+        now = now_ms()
+        self._again_ms = now + self._wait_ms
+        self._wait_ms = min(2 * self._wait_ms, _LONGEST_WAIT_MS)
+        if agreed is not None:
+            self._begin(agreed)
+            if self._kept is not None:
+                self._kept.put_link(cbor.encode(agreed + (self._partners(),)))
+
+    async def _introduce(self, carry, now_ms, alive):
+        from firmware.crypto import ecdh  # these three spare memory: see the file's head
+        from protocol import edhoc, introduction
+
+        owner = self._identity
+        crypto = edhoc.Crypto(
+            lambda: p256.new_key_steps(os.urandom(_KEY_BYTES)),
+            ecdh.point_steps,
+            ecdh.agree_steps,
+            lambda data: sha256(data).digest(),
+            hkdf.hmac_sha256,
+            hkdf.expand,
+            ccm.seal,
+            ccm.open_,
+        )
+        own, home = edhoc.credential(owner.link_public), edhoc.credential(owner.gateway_key)
+        initiator = edhoc.Initiator(owner.link_key, own, home, crypto, bytes((os.urandom(1)[0] % 24,)))
+        talk = introduction.Introduction(os.urandom, self._timing)
+        talk.ask(await _in_steps(initiator.begin_steps(), alive), now_ms())
+        await carry(talk)
+        self.strange = talk.refused
+        if talk.answer is None:
+            return None
+        message_3 = await _in_steps(initiator.finish_steps(talk.answer), alive)
+        talk.tell(message_3, initiator.agreed.sender_id, now_ms())
+        await carry(talk)
+        self.strange = talk.refused
+        return None if talk.answer is None else initiator.agreed
+
+    def _begin(self, agreed):
+        context = oscore.derive(agreed[0], agreed[1], agreed[2], agreed[3], hkdf.hkdf)
+        self.link = link.Link(context, self._take_sequence, ccm.seal, ccm.open_, os.urandom, self._timing)
+
+    def _partners(self):
+        """Return what tells these two ends from others: after a factory reset nothing of the home before is used."""
+        return sha256(self._identity.link_public + self._identity.gateway_key).digest()[:8]
+
+    def _wake(self, data):
+        """Go on with what was kept, if it was with this home; a checksum has told it from what a sagging supply leaves behind."""
+        if data:
+            agreed = cbor.decode(data)
+            if agreed.pop() == self._partners():
+                self._begin(agreed)
+
+
+async def _in_steps(steps, alive):
+    """Return what the generator returns, with everybody else's turn between its steps."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+        alive()
+        await asyncio.sleep_ms(0)
+
+
+def _forget():
+    for package, name in _ONCE:
+        sys.modules.pop(package + "." + name, None)
+        if hasattr(sys.modules[package], name):
+            delattr(sys.modules[package], name)
+    gc.collect()

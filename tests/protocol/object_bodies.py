@@ -1,0 +1,49 @@
+"""What the tests of whole objects run under both Pythons: is it accepted, and if not, with which of our errors."""
+
+from protocol import batches, commands, errors, manifest, readings, receipts
+
+DECODERS = {
+    "live": readings.decode_live,
+    "receipt": receipts.decode,
+    "refusal": receipts.decode_refusal,
+    "range-receipt": batches.decode_receipt,
+    "reading-batch": batches.decode,
+    "command": commands.decode,
+    "result": commands.decode_result,
+    "manifest": manifest.decode,
+}
+
+
+def outcomes(rule, messages):
+    """Return "accepted" or the name of the refusal for each message."""
+    decode = DECODERS.get(rule, readings.decode)
+    out = []
+    for message in messages:
+        try:
+            decode(message)
+            out.append("accepted")
+        except errors.ProtocolError as error:
+            out.append(type(error).__name__)
+    return out
+
+
+def manifest_refusals(known):
+    """Return the names of the refusals when each of what a manifest is for differs."""
+    right = [b"v" * 16, b"c" * 16, "s3", 0x0603]
+    wrong = [b"x" * 16, b"x" * 16, "c3", 0x0602]
+    tries = []
+    for place in range(4):
+        given = list(right)
+        given[place] = wrong[place]
+        tries.append((manifest.refuse_other, given))
+    tries += [(manifest.refuse_older, [7]), (manifest.refuse_older, [8])]
+    changed = (["z.mpy", 6, b"d" * 32], ["z.mpy", 5, b"e" * 32], ["y.mpy", 5, b"d" * 32])
+    tries += [(manifest.refuse_changed, list(file)) for file in changed]
+    out = []
+    for refuse, arguments in tries:
+        try:
+            refuse(known, *arguments)
+            out.append("accepted")
+        except errors.ProtocolError as error:
+            out.append(type(error).__name__)
+    return out
