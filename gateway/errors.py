@@ -5,6 +5,9 @@ the name under which it is counted. What a device is told about a refusal stands
 """
 
 from pathlib import Path
+from typing import Self
+
+from protocol.errors import ProtocolError
 
 
 class GatewayError(Exception):
@@ -51,9 +54,15 @@ class NoRoom(GatewayError):
 
 
 class Refused(GatewayError):
-    """Something sent by a device is not accepted, and changed nothing."""
+    """Something sent by a device is not accepted, and changed nothing. `rule` is the wire's rule that it breaks, where one is known."""
 
     reason = "refused"
+    rule: ProtocolError | None = None
+
+    def because(self, rule: ProtocolError | None) -> Self:
+        """Return this refusal with the rule that was broken."""
+        self.rule = rule
+        return self
 
 
 class NotCBOR(Refused):

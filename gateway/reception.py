@@ -7,7 +7,7 @@ Nothing is believed before the signature fits: the kind stands inside the signed
 Left out: other algorithms than ES256 on P-256, tags, detached payloads, counter-signatures.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NoReturn
@@ -30,8 +30,8 @@ from gateway.errors import (
     UnknownKey,
     WrongAlgorithm,
 )
-from protocol import cose, readings
-from protocol.errors import ProtocolError
+from protocol import cbor, cose, readings, sign1
+from protocol.errors import ProtocolError, SignatureRange
 
 LARGEST_SIGNED_BYTES = 1024  # a climate reading, the largest today, takes about 150; extensions at most 32 bytes each
 _FAR = 4096
@@ -84,6 +84,8 @@ def _refuse_tag(*_: object) -> NoReturn:
 
 
 _NO_TAGS = _NoTags()
+_LABELS = (int, bytes, str)
+_PLAIN = (int, bytes, str, bool)
 
 
 def decode(data: bytes) -> object:
@@ -103,10 +105,28 @@ def decode(data: bytes) -> object:
         # cbor2 accepts long lengths, any order of keys and trailing bytes: writing it again finds all three.
         again = cbor2.dumps(value, canonical=True)
     except (cbor2.CBORError, ValueError, TypeError, RecursionError, OverflowError):
-        raise NotCBOR from None
-    if again != data:
-        raise NotCBOR
+        raise NotCBOR().because(_broken(cbor.decode, data)) from None
+    if again != data or not _is_ours(value):
+        raise NotCBOR().because(_broken(cbor.decode, data))
     return value
+
+
+def _is_ours(value: object) -> bool:
+    """Return whether a value has no floats, simple values or labels of other types, which cbor2 takes and writes again as they came."""
+    if isinstance(value, dict):
+        return all(type(label) in _LABELS and _is_ours(each) for label, each in value.items())
+    if isinstance(value, list):
+        return all(map(_is_ours, value))
+    return value is None or type(value) in _PLAIN
+
+
+def _broken(read: Callable[[bytes], object], data: bytes) -> ProtocolError | None:
+    """Return the rule of the wire that these bytes break, found by the device's own reader."""
+    try:
+        read(data)
+    except ProtocolError as rule:
+        return rule
+    return None
 
 
 def open_reading(message: bytes, device: Device) -> Reading:
@@ -118,13 +138,10 @@ def open_reading(message: bytes, device: Device) -> Reading:
     if len(message) > LARGEST_SIGNED_BYTES:
         raise NotSigned
     match decode(message):
-        case [bytes() as protected, dict() as unprotected, bytes() as payload, bytes() as signature]:
-            pass
+        case [bytes() as protected, {**unprotected}, bytes() as payload, bytes() as signature] if not unprotected and len(signature) == 64:
+            kid = _key_id(protected, message)
         case _:
-            raise NotSigned
-    if unprotected or len(signature) != 64:
-        raise NotSigned
-    kid = _key_id(protected)
+            raise NotSigned().because(_broken(sign1.parse_sign1, message))
     fields = decode(payload)
     if not isinstance(fields, dict):
         raise NotSigned
@@ -138,7 +155,7 @@ def open_reading(message: bytes, device: Device) -> Reading:
     sequence = fields.get(readings.SEQUENCE)
     if isinstance(sequence, int) and sequence >= readings.SEQUENCE_END:
         raise SequenceTooLarge
-    checked = _check(payload)
+    checked = _check(payload, fields)
     if kind not in _MAY_SEND[device.kind]:
         raise BadReading(f"kind {kind} of a {device.kind}")
     boot, up_ms = checked[readings.UPTIME]
@@ -189,30 +206,28 @@ def open_live(payload: bytes) -> dict[int, object]:
         raise BadLive from None
 
 
-def _key_id(protected: bytes) -> bytes:
-    header = decode(protected)
-    if not isinstance(header, dict) or set(header) != {1, 4}:
-        raise NotSigned
-    algorithm, kid = header[1], header[4]
-    if not isinstance(algorithm, int) or isinstance(algorithm, bool) or not isinstance(kid, bytes):
-        raise NotSigned
-    if algorithm != cose.ESP256:
-        raise WrongAlgorithm(algorithm)
-    return kid
+def _key_id(protected: bytes, message: bytes) -> bytes:
+    match decode(protected):
+        case {1: int() as algorithm, 4: bytes() as kid, **others} if not others and type(algorithm) is int:
+            if algorithm != cose.ESP256:
+                raise WrongAlgorithm(algorithm).because(_broken(sign1.parse_sign1, message))
+            if len(kid) == sign1.KID_BYTES:
+                return kid
+    raise NotSigned().because(_broken(sign1.parse_sign1, message))
 
 
 def _verify(device: Device, to_be_signed: bytes, signature: bytes) -> None:
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not 0 < r < _ORDER or not 0 < s < _ORDER:
-        raise NotAuthentic
+        raise NotAuthentic().because(SignatureRange(signature))
     try:
         device.verify_key.verify(encode_dss_signature(r, s), to_be_signed, _ECDSA)
     except InvalidSignature:
         raise NotAuthentic from None
 
 
-def _check(payload: bytes) -> dict[int, Any]:
+def _check(payload: bytes, fields: dict[int, Any]) -> dict[int, Any]:
     try:
-        return readings.decode(payload)
-    except ProtocolError as error:
-        raise BadReading(str(error)) from None
+        return readings.decode(payload) if len(payload) > readings.MAX_READING_BYTES else readings.check(fields)
+    except ProtocolError as rule:
+        raise BadReading(str(rule)).because(rule) from None

@@ -69,7 +69,7 @@ def test_a_signed_reading_is_opened_with_all_it_says() -> None:
         (again(protected=b"\xa2\x01\x28\x01\x28"), NotCBOR),
         (again(protected=cbor2.dumps({1: -7, 4: SCALE.kid})), WrongAlgorithm),
         (again(payload=b"\xa0"), NotSigned),
-        (again(payload=b"\xa1\x00\xf9\x3c\x00"), NotSigned),
+        (again(payload=b"\xa1\x00\xf9\x3c\x00"), NotCBOR),
         (again(payload=b"\x01"), NotSigned),
         (again(signature=bytes(64)), NotAuthentic),
         (again(signature=b"\xff" * 64), NotAuthentic),

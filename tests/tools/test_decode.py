@@ -1,0 +1,88 @@
+"""`foyer decode`: every message of the wire is named and commented, and a bad one is refused by its rule, in one sentence."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol import cbor, commands, readings
+from tests.protocol import wire_example
+from tests.protocol.inventions import RULES
+from tests.protocol.refused import ROWS
+from tests.protocol.test_edhoc import TRACE
+from tests.protocol.test_protocol_objects import collected
+from tools import decode
+
+TITLES = {"live": "a live value", "receipt": "a receipt", "refusal": "a refusal", "range-receipt": "a range receipt"}
+TITLES |= {"command": "a command", "result": "a command's result", "manifest": "an update manifest"}
+MADE = wire_example.objects()
+BAD = [(rule, data, name) for rule, decoder, data, name in ROWS if decoder in ("cbor", "coap")]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_kind_of_message_is_named_and_each_field_commented(rule: str) -> None:
+    """What the definition holds is recognised; no field of it is unknown, and nothing is wrong."""
+    for message in collected(rule)[:40]:
+        text, wrong = decode.explain(message)
+        if wrong is None and "no message" not in text and "unknown" not in text:
+            assert TITLES.get(rule, "a reading") in text
+            return
+    pytest.fail(f"no right {rule} was recognised")
+
+
+def test_the_example_of_the_wire_is_explained() -> None:
+    """Signed bytes show algorithm, key id and reading; datagrams their options; EDHOC its first message."""
+    text, wrong = decode.explain(MADE["signed"])
+    assert wrong is None
+    assert "ESP256" in text
+    assert "10: 72400,  / grams /" in text
+    text, wrong = decode.explain(MADE["request"])
+    assert wrong is None
+    assert "OSCORE: number 320" in text
+    assert "EDHOC message 1" in decode.explain(TRACE["message_1"])[0]
+
+
+@pytest.mark.parametrize(
+    "write", [bytes.hex, lambda data: base64.b64encode(data).decode(), lambda data: base64.urlsafe_b64encode(data).decode().rstrip("=")]
+)
+def test_hex_base64_and_files_are_one(write, tmp_path: Path) -> None:
+    """The same bytes, typed, in a file of text, or in a file as they are."""
+    data = MADE["receipt"]
+    assert decode.read(write(data)) == data
+    for name, content in (("text", (write(data) + "\n").encode()), ("raw", data)):
+        (tmp_path / name).write_bytes(content)
+        assert decode.read(str(tmp_path / name)) == data
+
+
+def test_what_is_nothing_of_the_three_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence and status 2, no traceback."""
+    assert decode.main(["not a message!"]) == 2
+    assert "neither a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rule", "data", "name"), [(rule, data, name) for rule, decoder, data, name in ROWS if decoder in ("cbor", "coap")]
+)
+def test_a_bad_message_is_refused_by_its_rule(rule: str, data: bytes, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The type of the refusal, its sentence, and status 1."""
+    if rule in ("RFC 7252 3 version not 1",) or name == "MessageTooLarge":
+        pytest.skip("looks like CBOR, or is more than a line")
+    assert decode.main([data.hex()]) == 1
+    said = capsys.readouterr().out
+    assert f"Refused as {name}: " in said or (data[0] >> 6 == 1 and "Refused as" in said)
+
+
+def test_a_reading_out_of_range_says_which_field(capsys: pytest.CaptureFixture[str]) -> None:
+    """The field, what it holds, and that this is refused."""
+    assert decode.main([cbor.encode({0: 0, 1: 5, 2: [1, 2], 10: 5, 11: 1}).hex()]) == 1
+    assert "BadReading: Field 10 of the reading is 5" in capsys.readouterr().out
+    assert decode.main([commands.encode({0: 1, 1: 2, 3: 4}).hex(), readings.encode_live({0: 2, 2: [1, 2], 16: 5}).hex()]) == 0
+
+
+@given(st.binary(max_size=120))
+def test_anything_is_printed_or_refused(data: bytes) -> None:
+    """No input makes a traceback."""
+    text, _ = decode.explain(data)
+    assert text
