@@ -16,7 +16,7 @@ from rich.console import Console
 
 from gateway.edges.link_key import link_key_in, public_bytes
 from gateway.errors import FileUnusable
-from tools import build, calibrate, flash, interpreter_image, introduce, ports, provision, release, selftest, technician
+from tools import build, calibrate, flash, interpreter_image, introduce, ports, probe, provision, release, selftest, technician
 from tools.faults import Fault
 from tools.records import Records
 
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./foyer device", description="Build, flash, provision and check a device.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="build|flash|provision|check|calibrate|log|shell|ports")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="build|flash|provision|check|calibrate|log|shell|ports|probe")
 
     building = commands.add_parser("build", help="compile a device's files into an image, and into a signed release")
     building.add_argument("device", nargs="?", choices=build.DEVICES, help="all three when left out")
@@ -98,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--port")
         command.set_defaults(work=work)
     commands.add_parser("ports", help="show the boards that are there").set_defaults(work=_ports)
+    probing = commands.add_parser("probe", help="run the drivers on this computer's own I2C bus, with real sensors")
+    probing.add_argument("--bus", type=int, default=1, help="the number in /dev/i2c-NUMBER (default: 1)")
+    probing.set_defaults(work=lambda chosen, _console: probe.main(["--bus", str(chosen.bus)]))
     return parser
 
 

@@ -40,7 +40,7 @@ def properties(seed: int) -> Properties:
     return Properties(
         sensitivity_mV_per_N=full_mV / (RATED_kg * STANDARD_GRAVITY_m_per_s2) * (1 + chance.gauss(0.0, 0.005)),
         zero_mV=full_mV * chance.gauss(0.0, 0.01),
-        sensitivity_per_K=chance.gauss(0.0, 2e-5),
+        sensitivity_per_K=max(-2e-5, min(2e-5, chance.gauss(0.0, 1e-5))),  # 0.02 % in 10 K at most
         zero_mV_per_K=full_mV * chance.gauss(0.0, 2e-5),
         creep_share=chance.uniform(0.0001, 0.0004),
         creep_s=chance.uniform(120.0, 600.0),
