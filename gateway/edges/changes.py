@@ -1,4 +1,4 @@
-"""News for whoever watches the page: that something moved, and the nursery's live values. Nothing here is kept on disk."""
+"""News for whoever watches the page: that something moved, the nursery's live values and its alarms. Nothing here is kept on disk."""
 
 import asyncio
 import time
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from gateway.alarms import Alarm, Room
 from gateway.devices import Device
 from protocol import readings, units
 
@@ -14,12 +15,13 @@ _WAITING = 50
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The last live values of one babyphone: loudness in dB(A), air in Celsius and percent; at_s: when, by the monotonic clock."""
+    """The last live values of one babyphone: loudness in dB(A), air in Celsius and percent, crying; at_s: when, by the monotonic clock."""
 
     kid: bytes
     loudness_dB: float | None
     temperature_Cel: float | None
     humidity_percent: int | None
+    crying: bool | None
     at_s: float
 
 
@@ -28,6 +30,7 @@ class Changes:
 
     def __init__(self) -> None:
         self.latest: dict[bytes, Live] = {}
+        self._rooms: dict[bytes, Room] = {}
         self._watchers: set[asyncio.Queue[Live | None]] = set()
 
     def happened(self) -> None:
@@ -37,16 +40,26 @@ class Changes:
     def live(self, device: Device, values: dict[int, object]) -> None:
         """Take live values of a babyphone."""
         half_dB, centi_Cel = values.get(readings.LOUDNESS), values.get(readings.TEMPERATURE)
-        humidity = values.get(readings.HUMIDITY)
+        humidity, crying = values.get(readings.HUMIDITY), values.get(readings.CRYING)
         now = Live(
             device.kid,
             units.dB_from_half_dB(half_dB) if isinstance(half_dB, int) else None,
             units.Cel_from_centi_Cel(centi_Cel) if isinstance(centi_Cel, int) else None,
             humidity if isinstance(humidity, int) else None,
+            bool(crying) if isinstance(crying, int) else None,
             time.monotonic(),
         )
         self.latest[device.kid] = now
+        self.room(device.kid).heard(now.at_s, now.crying, now.temperature_Cel)
         self._tell(now)
+
+    def room(self, kid: bytes) -> Room:
+        """Return the room of a babyphone; from the first time it is asked for, its device is waited for."""
+        return self._rooms.setdefault(kid, Room(time.monotonic()))
+
+    def alarms(self, kid: bytes) -> list[Alarm]:
+        """Return a babyphone's alarms as they are now."""
+        return self.room(kid).alarms(time.monotonic())
 
     @contextmanager
     def watch(self) -> Iterator["Watcher"]:

@@ -1,5 +1,6 @@
 """The family's page, asked over real HTTPS under the home's own authority."""
 
+import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator
@@ -211,6 +212,37 @@ async def test_the_nursery_is_live(tmp_path: Path) -> None:
         assert '"temperature_Cel": 20.1' in line
         assert len((await page.state())["readings"]) == 1
         assert "43" in (await page.client.get("/en/nursery")).text
+
+
+async def test_crying_rings_at_the_page_until_somebody_goes(tmp_path: Path) -> None:
+    """Two windows of crying are an alarm in the stream of events; who touches it silences it, and a strange alarm is none."""
+    device = Counterpart("babyphone")
+    device.enrol(tmp_path / "data")
+    kid = device.kid.hex()
+    async with gateway(configure(tmp_path)) as running, browser(running, timeout=10) as page:
+        await page.set_up()
+        port = (await running.event("gateway.ready"))["coap_port"]
+        async with link(device, port) as way, page.client.stream("GET", "/en/events") as events:
+            await way.send(device.signed(device.fields(1)))
+
+            async def cry() -> None:
+                for second in range(9):
+                    way.live({0: 2, 2: [1, 7000 + second], 16: 160, 18: 1})
+                    await asyncio.sleep(1)
+
+            crying = asyncio.create_task(cry())
+            lines = events.aiter_lines()
+            async for line in lines:
+                if '"alarms": {"crying": "ringing"}' in line:
+                    break
+            await page.post(f"/en/nursery/{kid}", alarm="crying", what="acknowledge")
+            async for line in lines:
+                if '"alarms": {"crying": "acknowledged"}' in line:
+                    break
+            crying.cancel()
+        shown = (await page.client.get("/fr/nursery")).text
+        assert 'data-alarm="crying" data-state="acknowledged"' in shown
+        assert (await page.client.post(f"/en/nursery/{kid}", data={"alarm": "flood", "what": "snooze"})).status_code in (403, 404)
 
 
 def test_both_languages_have_all_words_and_templates_use_no_others() -> None:

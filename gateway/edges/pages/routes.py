@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from gateway import alarms
 from gateway.edges import households, linkbook, questions
 from gateway.edges.linking import Linking
 from gateway.edges.log import utc_ms
@@ -78,6 +79,7 @@ class Pages:
             "/inbox": (self._inbox, ["GET"]),
             "/inbox/{reading:int}": (self._assign, ["POST"]),
             "/nursery": (self._nursery, ["GET"]),
+            "/nursery/{kid}": (self._alarm, ["POST"]),
             "/events": (self._events, ["GET"]),
         }
         routes: list[Any] = [
@@ -175,11 +177,33 @@ class Pages:
         now_s = time.monotonic()
         latest = {kid.hex(): (live, now_s - live.at_s) for kid, live in self._house.changes.latest.items()}
         subjects = self._house.subjects()
-        shown = [{**device, "live": latest.get(device["kid"]), "where": _name(subjects, device["room"])} for device in rooms]
-        return self._show("nursery", request, words, rooms=shown)
+        shown = [
+            {
+                **device,
+                "live": latest.get(device["kid"]),
+                "where": _name(subjects, device["room"]),
+                "alarms": {alarm.kind: alarm.state for alarm in self._house.changes.alarms(bytes.fromhex(device["kid"]))},
+            }
+            for device in rooms
+        ]
+        return self._show("nursery", request, words, rooms=shown, kinds=alarms.KINDS)
+
+    async def _alarm(self, request: Request, words: Words) -> Response:
+        """Silence one alarm: for good (`acknowledge`) or for some minutes (`snooze`)."""
+        kid = next((kid for kid in self._babyphones() if kid.hex() == request.path_params["kid"]), None)
+        form = await request.form()
+        kind, what = form.get("alarm"), form.get("what")
+        if kid is None or not isinstance(kind, str) or kind not in alarms.KINDS or what not in ("acknowledge", "snooze"):
+            raise HTTPException(404)
+        room, now_s = self._house.changes.room(kid), time.monotonic()
+        (room.snooze if what == "snooze" else room.acknowledge)(kind, now_s)
+        return self._back(words, "nursery")
+
+    def _babyphones(self) -> list[bytes]:
+        return [device.kid for device in self._house.enrolments.devices if device.kind == "babyphone"]
 
     async def _events(self, request: Request, words: Words) -> Response:  # noqa: ARG002
-        return StreamingResponse(news(self._house.changes, self._stopping), media_type="text/event-stream")
+        return StreamingResponse(news(self._house.changes, self._babyphones, self._stopping), media_type="text/event-stream")
 
     async def _state(self, request: Request) -> Response:
         after = request.query_params.get("after", "0")
