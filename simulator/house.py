@@ -28,6 +28,8 @@ from simulator.device import Device
 from simulator.errors import DeviceNotRunning, SimulatorError, WrongKind
 from simulator.events import Event
 from simulator.parts.load_cell import STANDARD_GRAVITY_m_per_s2
+from simulator.parts.recording import Recording
+from simulator.parts.sound import FULL_SCALE_dB
 from simulator.people import standing
 from simulator.people.circulation import Circulation
 from simulator.people.person import Person
@@ -234,6 +236,18 @@ class House:
         babyphone, board = self._nursery(device)
         board.sound.make(dB, self._clock.now_s(), seconds)
         babyphone.report("noise", {"dBA": dB, "seconds": seconds})
+
+    def play_wav(self, path: Path, device: Device | str | None = None, full_scale_dB: float = FULL_SCALE_dB) -> float:
+        """Play a recording in the nursery, from now on, over the room's noise; return how many seconds it lasts.
+
+        full_scale_dB: what a sine of the file's full scale is at the microphone; the default is the microphone's own full scale.
+        Raises NoRecording: the file is no WAV file that can be played.
+        """
+        babyphone, board = self._nursery(device)
+        recording = Recording(path)
+        board.sound.play(recording, self._clock.now_s(), full_scale_dB)
+        babyphone.report("played", {"file": path.name, "seconds": round(recording.seconds, 1)})
+        return recording.seconds
 
     # inside
 

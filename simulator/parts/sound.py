@@ -1,4 +1,4 @@
-"""The sound field at the microphone: a quiet room, and whatever is loud in it for a while.
+"""The sound field at the microphone: a quiet room, whatever is loud in it for a while, and recordings played in it.
 
 Levels are A-weighted, in dB re 20 uPa, because that is what a person hears and what the babyphone shows. Each sound is a loop of noise,
 made once, scaled to its level. Source of the A-weighting: IEC 61672-1, poles at 20.6, 107.7, 737.9 and 12194 Hz.
@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import OutOfRange
+from simulator.parts.recording import Recording
 
 QUIET_dBA = 33.0
 RANGE_dBA = (0.0, 115.0)
 HEARING_Pa = 20e-6
 LOOP_s = 8
+FULL_SCALE_dB = 120.0  # of a sine as large as a recording can hold: what the microphone's own full scale is
 
 
 def a_weighting(frequencies_Hz: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -30,12 +32,17 @@ class SoundField:
         self._quiet_dBA = quiet_dBA
         self._loops: dict[int, NDArray[np.float64]] = {}
         self._noises: list[tuple[float, float, float]] = []
+        self._playing: list[tuple[float, float, Recording]] = []  # from, pascals of full scale, what
 
     def make(self, level_dBA: float, from_s: float, seconds: float) -> None:
         """Make noise at a level for some seconds."""
         if not RANGE_dBA[0] <= level_dBA <= RANGE_dBA[1]:
             raise OutOfRange("sound", "level_dBA", level_dBA, *RANGE_dBA)
         self._noises.append((from_s, from_s + seconds, level_dBA))
+
+    def play(self, recording: Recording, from_s: float, full_scale_dB: float = FULL_SCALE_dB) -> None:
+        """Play a recording once; a sine of its full scale has this level at the microphone."""
+        self._playing.append((from_s, HEARING_Pa * 10 ** (full_scale_dB / 20) * 2**0.5, recording))
 
     def level_dBA(self, at_s: float) -> float:
         """Return how loud it is, as far as it was made on purpose."""
@@ -52,7 +59,21 @@ class SoundField:
         self._noises = [noise for noise in self._noises if noise[1] > at_s]
         loop = self._loop(rate_Hz)
         places = (int(at_s * rate_Hz) + np.arange(count)) % len(loop)
-        return np.asarray(loop[places] * np.sqrt(power), dtype=np.float64)
+        sound = np.asarray(loop[places] * np.sqrt(power), dtype=np.float64)
+        self._playing = [played for played in self._playing if played[0] + played[2].seconds > at_s]
+        for from_s, full_scale_Pa, recording in self._playing:
+            sound += full_scale_Pa * self._part(recording, moments_s - from_s)
+        return sound
+
+    @staticmethod
+    def _part(recording: Recording, moments_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a recording's values at some moments of its own time, straight lines between its samples, silence before and after."""
+        places = moments_s * recording.rate_Hz
+        first = max(0, int(places[0]) - 1)
+        held = recording.samples(first, int(places[-1]) + 3 - first) if places[-1] >= 0 else np.zeros(0)
+        if not len(held):
+            return np.zeros(len(places))
+        return np.asarray(np.interp(places, first + np.arange(len(held)), held, left=0.0, right=0.0), dtype=np.float64)
 
     def _loop(self, rate_Hz: int) -> NDArray[np.float64]:
         """Return noise of 0 dB(A) that falls by 3 dB an octave above 100 Hz, as rooms do."""

@@ -1,6 +1,7 @@
 """Whole lives: the compiled firmware in 32-bit MicroPython with a heap of 160 KiB, on the simulator's parts, against a small home."""
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.firmware.living import live, ready, until
 
 ADA = Person("Ada", 61.3, 121.0, 79.0, 66.0, seed=5)
 LARGEST_PIECE_BYTES = 40_000
+CRY = Path(__file__).parents[1] / "vectors/cries/cry06.wav"
 
 
 def test_every_device_has_room_left_when_it_is_ready(tmp_path: Path) -> None:
@@ -28,6 +30,26 @@ def test_every_device_has_room_left_when_it_is_ready(tmp_path: Path) -> None:
         assert readings.LOUDNESS in homes["babyphone"].live[0]
 
     live(tmp_path, {kind: kind for kind in ("scale", "cuff", "babyphone")}, script)
+
+
+def test_a_crying_baby_is_told_within_seconds_and_a_quiet_room_is_not(tmp_path: Path) -> None:
+    """The same device hears a recording played in its room, says so in its live values, and says when it is over."""
+
+    async def script(house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        live = homes["babyphone"].live
+        await until(lambda: len(live) >= 4, 25)
+        assert not any(value[readings.CRYING] for value in live)
+        assert all(int(str(value[readings.LOUDNESS])) < 2 * 40 for value in live)
+        seconds = house.play_wav(CRY, full_scale_dB=100.0)
+        await until(lambda: bool(live[-1][readings.CRYING]), seconds + 2)
+        assert max(int(str(value[readings.LOUDNESS])) for value in live) > 2 * 60
+        await until(lambda: not live[-1][readings.CRYING], 12)
+        times_ms = [int(str(value[readings.UPTIME][1])) for value in live]  # type: ignore[index]
+        gaps_ms = [after - before for before, after in pairwise(times_ms)]
+        assert max(gaps_ms) < 2500
+        assert not [line for line in devices["babyphone"].console if "fault" in line]
+
+    live(tmp_path, {"babyphone": "babyphone"}, script)
 
 
 def test_a_weight_survives_silence_and_a_power_cut_and_arrives_once(tmp_path: Path) -> None:
