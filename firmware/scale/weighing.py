@@ -14,23 +14,23 @@ from micropython import const
 
 from firmware.scale import states
 
-STEPPED_ON_g = const(5000)
-STEPPED_OFF_g = const(2000)
-LIGHTEST_g = const(8000)  # below it nobody stands: cats do
-STILL_g = const(200)
-STILL_MS = const(1000)
-SETTLED_g = const(200)  # over the whole settling: paws shift, and now and then back again
-SETTLED_MS = const(2000)  # still for so long after the first second
-MEAN_MS = const(3000)  # both together
-DRIFT_g = const(100)  # between the halves of the mean: a hand on the wall gives and takes
+_STEPPED_ON_g = const(5000)
+_STEPPED_OFF_g = const(2000)
+_LIGHTEST_g = const(8000)  # below it nobody stands: cats do
+_STILL_g = const(200)
+_STILL_MS = const(1000)
+_SETTLED_g = const(200)  # over the whole settling: paws shift, and now and then back again
+_SETTLED_MS = const(2000)  # still for so long after the first second
+_MEAN_MS = const(3000)  # both together
+_DRIFT_g = const(100)  # between the halves of the mean: a hand on the wall gives and takes
 # A lying thing shows the converter's noise only, 5.4 g rms. Of the eight recorded people the stillest second and a half has 14 g.
-LIFELESS_g = const(9)
-LARGEST_g = const(200_000)  # four half-bridges of 50 kg
+_LIFELESS_g = const(9)
+_LARGEST_g = const(200_000)  # four half-bridges of 50 kg
 # The plate at switch-on may lie this far from the zero that the technician stored; beyond it somebody stands on it already.
-LARGEST_ZERO_g = const(3000)
-EMPTY_STILL_g = const(100)
-AUTO_ZERO_g = const(500)
-AUTO_ZERO_STEP_g = const(2)  # a conversion: 20 g a second, slower than anything a foot does
+_LARGEST_ZERO_g = const(3000)
+_EMPTY_STILL_g = const(100)
+_AUTO_ZERO_g = const(500)
+_AUTO_ZERO_STEP_g = const(2)  # a conversion: 20 g a second, slower than anything a foot does
 _ROOM = const(64)  # conversions in the window: more than three seconds at up to 20 a second
 _SMOOTHED = const(3)
 
@@ -75,7 +75,7 @@ class Weighing:
     @property
     def overloaded(self) -> bool:
         """Whether more lies on the plate than its cells may carry."""
-        return self.grams > LARGEST_g
+        return self.grams > _LARGEST_g
 
     def lost(self) -> str:
         """The converter failed: forget what was seen."""
@@ -92,7 +92,7 @@ class Weighing:
             return self._while_zeroing(at_ms)
         if self.state == states.READY:
             return self._while_ready(at_ms)
-        if self._recent_g() < STEPPED_OFF_g and self.state != states.MEASURING_IMPEDANCE:
+        if self._recent_g() < _STEPPED_OFF_g and self.state != states.MEASURING_IMPEDANCE:
             self._forget()
             self.weight_g = None
             self.lifeless = self.too_light = False
@@ -104,10 +104,10 @@ class Weighing:
         return None
 
     def _while_zeroing(self, at_ms):
-        if self._spread_g(at_ms) > EMPTY_STILL_g:
+        if self._spread_g(at_ms) > _EMPTY_STILL_g:
             return self._stepped_on_if_stored(at_ms)
-        lies_g = self._mean_g(at_ms, STILL_MS)
-        if self._stored_zero is None or abs(lies_g) <= LARGEST_ZERO_g:
+        lies_g = self._mean_g(at_ms, _STILL_MS)
+        if self._stored_zero is None or abs(lies_g) <= _LARGEST_ZERO_g:
             self._move_zero(lies_g)
             self._forget()
             self.zero_found = True
@@ -116,19 +116,19 @@ class Weighing:
 
     def _stepped_on_if_stored(self, at_ms):
         # switched on under a person's feet: the stored zero serves
-        if self._stored_zero is not None and self._filled(at_ms, STILL_MS) and self._recent_g() > STEPPED_ON_g:
+        if self._stored_zero is not None and self._filled(at_ms, _STILL_MS) and self._recent_g() > _STEPPED_ON_g:
             return self._go(states.STEPPED_ON)
         return None
 
     def _while_ready(self, at_ms):
         recent_g = self._recent_g()
-        if recent_g > STEPPED_ON_g:
+        if recent_g > _STEPPED_ON_g:
             self._forget()
             return self._go(states.STEPPED_ON)
-        if self._spread_g(at_ms) <= EMPTY_STILL_g:
-            if abs(recent_g) < AUTO_ZERO_g:
-                self._move_zero(max(-AUTO_ZERO_STEP_g, min(AUTO_ZERO_STEP_g, recent_g)))
-            elif recent_g < -AUTO_ZERO_g:
+        if self._spread_g(at_ms) <= _EMPTY_STILL_g:
+            if abs(recent_g) < _AUTO_ZERO_g:
+                self._move_zero(max(-_AUTO_ZERO_STEP_g, min(_AUTO_ZERO_STEP_g, recent_g)))
+            elif recent_g < -_AUTO_ZERO_g:
                 # nothing weighs less than nothing: the zero was learnt under a load that is gone
                 self._move_zero(recent_g)
                 self._forget()
@@ -136,21 +136,21 @@ class Weighing:
 
     def _while_loading(self, at_ms):
         self.lifeless = self.too_light = False
-        if self.overloaded or self._spread_g(at_ms) > STILL_g:
+        if self.overloaded or self._spread_g(at_ms) > _STILL_g:
             return None
         event = self._go(states.STOOD_STILL)
         self._still_since_ms = at_ms
         return event
 
     def _while_settling(self, at_ms):
-        if self.overloaded or self._spread_g(at_ms) > STILL_g:
+        if self.overloaded or self._spread_g(at_ms) > _STILL_g:
             return self._go(states.MOVED)
-        if at_ms - self._still_since_ms < SETTLED_MS:
+        if at_ms - self._still_since_ms < _SETTLED_MS:
             return None
-        mean_g = self._mean_g(at_ms, MEAN_MS)
-        self.too_light = mean_g < LIGHTEST_g
+        mean_g = self._mean_g(at_ms, _MEAN_MS)
+        self.too_light = mean_g < _LIGHTEST_g
         self.lifeless = not self._alive(at_ms)
-        if self.too_light or self.lifeless or self._drift_g(at_ms) > DRIFT_g or self._spread_g(at_ms, MEAN_MS) > SETTLED_g:
+        if self.too_light or self.lifeless or self._drift_g(at_ms) > _DRIFT_g or self._spread_g(at_ms, _MEAN_MS) > _SETTLED_g:
             return None
         self.weight_g = mean_g
         return self._go(states.SETTLED)
@@ -200,10 +200,10 @@ class Weighing:
         oldest = self._oldest()
         return self._count > oldest and at_ms - self._times[oldest % _ROOM] >= window_ms
 
-    def _spread_g(self, at_ms, window_ms=STILL_MS):
+    def _spread_g(self, at_ms, window_ms=_STILL_MS):
         """Return peak to peak of the window's smoothed loads; very large while it is not filled."""
         if not self._filled(at_ms, window_ms):
-            return LARGEST_g
+            return _LARGEST_g
         first = self._within(at_ms, window_ms)
         highest = lowest = self._smoothed_g(first)
         for position in range(first + 1, self._count):
@@ -225,7 +225,7 @@ class Weighing:
 
     def _halves(self, at_ms):
         """Return (first, end) of the settling's two halves."""
-        first = self._within(at_ms, MEAN_MS)
+        first = self._within(at_ms, _MEAN_MS)
         half = (self._count - first) // 2
         return ((first, first + half), (self._count - half, self._count))
 
@@ -242,6 +242,6 @@ class Weighing:
             for position in range(first, end):
                 strays_g = self._loads[position % _ROOM] - mean_g
                 squares += strays_g * strays_g
-            if squares <= LIFELESS_g * LIFELESS_g * (end - first):
+            if squares <= _LIFELESS_g * _LIFELESS_g * (end - first):
                 return False
         return True
