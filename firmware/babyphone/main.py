@@ -22,7 +22,7 @@ LIVE_FORMAT = const(60)  # application/cbor
 _FRAMES_A_READ = const(2)
 _READ_MS = const(64)
 _READS_A_VALUE = const(15)  # about a second
-_RING_BYTES = const(16_384)  # 256 ms: the longest that something else may take
+_RING_BYTES = const(12_288)  # 192 ms, of which 64 are read at once: the rest is what something else may take
 
 
 async def measure(ground) -> None:

@@ -300,6 +300,7 @@ class I2S(io.IOBase):
         self._frame_bytes = bits // 8 * (1 if format == I2S.MONO else 2)
         self._rate = rate
         self._most_frames = ibuf // self._frame_bytes
+        self._ring = bytearray(ibuf)  # the samples wait in the simulator; this is what the stock port takes of the heap for them
         self._since_ms = utime.ticks_ms()
         self._made = 0  # frames that the microphone sent up to _since_ms
         self._taken = 0
