@@ -1,12 +1,16 @@
 """`foyer device calibrate`: a scale's zero and span, found with known masses, step by step on the terminal.
 
-The span is a straight line through the empty plate and every mass; a mass that lies off it is said, because a plate that catches somewhere
-shows exactly so.
+The masses must lie nearly on one line through the empty plate; one that does not is said, because a plate that catches somewhere shows
+exactly so. What the device keeps, and that it bends a little from mass to mass, is firmware/scale/calibration.py's.
 """
 
 import statistics
+import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from firmware.errors import NotCalibrated
+from firmware.scale import calibration
 from tools import introduce, technician
 from tools.faults import Fault
 from tools.records import Records, now
@@ -21,26 +25,28 @@ class Uncalibratable(ValueError):
     """The masses make no line."""
 
 
-def line(points: Sequence[tuple[float, float]]) -> dict[str, int]:
-    """Return the calibration for (mass in kg, counts); the first is the empty plate.
+def fields(points: Sequence[tuple[float, float]], date: int) -> dict[str, Any]:
+    """Return the calibration for (mass in kg, counts), the first of them the empty plate, on a day as yyyymmdd.
 
-    Raises Uncalibratable: no mass, no slope, or a mass more than 100 g off the line of the others.
+    Raises Uncalibratable: no mass, too light ones, counts that do not rise, or a mass more than 100 g off the line of all.
     """
-    zero = points[0][1]
-    weight = sum(kg * kg for kg, _ in points)
-    if not weight:
-        raise Uncalibratable("without a mass there is no span")
-    per_kg = sum(kg * (counts - zero) for kg, counts in points) / weight
+    zero, laid = points[0][1], sorted(points[1:])
+    if not laid:
+        raise Uncalibratable("without a mass there is no calibration")
+    per_kg = sum(kg * (counts - zero) for kg, counts in laid) / sum(kg * kg for kg, _ in laid)
     if per_kg <= 0:
         raise Uncalibratable("the counts do not rise with the mass: the load cell's two signal wires are exchanged, or it is not loaded")
-    for kg, counts in points:
+    for kg, counts in laid:
         off_kg = (counts - zero) / per_kg - kg
         if abs(off_kg) > MOST_OFF_kg:
             raise Uncalibratable(f"{kg:g} kg reads {off_kg:+.2f} kg off the line of the others: does the plate touch something?")
-    return {"counts_per_100_kg": round(per_kg * 100), "zero_counts": round(zero)}
+    try:
+        return dict(calibration.found(round(zero), [(round(kg * 1000), round(counts)) for kg, counts in laid], date))
+    except NotCalibrated:
+        raise Uncalibratable("at least one mass must be 20 kg or more, and each only once") from None
 
 
-def guide(port: str, records: Records, say: Callable[[str], None], ask: Callable[[str], str]) -> dict[str, int]:
+def guide(port: str, records: Records, say: Callable[[str], None], ask: Callable[[str], str]) -> dict[str, Any]:
     """Lead through a calibration. Raises Fault: the device or the masses do not allow one; the old calibration stays."""
     seen = technician.run(port, "look")
     introduce.check_firmware(port, seen, "scale")
@@ -63,7 +69,7 @@ def guide(port: str, records: Records, say: Callable[[str], None], ask: Callable
         points.append((kg, _settled(port)))
         say(f"  {kg:g} kg: {points[-1][1] - points[0][1]:+.0f} counts")
     try:
-        found = line(points)
+        found = fields(points, int(time.strftime("%Y%m%d")))
     except Uncalibratable as error:
         raise Fault("device-said", port=port, said=f"{error}; its old calibration stays") from None
     technician.run(port, "weigh", {"calibration": found})
@@ -71,7 +77,7 @@ def guide(port: str, records: Records, say: Callable[[str], None], ask: Callable
     if record is not None:
         records.write({**record, "calibration": {**found, "at": now(), "masses_kg": [kg for kg, _ in points]}})
     technician.reset(port)
-    say(f"✓ calibrated with {len(points) - 1} masses: {found['counts_per_100_kg']} counts for 100 kg. The device has it.")
+    say(f"✓ calibrated with {len(points) - 1} masses: zero {found['zero_counts']} counts. The device has it.")
     return found
 
 

@@ -275,8 +275,11 @@ def _log(chosen: argparse.Namespace, console: Console) -> int:
     port = ports.choose(chosen.port)
     console.print(f"Starting the device on {port} anew; Ctrl-C ends.", markup=False)
     technician.reset(port)
-    for line in technician.listen(port):
-        console.print(line, markup=False)
+    try:
+        for line in technician.listen(port):
+            console.print(line, markup=False)
+    except KeyboardInterrupt:
+        return 0  # the way to end it
     raise Fault("cable", port=port)
 
 

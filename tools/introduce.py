@@ -1,7 +1,7 @@
 """`foyer device provision`: a flashed board becomes one device with keys of its own, a record and a label.
 
-In two steps, so that a cut leaves either the device as it was or a finished one: the device makes its key pair and stages it; the record,
-label and enrolment are written here; only then the device brings it into force. Running the command again finishes what was begun.
+In two steps, so that a cut leaves either the device as it was or a finished one: the device makes its key pairs and stages them; the
+record and the label are written here; only then the device brings its keys into force. Running the command again finishes what was begun.
 """
 
 import secrets
@@ -15,13 +15,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from protocol import cbor
 from tools import label, provision, technician
 from tools.faults import Fault
 from tools.records import Records, now
 
 _CHALLENGE_BYTES = 32
-_MADE_BY_DEVICE = ("signing_key", "kid")
 
 
 class Wish(NamedTuple):
@@ -57,20 +55,16 @@ def introduce(port: str, wish: Wish, records: Records, tell: Callable[[str], Non
     if seen["kid"] and not wish.again:
         raise Fault("holds-keys", port=port)
     records.drop_unfinished(seen["chip"])
-    tell("the device makes its key pair")
-    made = provision.provision(kind, wish.name, wish.gateway, wish.gateway_key, wish.settings)
-    identity = _map(made.files[provision.IDENTITY])
-    secret = secrets.token_bytes(label.SECRET_BYTES)
-    shared = {name: value for name, value in identity.items() if name not in _MADE_BY_DEVICE} | {"label": secret}
-    settings = _map(made.files[provision.SETTINGS])
-    if "ssid" not in wish.settings:
-        settings = {name: value for name, value in settings.items() if name not in ("ssid", "password")}
+    tell("the device makes its keys")
+    serial, pairing, secret = f"FY-{kind[0].upper()}-{secrets.token_hex(5).upper()}", secrets.token_bytes(8), secrets.token_bytes(16)
+    chosen = {"serial": serial, "pairing": pairing, "gateway_key": wish.gateway_key, "label": secret}
+    settings = {"device": kind, "board": "s3", "language": "en", "gateway": list(wish.gateway), **wish.settings}
     challenge = secrets.token_bytes(_CHALLENGE_BYTES)
-    given = {"identity": shared, "settings": settings, "challenge": challenge, "entropy": secrets.token_bytes(32)}
+    given = {"identity": chosen, "settings": settings, "challenge": challenge, "entropy": secrets.token_bytes(32)}
     answer = technician.run(port, "introduce", given, wish.patience_s)
     _prove(port, answer, challenge)
     record = {
-        "serial": identity["serial"],
+        "serial": serial,
         "kind": kind,
         "name": wish.name,
         "chip": seen["chip"],
@@ -80,7 +74,15 @@ def introduce(port: str, wish: Wish, records: Records, tell: Callable[[str], Non
         "firmware": {name: seen["release"][name] for name in ("version", "digest")},
         "micropython": seen["micropython"],
         "wifi": "ssid" in settings,
-        "enrolment": {**made.enrolment, "kid": answer["kid"], "public_key": answer["public_key"]},
+        "enrolment": {
+            "serial": serial,
+            "kind": kind,
+            "name": wish.name,
+            "kid": answer["kid"],
+            "public_key": answer["public_key"],
+            "pairing": pairing.hex(),
+            "link_key": answer["link_key"],
+        },
         "begun": now(),
         "finished": None,
     }
@@ -134,15 +136,8 @@ def _prove(port: str, answer: Mapping[str, Any], challenge: bytes) -> None:
     try:
         key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
         signature = encode_dss_signature(int.from_bytes(proof[:32], "big"), int.from_bytes(proof[32:], "big"))
-        key.verify(signature, challenge, ec.ECDSA(hashes.SHA256()))
+        key.verify(signature, challenge + bytes.fromhex(answer["link_key"]), ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, ValueError):
         raise Fault("device-said", port=port, said="the key it made does not sign") from None
     if sha256(public).digest()[:4].hex() != answer["kid"]:
         raise Fault("device-said", port=port, said="its key has another name")
-
-
-def _map(data: bytes) -> dict[str, Any]:
-    fields = cbor.decode(data)
-    if not isinstance(fields, dict):
-        raise TypeError("provisioning makes maps")
-    return fields

@@ -4,6 +4,7 @@ Judges what the device itself can judge; a person stands by for the rest. GIVEN:
 it). What only one kind of device carries is imported where that kind is checked.
 """
 
+import asyncio
 import hashlib
 import json
 import os
@@ -65,24 +66,17 @@ def signature():
 def scale():
     """The load cell's converter answers, is not at its end, and is quiet with an empty plate."""
     from firmware.boards import s3_scale as board  # a scale's only
-    from firmware.drivers.hx711 import HX711  # a scale's only
+    from firmware.clock import Clock  # a scale's only
+    from firmware.scale.calibration import Curve  # a scale's only
+    from firmware.scale.converter import Converter  # a scale's only
 
-    data, clock = machine.Pin(board.HX711_DATA, machine.Pin.IN), machine.Pin(board.HX711_CLOCK, machine.Pin.OUT)
-    converter = HX711(data, clock, machine.disable_irq, machine.enable_irq)
-    found = []
-    for _ in range(_CONVERSIONS):
-        started = time.ticks_ms()
-        while not converter.ready():
-            absent = converter.absent(time.ticks_diff(time.ticks_ms(), started))
-            if absent:
-                raise absent
-            time.sleep_ms(5)
-        found.append(converter.read())
-    middle = sorted(found)[_CONVERSIONS // 2]
-    span = cbor.decode(replacing.read("/settings.cbor") or b"\xa0").get("calibration", {}).get("counts_per_100_kg", 0)
-    if not span:
-        return True, f"load cell answers, {middle} counts; not calibrated yet"
-    spread_g = (max(found) - min(found)) * 100_000 // span
+    bus = machine.I2C(0, scl=machine.Pin(board.I2C_CLOCK), sda=machine.Pin(board.I2C_DATA), freq=400_000)
+    converter, clock = Converter(board, bus), Clock(time.ticks_ms, time.ticks_diff)
+    found = sorted([asyncio.run(converter.counts(clock)) for _ in range(_CONVERSIONS)])
+    calibration = cbor.decode(replacing.read("/settings.cbor") or b"\xa0").get("calibration")
+    if not calibration:
+        return True, f"load cell answers, {found[_CONVERSIONS // 2]} counts; not calibrated yet"
+    spread_g = Curve(calibration).grams(found[-1] - found[0])
     return spread_g < 200, f"load cell answers, quiet to {spread_g} g"
 
 

@@ -1,7 +1,7 @@
-"""Make this device's own key pair, and put it beside what the computer gives; nothing of it is in force before `commit.py`.
+"""Make this device's own two key pairs, and put them beside what the computer gives; nothing is in force before `commit.py`.
 
-The private half is made here and never leaves: only the public half, its name and a signature as proof are printed. GIVEN: challenge and
-entropy (32 bytes each), identity (what the home shares with the device), settings.
+The private halves are made here and never leave: only the public halves, a name and a signature over both as proof are printed. GIVEN:
+challenge and entropy (32 bytes each), identity (what the computer chooses of it), settings.
 """
 
 import hashlib
@@ -34,22 +34,21 @@ def new_key(entropy: bytes) -> bytes:
 
 
 def introduce() -> dict:
-    """Make and stage what this device will be; return its public half."""
+    """Make and stage what this device will be; return its public halves."""
     radio = network.WLAN(network.STA_IF)
     radio.active(True)  # the chip's random numbers need the radio's noise
     try:
-        private = new_key(GIVEN["entropy"])
+        signing, link = new_key(GIVEN["entropy"]), new_key(GIVEN["entropy"])
     finally:
         radio.active(False)
     p256.power_on_test()
-    public = p256.public_key(private)
+    public, link_public = p256.public_key(signing), p256.public_key(link)
     kid = hashlib.sha256(public).digest()[:4]
     identity = dict(GIVEN["identity"])
-    identity["signing_key"] = private
-    identity["kid"] = kid
-    proof = p256.sign(private, hashlib.sha256(GIVEN["challenge"]).digest())
+    identity.update({"signing_key": signing, "kid": kid, "link_key": link, "link_public": link_public})
+    proof = p256.sign(signing, hashlib.sha256(GIVEN["challenge"] + link_public).digest())
     replacing.replace(STAGED, cbor.encode({"identity": identity, "settings": GIVEN["settings"]}))
-    return {"public_key": public.hex(), "kid": kid.hex(), "proof": proof.hex()}
+    return {"public_key": public.hex(), "link_key": link_public.hex(), "kid": kid.hex(), "proof": proof.hex()}
 
 
 if sys.implementation.name == "micropython":

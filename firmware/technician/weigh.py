@@ -1,8 +1,9 @@
 """Read the scale's converter for its calibration, or keep what the calibration found.
 
-GIVEN: conversions, how many to read; or calibration, whole numbers by name, to put into the settings.
+GIVEN: conversions, how many to read; or calibration, fields to put into the settings.
 """
 
+import asyncio
 import json
 import sys
 import time
@@ -10,8 +11,9 @@ import time
 import machine
 
 from firmware.boards import s3_scale as board
-from firmware.drivers.hx711 import HX711
+from firmware.clock import Clock
 from firmware.flash import replacing
+from firmware.scale.converter import Converter
 from protocol import cbor
 
 SETTINGS = "/settings.cbor"
@@ -20,24 +22,16 @@ GIVEN = globals().get("GIVEN", {})
 
 def conversions(count):
     """Return this many conversions in counts."""
-    data, clock = machine.Pin(board.HX711_DATA, machine.Pin.IN), machine.Pin(board.HX711_CLOCK, machine.Pin.OUT)
-    converter = HX711(data, clock, machine.disable_irq, machine.enable_irq)
-    found = []
-    while len(found) < count:
-        started = time.ticks_ms()
-        while not converter.ready():
-            absent = converter.absent(time.ticks_diff(time.ticks_ms(), started))
-            if absent:
-                raise absent
-            time.sleep_ms(5)
-        found.append(converter.read())
-    return found[1:]  # the first may be from before
+    bus = machine.I2C(0, scl=machine.Pin(board.I2C_CLOCK), sda=machine.Pin(board.I2C_DATA), freq=400_000)
+    converter, clock = Converter(board, bus), Clock(time.ticks_ms, time.ticks_diff)
+    return [asyncio.run(converter.counts(clock)) for _ in range(count + 1)][1:]  # the first may be from before
 
 
 def keep(calibration):
     """Put a calibration into the settings."""
     settings = cbor.decode(replacing.read(SETTINGS))
-    settings["calibration"] = calibration
+    settings["calibration"] = dict(settings.get("calibration", {}))
+    settings["calibration"].update(calibration)
     replacing.replace(SETTINGS, cbor.encode(settings))
 
 

@@ -20,6 +20,7 @@ _T = TypeVar("_T")
 ROOT = build.ROOT
 MEGABYTE = 1 << 20
 FILES_AT = 0x200000
+CODE_BYTES = 40_000
 
 
 class BenchRoom:
@@ -28,7 +29,7 @@ class BenchRoom:
     def __init__(self, folder: Path, micropython: tuple[str, ...]) -> None:
         self.folder = folder
         self.micropython_image = folder / "micropython.bin"
-        self.micropython_image.write_bytes(standin.image())
+        self.micropython_image.write_bytes(standin.image(code_bytes=CODE_BYTES))
         self.records = folder / "records"
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -75,7 +76,18 @@ class BenchRoom:
             await device.to_download_mode()
 
     def files_of(self, device: BenchDevice) -> dict[str, bytes]:
-        """Return the files on a device's flash, read by another LittleFS than the device's own."""
+        """Return the files on a device's flash, read by another LittleFS than the device's own, while the device is off."""
+        runs = device.powered and not device.in_download_mode
+        if runs:
+            self.do(device.cut_power())
+        try:
+            return self._files_of(device)
+        finally:
+            if runs:
+                self.do(device.restore_power())
+
+    @staticmethod
+    def _files_of(device: BenchDevice) -> dict[str, bytes]:
         with device.image.open("rb") as file:
             file.seek(FILES_AT)
             held = file.read()
