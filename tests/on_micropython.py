@@ -62,10 +62,7 @@ def here(function: Callable[..., object], *arguments: object) -> object:
 
 def there(function: Callable[..., object], *arguments: object, heap_KiB: int = HEAP_KiB) -> object:
     """Call `function`, found by its module and name, in MicroPython."""
-    source = (
-        f"from {function.__module__} import {function.__name__} as function\n"
-        f"print('\\x1e' + repr(function(*{arguments!r})))\n"
-    )
+    source = f"from {function.__module__} import {function.__name__} as function\nprint('\\x1e' + repr(function(*{arguments!r})))\n"
     return ast.literal_eval(run(source, heap_KiB).rpartition("\x1e")[2])
 
 

