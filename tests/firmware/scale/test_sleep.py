@@ -54,6 +54,7 @@ def test_feet_wake_the_scale_which_weighs_with_the_zero_it_kept(tmp_path: Path, 
     live(tmp_path, {"scale": "scale"}, script, SOON, {"sleep_ms": 5000, "board": converter})
 
 
+@pytest.mark.long
 def test_what_is_left_lying_neither_is_weighed_nor_keeps_the_scale_awake(tmp_path: Path) -> None:
     """A parcel: no reading, sleep although the switch stays closed, no wake until it is taken away, and then the plate is empty again."""
     lying = ("firmware/scale/main.py", "_LEFT_LYING_MS = const(60_000)", "_LEFT_LYING_MS = const(4000)")
