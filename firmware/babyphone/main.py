@@ -4,6 +4,7 @@ The climate is signed and kept; loudness and crying are live values, sent once a
 """
 
 import asyncio
+import gc
 from array import array
 
 import machine
@@ -22,13 +23,20 @@ LIVE_FORMAT = const(60)  # application/cbor
 _FRAMES_A_READ = const(2)
 _READ_MS = const(64)
 _READS_A_VALUE = const(15)  # about a second
+_SWEEP_BYTES = const(8192)  # of garbage: left to itself the heap would be scattered with what lives on within a minute
 _RING_BYTES = const(12_288)  # 192 ms, of which 64 are read at once: the rest is what something else may take
 
 
 async def measure(ground) -> None:
     """Feel and listen for ever; `ground` as in `firmware/main.py`."""
+    gc.collect()
+    sound = _microphone(ground.board)  # the large pieces first, while the heap is in one
+    slots = array("i", bytes(4 * FRAME * _FRAMES_A_READ))
+    listening = Listening()
+    gc.collect()
+    gc.threshold(_SWEEP_BYTES)
     climate = Climate()
-    await asyncio.gather(_feel(ground, climate), _listen(ground, climate))
+    await asyncio.gather(_feel(ground, climate), _listen(ground, climate, sound, slots, listening))
 
 
 async def _feel(ground, climate):
@@ -36,8 +44,11 @@ async def _feel(ground, climate):
     bus = machine.I2C(0, scl=machine.Pin(board.I2C_CLOCK), sda=machine.Pin(board.I2C_DATA), freq=400_000)
     sensor = sht4x.SHT4x(bus)
     sense = Sense()
-    due_ms = ground.clock.up_ms()  # the first reading at once: it is the first sign of life
+    due_ms = None  # the first reading at once: it is the first sign of life
     while True:
+        begun_ms = ground.clock.up_ms()  # a reading's time is that of its last conversion, however busy the device is after it
+        if due_ms is None:
+            due_ms = begun_ms
         try:
             sensor.start()
             await asyncio.sleep_ms(sht4x.CONVERSION_MS)
@@ -47,7 +58,7 @@ async def _feel(ground, climate):
         except ChipError as error:
             if sense.missed():
                 await _keep(ground, readings.FAULT, {readings.FAULT_CODE: error.fault})
-        if ground.clock.up_ms() >= due_ms:
+        if begun_ms >= due_ms:
             due_ms += ground.settings["climate_ms"]
             mean = climate.take()
             if mean:
@@ -55,9 +66,8 @@ async def _feel(ground, climate):
         await asyncio.sleep_ms(sample_ms(ground.settings["climate_ms"]))
 
 
-async def _listen(ground, climate):
-    board = ground.board
-    sound = machine.I2S(
+def _microphone(board):
+    return machine.I2S(
         0,
         sck=machine.Pin(board.I2S_CLOCK),
         ws=machine.Pin(board.I2S_WORD),
@@ -68,9 +78,10 @@ async def _listen(ground, climate):
         rate=ics43434.RATE_Hz,
         ibuf=_RING_BYTES,
     )
-    slots = array("i", bytes(4 * FRAME * _FRAMES_A_READ))
+
+
+async def _listen(ground, climate, sound, slots, listening):
     raw = uctypes.bytearray_at(uctypes.addressof(slots), 4 * len(slots))  # the same memory, as the bytes that I2S fills
-    listening = Listening()
     sense = Sense()
     read_ms = ground.clock.up_ms()
     while True:
