@@ -134,7 +134,7 @@ def _compile(name: str, text: bytes, cache: Path, architecture: str | None = Non
     native = [f"-march={architecture}"] if architecture and _VIPER in text else []
     if not native:
         text = text.replace(_VIPER, b"")
-    # Line numbers take a sixteenth of the heap that code takes; what the wire and the flash do wrong is found on computers, where they are there.
+    # Line numbers take a sixteenth of the heap that code takes; faults of wire and flash are found on computers, where they are there.
     options = [*native, "-O3"] if name.startswith(("protocol/", "firmware/crypto/", "firmware/flash/")) else native
     digest = hashlib.sha256("\0".join([name, *options, ""]).encode() + _compiler_version() + text).hexdigest()
     compiled = cache / "mpy" / f"{digest}.mpy"
