@@ -3,7 +3,7 @@
 A cry is a voice between 285 and 700 Hz (Michelsson 2002: 496 +- 95 Hz; recordings by phone lie nearer 400) that holds on for a third of
 a second and more while its pitch glides, is shrill, and pauses for breath. Speech is lower and broken by consonants,
 laughter is short, a tune holds its notes, a hum never moves. Each rule is a measure that does not depend on how loud it is.
-Limits and weights were chosen on half of the recordings named in docs/devices/babyphone.md, which says how the other half fared.
+Limits and weights were chosen on the recordings named in docs/devices/babyphone.md, which says how they fared and what that is worth.
 """
 
 import math
