@@ -156,7 +156,7 @@ def fed(data):
     now_ms = 0
     while at < len(data):
         size = 3 + data[at] % 18
-        now_ms += 4000 if data[at] & 0x80 else 10
+        now_ms += 11_000 if data[at] & 0x80 else 10
         assembly.feed(data[at + 1 : at + 1 + size], now_ms)
         at += 1 + size
 
