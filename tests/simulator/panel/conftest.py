@@ -5,16 +5,14 @@ from pathlib import Path
 
 import pytest
 
-import simulator.house
-from tests.simulator.panel.household import RECORDINGS, LivedIn, QuietDevice
+from tests.simulator.panel.household import RECORDINGS, LivedIn
 
 Settle = Callable[..., LivedIn]
 
 
 @pytest.fixture
-def settle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settle]:
+def settle(tmp_path: Path) -> Iterator[Settle]:
     """Return a function that makes a house that nobody has moved into yet; it is left at the end."""
-    monkeypatch.setattr(simulator.house, "Device", QuietDevice)
     made: list[LivedIn] = []
 
     def make(recordings: Path = RECORDINGS) -> LivedIn:

@@ -66,7 +66,7 @@ class LivedIn:
         image = directory / "empty.img"
         image.write_bytes(bytes(16))
         for name in DEVICES:
-            self.house.add(name, name, image, ("127.0.0.1", 9))
+            self.house.add(name, name, image, ("127.0.0.1", 9), make=QuietDevice)
         self.switches = {"gateway": Program("gateway"), "broker": Program("broker")}
         self.loop: asyncio.AbstractEventLoop | None = None
         self.said: list[dict[str, object]] = []

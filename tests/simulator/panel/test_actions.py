@@ -74,8 +74,11 @@ def test_a_form_reaches_its_verb(
 
 
 def test_every_verb_of_the_house_has_a_form() -> None:
-    """What the house offers to do, the panel offers too; and every form of the panel is tried above."""
-    furnishing = {"add", "calibration", "look", "reserve_port"}
+    """What the house offers to do, the panel offers too; and every form of the panel is tried above.
+
+    Only a recording of one's own is played from a program: a page would have to be given the file.
+    """
+    furnishing = {"add", "calibration", "look", "reserve_port", "play_wav"}
     verbs = {name for name, value in vars(House).items() if callable(value) and not name.startswith("_")}
     assert verbs - furnishing == {verb for _, _, verb, _, _ in ACTS if verb}
     assert set(VERBS) == {path.partition("/")[2] for path, *_ in ACTS}
