@@ -121,7 +121,7 @@ def _is_ours(value: object) -> bool:
         return True
     if isinstance(value, dict):
         labels = list(value)
-        if labels and set(map(type, labels)) == {int} and labels[0] >= 0:
+        if set(map(type, labels)) == {int} and min(labels) >= 0:
             ordered = labels == sorted(labels)
         else:
             ordered = all(type(label) in _LABELS for label in labels) and labels == sorted(labels, key=cbor2.dumps)
