@@ -13,7 +13,6 @@ pytestmark = pytest.mark.anyio
 CHROMIUM = Path("/usr/bin/chromium")
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_a_family_sets_up_and_sees_readings_and_the_nursery_live(tmp_path: Path, width: int) -> None:
     """Set-up, a person, a weight that appears by itself, the inbox's one touch, the nursery's values: as a newcomer does it."""

@@ -92,11 +92,10 @@ def test_a_sample_of_the_campaign_ends_in_our_errors_and_alike_on_both_pythons(n
     assert len(found["cpython"]["outcomes"]) > 1
 
 
-@pytest.mark.parametrize("name", DECODERS)
+# Not of frames: their first fragment announces a whole object of up to 4 KiB, for which an assembly makes room by its task.
+@pytest.mark.parametrize("name", [name for name in DECODERS if name != "frames"])
 def test_no_short_input_allocates_much(name: str) -> None:
     """At most 4 KiB for an input of up to 64 bytes, measured by the device's own allocator."""
-    if name == "frames":
-        pytest.skip("an assembly holds an object of up to 4 KiB by its task")
     most, data = there(bodies.largest_allocation, name, valid_messages()[name], SEED, 150, heap_KiB=BATCH_KiB)  # type: ignore[misc]
     assert most <= 4096, data.hex()
 

@@ -23,7 +23,7 @@ def interpreter_command() -> tuple[str, ...]:
     """The command of a MicroPython, 32 bit where it was fetched."""
     found = micropython.find(ROOT / ".foyer/cache")
     if found is None:
-        pytest.skip("MicroPython is not here: ./foyer test fetches it")
+        pytest.fail("MicroPython is not here: ./foyer test fetches it")
     return found.command
 
 

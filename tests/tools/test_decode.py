@@ -63,12 +63,16 @@ def test_what_is_nothing_of_the_three_is_said_to_be(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
-    ("rule", "data", "name"), [(rule, data, name) for rule, decoder, data, name in ROWS if decoder in ("cbor", "coap")]
+    ("rule", "data", "name"),
+    # Another version's first byte is CBOR's, which it is then taken for; and the largest message is longer than a command line.
+    [
+        (rule, data, name)
+        for rule, decoder, data, name in ROWS
+        if decoder in ("cbor", "coap") and rule != "RFC 7252 3 version not 1" and name != "MessageTooLarge"
+    ],
 )
 def test_a_bad_message_is_refused_by_its_rule(rule: str, data: bytes, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The type of the refusal, its sentence, and status 1."""
-    if rule in ("RFC 7252 3 version not 1",) or name == "MessageTooLarge":
-        pytest.skip("looks like CBOR, or is more than a line")
     assert decode.main([data.hex()]) == 1
     said = capsys.readouterr().out
     assert f"Refused as {name}: " in said or (data[0] >> 6 == 1 and "Refused as" in said)

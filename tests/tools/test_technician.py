@@ -35,7 +35,7 @@ FLASHING, PROVISIONING = 2700, 24  # flash operations of one board on its way
 def room(tmp_path: Path) -> Iterator[BenchRoom]:
     found = micropython.find(build.ROOT / ".foyer/cache")
     if found is None:
-        pytest.skip("MicroPython is not here: ./foyer test fetches it")
+        pytest.fail("MicroPython is not here: ./foyer test fetches it")
     made = BenchRoom(tmp_path, found.command)
     yield made
     made.close()

@@ -17,8 +17,6 @@ PHONE, WIDE = (390, 844), (1280, 900)
 
 expect.set_options(timeout=15_000)  # the machine may be busy with other tests
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium here")
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
