@@ -35,10 +35,10 @@ from gateway.edges.home_secret import home_secret_in
 from gateway.edges.link_key import link_key_in
 from gateway.edges.linking import Linking
 from gateway.edges.mqtt import Outside
-from gateway.edges.pages import words
+from gateway.edges.pages import routes, words
 from gateway.edges.pages.access import Access
 from gateway.edges.pages.authority import papers
-from gateway.edges.pages.routes import Pages
+from gateway.edges.pages.frame import Frame
 from gateway.edges.pages.serve import Server
 from gateway.edges.pages.views import House
 from gateway.edges.sending import Sending
@@ -89,8 +89,8 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         edges.push_async_callback(door.close)
         access = Access(buffer, log, settings.page.session_days)
         house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "", log)
-        pages = Pages(house, access, linking, forwarding.wake, words.read(), papers_.authority, stop)
-        serving = functools.partial(server.run, pages.application(settings.page.host_names), papers_)
+        frame = Frame(house, access, linking, forwarding.wake, words.read(), papers_.authority, stop)
+        serving = functools.partial(server.run, routes.application(frame, settings.page.host_names), papers_)
         log.info(
             "gateway.ready",
             coap_port=door.port,

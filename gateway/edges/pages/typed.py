@@ -26,9 +26,12 @@ def grams(typed: object) -> int | None:
     return round(weight_kg * 1000)
 
 
+def number(typed: object) -> int | None:
+    """Return a whole number of at most 14 digits; None: it is none."""
+    return int(typed) if isinstance(typed, str) and typed.isascii() and typed.isdecimal() and len(typed) < 15 else None
+
+
 def choice(chosen: object, subjects: dict[int, dict[str, Any]], kind: int) -> int | None:
     """Return the number of a chosen person or room; None: nobody was chosen."""
-    if not isinstance(chosen, str) or not chosen.isdecimal() or len(chosen) > 9:
-        return None
-    subject = subjects.get(int(chosen))
-    return int(chosen) if subject is not None and subject["kind"] == kind else None
+    subject = subjects.get(number(chosen) or 0)
+    return int(subject["subject"]) if subject is not None and subject["kind"] == kind else None

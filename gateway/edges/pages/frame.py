@@ -1,0 +1,70 @@
+"""What every page stands in: the home it looks at, the hands its forms may use, and how a page is shown in its language.
+
+A page is one module here with `ADDRESSES`: for each address the function that answers and the methods it takes. A function gets the
+frame, the request and the words of the address's language. `routes.py` collects them and checks each form's token before any of them runs.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from gateway.edges import questions
+from gateway.edges.linking import Linking
+from gateway.edges.pages.access import Access, token_of
+from gateway.edges.pages.views import House
+from gateway.edges.pages.words import LANGUAGES, Words
+
+
+def _templates() -> Environment:
+    loader = PackageLoader("gateway.edges.pages")
+    return Environment(loader=loader, autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The pages of one home. woken: called when somebody's readings may move on; linking: None while nothing leaves the home."""
+
+    house: House
+    access: Access
+    linking: Linking | None
+    woken: Callable[[], None]
+    words: dict[str, Words]
+    authority: Path
+    stopping: asyncio.Event
+    templates: Environment = field(default_factory=_templates)
+
+    def show(self, name: str, request: Request, words: Words, status: int = 200, **facts: Any) -> Response:
+        """Return a page by the name of its template."""
+        session = getattr(request.state, "session", None)
+        inbox = self.house.buffer.read(lambda connection: questions.count_in(connection, questions.INBOX)) if session else 0
+        there = request.url.path.partition(f"/{words.language}/")[2]
+        other = next(language for language in LANGUAGES if language != words.language)
+        html = self.templates.get_template(f"{name}.html").render(
+            t=words, here=f"/{words.language}/", there=there, other=other, page=name, session=session, inbox_count=inbox,
+            token=token_of(session) if session else "", site=self.house.site, **facts,
+        )  # fmt: skip
+        return HTMLResponse(html, status)
+
+    def back(self, words: Words, page: str) -> Response:
+        """Return the answer to a form that did its one thing: the page to look at next, and news to whoever watches."""
+        self.house.changes.happened()
+        return RedirectResponse(f"/{words.language}/{page}", 303)
+
+    def subject(self, request: Request) -> dict[str, Any]:
+        """Return the person or room an address names. Raises HTTPException: 404, there is none."""
+        subject = self.house.subjects().get(request.path_params["subject"])
+        if subject is None:
+            raise HTTPException(404)
+        return subject
+
+
+Page = Callable[[Frame, Request, Words], Awaitable[Response]]
+Addresses = Mapping[str, tuple[Page, tuple[str, ...]]]
+LOOK, DO, BOTH = ("GET",), ("POST",), ("GET", "POST")
