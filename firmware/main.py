@@ -21,11 +21,10 @@ from protocol import faults
 
 _BEFORE_RESTART_MS = const(5000)
 _LONGEST_BEFORE_RESTART_MS = const(20_000)  # the watchdog already counts, and has 30
-_NOT_SET_UP = (
-    faults.SETTINGS_BAD,
-    faults.IDENTITY_MISSING,
-    faults.SCALE_NOT_CALIBRATED,
-)  # nobody's mistake: such a device waits for a technician
+_WITH_A_TECHNICIAN_MS = const(600_000)
+# Nobody's mistake: such a device waits for a technician, without a watchdog as long as it has not even begun to live.
+_BEFORE_THE_WATCHDOG = (faults.SETTINGS_BAD, faults.IDENTITY_MISSING)
+_NOT_SET_UP = _BEFORE_THE_WATCHDOG + (faults.SCALE_NOT_CALIBRATED,)
 
 
 def run() -> None:
@@ -57,6 +56,11 @@ def run() -> None:
             endings.note(fault, what)
         except OSError:
             pass  # the flash itself is broken, which the display says
+    elif fault in _BEFORE_THE_WATCHDOG:
+        from firmware import cable  # spares memory: a device that is set up never needs it
+
+        cable.wait(_WITH_A_TECHNICIAN_MS)
+        machine.reset()
     time.sleep_ms(min(_LONGEST_BEFORE_RESTART_MS, _BEFORE_RESTART_MS << min(starts, 2)))
     machine.reset()
 

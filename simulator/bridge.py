@@ -17,7 +17,7 @@ from simulator.buses.i2s import I2SReceiver
 from simulator.errors import BadFrame, SimulatorError
 
 (HELLO, LEVELS, PIN_MODE, PWM_SET, I2C_OPEN, I2C_WRITE, I2C_READ, I2S_OPEN, I2S_READ, ADC_READ) = range(1, 11)
-(WATCHDOG, RESET, MEMORY_READ, MEMORY_WRITE, WIFI_SET, WIFI_ASK, FLASH_CUT, WAKE_ON, PIN_HOLD) = range(11, 20)
+(WATCHDOG, RESET, MEMORY_READ, MEMORY_WRITE, WIFI_SET, WIFI_ASK, FLASH_CUT, WAKE_ON, PIN_HOLD, WIFI_SCAN) = range(11, 21)
 
 NO_PIN = 0xFF
 EIO, ENODEV, ETIMEDOUT = 5, 19, 116  # as the stock ESP32 port numbers them
@@ -70,6 +70,7 @@ class Bridge(asyncio.Protocol):
             MEMORY_WRITE: self._memory_write,
             WIFI_SET: self._wifi_set,
             WIFI_ASK: lambda _body: self._station.status().to_bytes(2, "little"),
+            WIFI_SCAN: lambda _body: b"".join(bytes((len(name), *name, -dBm, secured)) for name, dBm, secured in self._station.heard()),
             FLASH_CUT: self._flash_cut,
             WAKE_ON: lambda body: self._supervisor.wake_on(None if body[0] == NO_PIN else body[0], body[1]),
             PIN_HOLD: lambda body: self._board.lines.hold(body[0], bool(body[1])),

@@ -73,7 +73,7 @@ def introduce(port: str, wish: Wish, records: Records, tell: Callable[[str], Non
         "label": label.write_secret(secret),
         "firmware": {name: seen["release"][name] for name in ("version", "digest")},
         "micropython": seen["micropython"],
-        "wifi": "ssid" in settings,
+        "wifi": answer["wifi"],
         "enrolment": {
             "serial": serial,
             "kind": kind,

@@ -47,8 +47,22 @@ def introduce() -> dict:
     identity = dict(GIVEN["identity"])
     identity.update({"signing_key": signing, "kid": kid, "link_key": link, "link_public": link_public})
     proof = p256.sign(signing, hashlib.sha256(GIVEN["challenge"] + link_public).digest())
-    replacing.replace(STAGED, cbor.encode({"identity": identity, "settings": GIVEN["settings"]}))
-    return {"public_key": public.hex(), "link_key": link_public.hex(), "kid": kid.hex(), "proof": proof.hex()}
+    settings = _with_network(GIVEN["settings"])
+    replacing.replace(STAGED, cbor.encode({"identity": identity, "settings": settings}))
+    shown = {"public_key": public.hex(), "link_key": link_public.hex(), "kid": kid.hex(), "proof": proof.hex()}
+    shown["wifi"] = "ssid" in settings
+    return shown
+
+
+def _with_network(settings):
+    """Return the settings, with the network that a browser gave before (`firmware/cable.py`) unless they name one."""
+    held = replacing.read("/settings.cbor")
+    if held is not None and "ssid" not in settings:
+        before = cbor.decode(held)
+        if "ssid" in before:
+            settings = dict(settings)
+            settings["ssid"], settings["password"] = before["ssid"], before.get("password", "")
+    return settings
 
 
 if sys.implementation.name == "micropython":

@@ -49,6 +49,10 @@ class Station:
         elif what in (OFF, LEAVE):
             self._wants = False
 
+    def heard(self) -> list[tuple[bytes, int, int]]:
+        """Return name, dBm and whether secured of each network in reach, the strongest first."""
+        return [(b"home", -55, 1), (b"next door", -81, 1)] if self._in_reach else []
+
     def lose_power(self) -> None:
         """Forget the network, as a reset does."""
         self._wants = False

@@ -58,6 +58,20 @@ class _ToldFlash(flash.FileFlash):
         return super()._counted()
 
 
+class _Interpreter:
+    """The built-in module `micropython`, with a board that learns what Ctrl-C means to the program."""
+
+    def __init__(self, running):
+        self._running = running
+
+    def __getattr__(self, name):
+        return getattr(micropython, name)
+
+    def kbd_intr(self, byte):
+        micropython.kbd_intr(byte)
+        self._running(byte == _CTRL_C)
+
+
 def _attach(port, image, at, size, cut_at, torn_percent, pipe_name, raw):
     pipe = open(pipe_name, "wb")
     wire.connect(port)
@@ -82,6 +96,7 @@ def _attach(port, image, at, size, cut_at, torn_percent, pipe_name, raw):
         pipe.write(b"1" if yes else b"0")
 
     micropython.kbd_intr(_CTRL_C)
+    sys.modules["micropython"] = _Interpreter(running)
     running(True)
     for name in ("/boot.py",) if raw else ("/boot.py", "/main.py"):
         _run(name)

@@ -1,6 +1,6 @@
 """Stand-in for `network`: joining the simulated home's Wi-Fi. Datagrams themselves go through the built-in `socket`.
 
-Not modelled: access point mode, scanning, signal strength.
+Not modelled: access point mode, signal strength over distance.
 """
 
 # ruff: noqa: ARG002, S104 -- names, arguments and values are the stock port's, used here or not
@@ -66,6 +66,21 @@ class WLAN:
         name = ssid.encode() if isinstance(ssid, str) else bytes(ssid or b"")
         secret = key.encode() if isinstance(key, str) else bytes(key or b"")
         self._set(_JOIN, bytes((len(name),)) + name + secret)
+
+    def scan(self):
+        """Return (name, address, channel, dBm, security, hidden) of each network in reach."""
+        if not self._active:
+            raise OSError("Wifi Not Started")
+        found = bytearray(256)
+        count = wire.ask(wire.WIFI_SCAN, 0, found)
+        networks = []
+        at = 0
+        while at < count:
+            size = found[at]
+            name = bytes(found[at + 1 : at + 1 + size])
+            networks.append((name, b"\x02foyer", 6, -found[at + 1 + size], found[at + 2 + size], False))
+            at += 3 + size
+        return networks
 
     def disconnect(self):
         """Leave the network."""

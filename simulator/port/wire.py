@@ -36,6 +36,7 @@ WIFI_ASK = const(16)
 FLASH_CUT = const(17)
 WAKE_ON = const(18)
 PIN_HOLD = const(19)
+WIFI_SCAN = const(20)
 
 NO_PIN = const(0xFF)
 
