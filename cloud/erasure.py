@@ -17,19 +17,16 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, delete, select
-from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 from sqlalchemy.exc import OperationalError
 
-from cloud import accounts, audit, stores, wrapping
+from cloud import accounts, audit, stores, tombstones, wrapping
 from cloud.admission import Admission
 from cloud.errors import CannotUnwrap, Declined
 from cloud.intake import verify_write_key
-from cloud.readings import SEALED_ROWS, SET_ASIDE, TOMBSTONES, tombstone_of, tombstone_of_row
+from cloud.readings import LAPSE_DAYS, SEALED_ROWS, TOMBSTONES, erase, lay, tombstone_of, withdraw
 from protocol import cbor, cose, envelope, sign1
 from protocol.errors import ProtocolError
 
-# As long as backups and the queues of homes live: 13 months.
-TOMBSTONE_DAYS = 396
 ROWS_IN_ORDER = 50
 LARGEST_ORDER_BYTES = 4096
 ORDER_LIFE_S = 3600
@@ -81,22 +78,8 @@ def check_order(data: bytes, now_utc_s: int) -> Order:
 
 def erase_rows(connection: Connection, asked: Order, now_utc_s: int) -> int:
     """Delete the rows of an order and lay their tombstones; return how many went."""
-    own = SEALED_ROWS.c.pseudonym == asked.pseudonym
-    if asked.row_ids:
-        own = own & SEALED_ROWS.c.id.in_(asked.row_ids)
-        digests = [tombstone_of_row(asked.pseudonym, row_id) for row_id in asked.row_ids]
-    else:
-        digests = [tombstone_of(asked.pseudonym)]
-        _erase_set_aside(connection, asked.pseudonym)
-    count = connection.execute(delete(SEALED_ROWS).where(own)).rowcount
-    lay(connection, digests, now_utc_s // 86400 + TOMBSTONE_DAYS)
-    return count
-
-
-def lay(connection: Connection, digests: list[bytes], until_day: int) -> None:
-    """Lay tombstones."""
-    values = [{"digest": digest, "until_day": until_day} for digest in digests]
-    connection.execute(insert_or_ignore(TOMBSTONES).on_conflict_do_nothing(), values)
+    day = now_utc_s // 86400
+    return withdraw(connection, asked.pseudonym, asked.row_ids, day) if asked.row_ids else erase(connection, asked.pseudonym, day)
 
 
 def lift(connection: Connection, pseudonym: bytes) -> None:
@@ -155,11 +138,6 @@ def sign(text: str, site_key: Ed25519PrivateKey) -> Receipt:
     return Receipt(text, site_key.sign(text.encode()).hex(), site_key.public_key().public_bytes_raw().hex())
 
 
-def note_outside(folder: Path, pseudonym: bytes) -> None:
-    """Keep a tombstone outside the databases, for after a restored backup."""
-    (folder / tombstone_of(pseudonym).hex()).write_bytes(b"")
-
-
 def after_restore(admission: Admission, readings: Engine, folder: Path, now_utc_s: int) -> tuple[int, int]:
     """Erase again what a restored backup brought back; return how many accounts and rows. Nothing to do costs two queries."""
     with admission.engine.connect() as connection:
@@ -171,13 +149,13 @@ def after_restore(admission: Admission, readings: Engine, folder: Path, now_utc_
                 accounts.remove_account(connection, account_id)
         scrub(admission.engine)
     rows = 0
-    outside = {bytes.fromhex(path.name) for path in folder.iterdir() if _lives(path, now_utc_s)} if folder.is_dir() else set()
+    outside = tombstones.outside(folder, now_utc_s)
     if outside:
         with stores.writing(readings) as connection:
             for pseudonym in connection.execute(select(SEALED_ROWS.c.pseudonym).distinct()).scalars().all():
                 if tombstone_of(pseudonym) in outside:
                     rows += erase_rows(connection, Order(pseudonym, []), now_utc_s)
-            lay(connection, sorted(outside), now_utc_s // 86400 + TOMBSTONE_DAYS)
+            lay(connection, sorted(outside), now_utc_s // 86400 + LAPSE_DAYS)
         if rows:
             scrub(readings)
     return len(without_key), rows
@@ -189,21 +167,6 @@ def _has_key(admission: Admission, account_id: bytes) -> bool:
     except CannotUnwrap:
         return False
     return True
-
-
-def _lives(path: Path, now_utc_s: int) -> bool:
-    if path.stat().st_mtime < now_utc_s - TOMBSTONE_DAYS * 86400:
-        path.unlink()
-        return False
-    return True
-
-
-def _erase_set_aside(connection: Connection, pseudonym: bytes) -> None:
-    # what was set aside as a conflict holds the pseudonym in clear
-    found = connection.execute(select(SET_ASIDE.c.digest, SET_ASIDE.c.bytes).where(SET_ASIDE.c.reason == "conflict"))
-    gone = [row.digest for row in found if pseudonym in row.bytes]
-    for digest in gone:
-        connection.execute(delete(SET_ASIDE).where(SET_ASIDE.c.digest == digest))
 
 
 def name_of(account_id: bytes) -> str:

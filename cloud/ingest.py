@@ -12,17 +12,19 @@ import secrets
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from cloud import intake, readings, stores, wrapping
+from cloud import intake, readings, stores, tombstones, wrapping
 from cloud.broker import Delivery, Line, alias_of
 from cloud.configuration import Configuration
 from cloud.errors import CannotStart, Poison
 from cloud.keys import IngesterKeys, ingester_keys
 from cloud.logs import Log
+from cloud.readings import Added
 from protocol.envelope import ALREADY, CONFLICT, STORED, Batch
 
 SHARED = "$share/ingest/foyer/1/+/up"
@@ -31,6 +33,7 @@ GROUP_MESSAGES = 64
 SELF_TEST_TOPIC = "foyer/1/ingester/up"
 SELF_TEST_TIMEOUT_S = 10
 STORE_RETRY_S = 1.0
+HOUR_S = 3600
 
 
 class DeafSubscription(CannotStart):
@@ -41,21 +44,24 @@ class DeafSubscription(CannotStart):
 
 
 class Outcome(NamedTuple):
-    """What became of one message: its batch and the status of each row, or neither when it was set aside."""
+    """What became of one message: its batch and what was done with it, or neither when it was set aside."""
 
     delivery: Delivery
     batch: Batch | None
-    statuses: list[int]
+    added: Added | None
 
 
 class Ingester:
     """One ingester between one broker and one readings store."""
 
-    def __init__(self, engine: Engine, keys: IngesterKeys, line: Line, log: Log) -> None:
+    def __init__(self, engine: Engine, keys: IngesterKeys, line: Line, log: Log, folder: Path) -> None:
+        """Make it; folder: where tombstones are kept outside the database."""
         self._engine = engine
         self._keys = keys
         self._line = line
         self._log = log
+        self._tombstones = folder
+        self._house_kept_s = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
         """Take what arrives until told to stop. Raises DeafSubscription at the first connect."""
@@ -63,6 +69,7 @@ class Ingester:
         try:
             tested = False
             while not stop.is_set():
+                self._keep_house()
                 if not tested:
                     tested = self._test_subscription(stop)
                     continue
@@ -92,7 +99,7 @@ class Ingester:
                     readings.set_aside(connection, delivery.payload[: intake.LARGEST_MESSAGE_BYTES], poison.reason, day)
                     digest = wrapping.digest(delivery.payload).hex()
                     self._log.warning("ingest.set_aside", reason=poison.reason, detail=poison.detail, digest=digest)
-                    outcomes.append(Outcome(delivery, None, []))
+                    outcomes.append(Outcome(delivery, None, None))
                     continue
                 outcomes.append(Outcome(delivery, batch, readings.add_batch(connection, batch, day)))
         return outcomes
@@ -101,15 +108,34 @@ class Ingester:
         """Send the receipts for what was committed, then let the broker forget the messages."""
         committed_utc_ms = time.time_ns() // 1_000_000
         counts: Counter[int] = Counter()
-        for delivery, batch, statuses in outcomes:
-            if batch is not None:
-                counts.update(statuses)
-                receipt = intake.receipt_for(delivery.payload, batch, statuses, committed_utc_ms, self._keys)
+        for delivery, batch, added in outcomes:
+            if batch is not None and added is not None:
+                counts.update(added.statuses)
+                if batch.erases:
+                    # outside the database too: a restored backup must not bring it back
+                    tombstones.note_outside(self._tombstones, batch.pseudonym)
+                receipt = intake.receipt_for(delivery.payload, batch, added, committed_utc_ms, self._keys)
                 self._line.publish(f"foyer/1/{alias_of(delivery.topic)}/down", receipt)
             self._line.acknowledge(delivery)
         if counts[CONFLICT]:
             self._log.error("ingest.conflict", rows=counts[CONFLICT])
         self._log.info("ingest.committed", messages=len(outcomes), stored=counts[STORED], already=counts[ALREADY])
+
+    def _keep_house(self) -> None:
+        """Once an hour: erase the pseudonyms that nobody asked after for 13 months, and tombstones that have served."""
+        if time.monotonic() - self._house_kept_s < HOUR_S:
+            return
+        self._house_kept_s = time.monotonic()
+        try:
+            with stores.writing(self._engine) as connection:
+                gone = readings.keep_house(connection, int(time.time()) // 86400)
+        except OperationalError as error:
+            self._log.error("ingest.store_failed", reason=type(error.orig).__name__, detail=str(error.orig))
+            return
+        for pseudonym in gone:
+            tombstones.note_outside(self._tombstones, pseudonym)
+        if gone:
+            self._log.info("ingest.lapsed", pseudonyms=len(gone))
 
     def _next_group(self) -> list[Delivery]:
         group: list[Delivery] = []
@@ -179,6 +205,6 @@ def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
     engine = stores.open_store(configuration.stores.readings)
     try:
         stores.upgrade(engine, "readings")
-        Ingester(engine, keys, line, log).run(stop)
+        Ingester(engine, keys, line, log, configuration.keys / "tombstones").run(stop)
     finally:
         engine.dispose()

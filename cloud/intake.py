@@ -1,11 +1,11 @@
-"""What is done with one message from a home, as pure functions: open it, check it, and say what was committed.
+"""What is done with one message from a home: open it, check it, and say what was committed.
 
 Nothing in a message is believed before its signature: it was sealed to the ingester's key, so no broker saw inside, and it was
 signed by the write key whose hash the pseudonym is, so no other home can have written it (threats T3, T4). A message that fails
 is poison: it will fail for ever, and must block nobody.
 """
 
-from collections.abc import Sequence
+import os
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cloud import hpke, wrapping
 from cloud.errors import CannotUnwrap, Poison
 from cloud.keys import IngesterKeys
+from cloud.readings import Added
 from protocol import envelope
 from protocol.envelope import Batch, Receipt, RowReceipt
 from protocol.errors import BadSignature, ProtocolError
@@ -37,10 +38,12 @@ def open_message(payload: bytes, keys: IngesterKeys) -> Batch:
         raise Poison("not_a_batch", type(error).__name__) from None
 
 
-def receipt_for(payload: bytes, batch: Batch, statuses: Sequence[int], committed_utc_ms: int, keys: IngesterKeys) -> bytes:
-    """Return the signed receipt for a message whose rows were committed; each row is named by its id and its bytes' digest."""
-    rows = [RowReceipt(row.row_id, envelope.digest8(row.sealed), status) for row, status in zip(batch.rows, statuses, strict=True)]
-    return envelope.encode_receipt(Receipt(wrapping.digest(payload), rows, committed_utc_ms), keys.receipt_key.sign)
+def receipt_for(payload: bytes, batch: Batch, added: Added, committed_utc_ms: int, keys: IngesterKeys) -> bytes:
+    """Return the receipt for a message that was committed, signed and closed; each row is named by its id and its bytes' digest."""
+    rows = [RowReceipt(row.row_id, envelope.digest8(row.sealed), status) for row, status in zip(batch.rows, added.statuses, strict=True)]
+    digest = wrapping.digest(payload)
+    signed = envelope.encode_receipt(Receipt(digest, rows, committed_utc_ms, added.standing), keys.receipt_key.sign)
+    return envelope.close_receipt(signed, digest, batch.reply_key, wrapping.seal, os.urandom(wrapping.NONCE_BYTES))
 
 
 def verify_write_key(public_key: bytes, signed: bytes, signature: bytes) -> bool:

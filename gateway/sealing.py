@@ -6,10 +6,10 @@ the one sealed before it, so that its owner sees a missing or a moved one. Rando
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -72,10 +72,27 @@ def seal(
     return Row(minute, row_id, sealed), Chain(sha256(sealed).digest(), chain.number + 1)
 
 
-def pack(keys: Keys, rows: Sequence[Row], sent_utc_ms: int, ingester: X25519PublicKey) -> bytes:
-    """Return one message for the ingester: up to 50 rows of one pseudonym, signed by it, and closed to everybody between."""
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One message for the ingester, and what opens its receipt; digest: SHA-256 of the payload."""
+
+    payload: bytes
+    digest: bytes
+    reply_key: bytes = field(repr=False)
+
+
+def pack(
+    keys: Keys, rows: Sequence[Row], now_ms: int, ingester: X25519PublicKey, random: Callable[[int], bytes], *, erases: bool = False
+) -> Packet:
+    """Return one message for the ingester: up to 50 rows of one pseudonym, signed by it, and closed to everybody between.
+
+    No rows ask how the pseudonym stands; a row without sealed bytes withdraws its id; erases: everything of the pseudonym goes.
+    """
     packed = [envelope.Row(row.minute, row.row_id, row.sealed) for row in rows]
-    return _SUITE.encrypt(envelope.encode_batch(keys.write_public_key, packed, sent_utc_ms, keys.sign), ingester, info=envelope.BATCH_INFO)
+    reply_key = random(envelope.REPLY_KEY_BYTES)
+    batch = envelope.encode_batch(keys.write_public_key, packed, now_ms // 60_000, reply_key, keys.sign, erases)
+    payload = _SUITE.encrypt(batch, ingester, info=envelope.BATCH_INFO)
+    return Packet(payload, sha256(payload).digest(), reply_key)
 
 
 def close_to(public_key: bytes, plaintext: bytes, info: bytes) -> bytes:
@@ -104,10 +121,15 @@ class Receipt:
     message_digest: bytes
     rows: tuple[RowReceipt, ...]
     committed_utc_ms: int
+    is_erased: bool
 
 
-def open_receipt(message: bytes, ingester: Ed25519PublicKey) -> Receipt:
-    """Return the Receipt in bytes from the broker. Raises BadReceipt: not one, or not signed by the ingester's pinned key."""
+def open_receipt(message: bytes, reply_keys: Mapping[bytes, bytes], ingester: Ed25519PublicKey) -> Receipt | None:
+    """Return the Receipt in bytes from the broker, or None: it answers a message that nobody remembers.
+
+    reply_keys: by digest of the messages that went out. Raises BadReceipt: not a receipt, not under that message's reply key, for
+    another message, or not signed by the ingester's pinned key.
+    """
 
     def verify(signed: bytes, signature: bytes) -> bool:
         try:
@@ -117,12 +139,24 @@ def open_receipt(message: bytes, ingester: Ed25519PublicKey) -> Receipt:
         return True
 
     try:
-        receipt = envelope.decode_receipt(message, verify)
+        digest = envelope.answered_digest(message)
+        if digest not in reply_keys:
+            return None
+        receipt = envelope.decode_receipt(envelope.open_receipt(message, reply_keys[digest], _open_aes_gcm), verify)
     except ProtocolError as error:
         raise BadReceipt(str(error)) from None
+    if receipt.message_digest != digest:
+        raise BadReceipt("for another message")
     rows = tuple(RowReceipt(row.row_id, row.digest8, row.status) for row in receipt.rows)
-    return Receipt(receipt.message_digest, rows, receipt.committed_utc_ms)
+    return Receipt(digest, rows, receipt.committed_utc_ms, receipt.standing == envelope.ERASED)
 
 
 def _aes_gcm(key: bytes, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
     return AESGCM(key).encrypt(nonce, plaintext, associated_data)
+
+
+def _open_aes_gcm(key: bytes, nonce: bytes, sealed: bytes, associated_data: bytes) -> bytes | None:
+    try:
+        return AESGCM(key).decrypt(nonce, sealed, associated_data)
+    except InvalidTag:
+        return None

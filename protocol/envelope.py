@@ -1,9 +1,13 @@
 """What travels between a home and the account store: batches of sealed rows, and the receipts for them.
 
 A batch carries rows of one pseudonym only and is signed by that pseudonym's own write key, whose hash the pseudonym is: nobody
-can write under a pseudonym without its key (threats T4). The signed batch is then sealed to the ingester, so that a broker sees
-no pseudonym (T3). A receipt names the batch and each row by digest, after they were committed, and is signed by the ingester, so
-that a broker cannot make one (T25).
+can write, withdraw or erase under a pseudonym without its key (threats T4). The signed batch is padded and then sealed to the
+ingester, so that a broker sees no pseudonym and hardly a length (T3). A receipt names the batch and each row by digest, after they
+were committed, is signed by the ingester, so that a broker cannot make one (T25), and is closed under a key that the batch carried,
+so that a broker cannot read the ids of rows in it.
+
+A row with nothing sealed in it withdraws the row of that id. A withdrawn id never takes bytes again, so a withdrawal and its row may
+come in any order, and each any number of times. A batch without rows asks how its pseudonym stands, and keeps it from lapsing.
 
 Ciphers and signatures are handed in; the signed objects are COSE_Sign1 with Ed25519 (RFC 9864, algorithm -19).
 """
@@ -26,15 +30,26 @@ _RECEIPT_AAD = b"foyer receipt"
 ROWS_IN_BATCH = 50
 # 50 rows of the largest size, with room for their frames; a batch of ordinary readings takes some 30 kB.
 LARGEST_BATCH_BYTES = 256 * 1024
+LARGEST_RECEIPT_BYTES = 8192
+# Sizes double from here on: one row, one withdrawal and one question look alike.
+SMALLEST_PADDED_BYTES = 1024
+REPLY_KEY_BYTES = 32
+WITHDRAWN = b""
+_DIGEST_BYTES = 32
+_NONCE_BYTES = 12
 
 STORED = 0
 ALREADY = 1
 CONFLICT = 2
 
+# How a pseudonym stands.
+STANDS = 0
+ERASED = 1
+
 Row = namedtuple("Row", ("minute", "row_id", "sealed"))
-Batch = namedtuple("Batch", ("pseudonym", "rows", "sent_utc_ms"))
+Batch = namedtuple("Batch", ("pseudonym", "rows", "minute", "reply_key", "erases"))
 RowReceipt = namedtuple("RowReceipt", ("row_id", "digest8", "status"))
-Receipt = namedtuple("Receipt", ("message_digest", "rows", "committed_utc_ms"))
+Receipt = namedtuple("Receipt", ("message_digest", "rows", "committed_utc_ms", "standing"))
 
 
 def pseudonym_of(write_public_key: bytes) -> bytes:
@@ -47,15 +62,19 @@ def digest8(sealed: bytes) -> bytes:
     return sha256(sealed).digest()[:8]
 
 
-def encode_batch(write_public_key: bytes, rows: "list[Row]", sent_utc_ms: int, sign: "Callable[[bytes], bytes]") -> bytes:
-    """Return a signed batch of 1 to 50 Rows, to be sealed to the ingester with BATCH_INFO.
+def encode_batch(
+    write_public_key: bytes, rows: "list[Row]", minute: int, reply_key: bytes, sign: "Callable[[bytes], bytes]", erases: bool = False
+) -> bytes:
+    """Return a signed and padded batch of up to 50 Rows, to be sealed to the ingester with BATCH_INFO.
 
+    minute: when it was made, minutes since 1970; reply_key: 32 random bytes, never used before; erases: all of the pseudonym goes.
     sign(bytes) -> 64 bytes, by the private half of `write_public_key`.
     """
-    if not 1 <= len(rows) <= ROWS_IN_BATCH:
+    if len(rows) > ROWS_IN_BATCH or (erases and rows) or len(reply_key) != REPLY_KEY_BYTES:
         raise BadEnvelope("%d rows in a batch" % len(rows))
-    payload = {0: 1, 1: pseudonym_of(write_public_key), 2: write_public_key, 3: [list(row) for row in rows], 4: sent_utc_ms}
-    return cose.sign1(cbor.encode(payload), b"", _BATCH_AAD, sign, ED25519)
+    payload = {0: 2, 1: pseudonym_of(write_public_key), 2: write_public_key, 3: [list(row) for row in rows], 4: minute, 5: reply_key}
+    payload[6] = int(erases)
+    return pad(cose.sign1(cbor.encode(payload), b"", _BATCH_AAD, sign, ED25519))
 
 
 def decode_batch(message: bytes, verify: "Callable[[bytes, bytes, bytes], bool]") -> Batch:
@@ -65,44 +84,92 @@ def decode_batch(message: bytes, verify: "Callable[[bytes, bytes, bytes], bool]"
     Raises BadEnvelope: not a batch, or a write key that is not the pseudonym's. Raises BadSignature: not signed by it.
     """
     fields, parsed = _signed_map(message, LARGEST_BATCH_BYTES)
-    if set(fields) != {0, 1, 2, 3, 4} or fields[0] != 1:
+    if set(fields) != {0, 1, 2, 3, 4, 5, 6} or fields[0] != 2:
         raise BadEnvelope("not a batch")
-    pseudonym, key, rows, sent_utc_ms = fields[1], fields[2], fields[3], fields[4]
+    pseudonym, key, rows, minute, reply_key = fields[1], fields[2], fields[3], fields[4], fields[5]
     if not isinstance(key, bytes) or len(key) != 32 or pseudonym_of(key) != pseudonym:
         raise BadEnvelope("the write key is not this pseudonym's")
     sign1.verify1(parsed, _BATCH_AAD, lambda signed, signature: verify(key, signed, signature))
-    if not isinstance(rows, list) or not 1 <= len(rows) <= ROWS_IN_BATCH or not _is_time(sent_utc_ms):
-        raise BadEnvelope("rows or time out of range")
-    return Batch(pseudonym, [_row(row) for row in rows], sent_utc_ms)
+    if not isinstance(rows, list) or len(rows) > ROWS_IN_BATCH or not _is_minute(minute) or not _is_bytes(reply_key, REPLY_KEY_BYTES):
+        raise BadEnvelope("rows, time or reply key out of range")
+    if isinstance(fields[6], bool) or fields[6] not in (0, 1) or (fields[6] and rows):
+        raise BadEnvelope("a batch that erases and brings")
+    return Batch(pseudonym, [_row(row) for row in rows], minute, reply_key, fields[6] == 1)
 
 
 def encode_receipt(receipt: Receipt, sign: "Callable[[bytes], bytes]") -> bytes:
-    """Return the signed bytes of a Receipt; sign(bytes) -> 64 bytes, by the ingester's receipt key."""
-    payload = {0: 1, 1: receipt.message_digest, 2: [list(row) for row in receipt.rows], 3: receipt.committed_utc_ms}
-    return cose.sign1(cbor.encode(payload), b"", _RECEIPT_AAD, sign, ED25519)
+    """Return the signed and padded bytes of a Receipt, to be closed with `close_receipt`.
+
+    sign(bytes) -> 64 bytes, by the ingester's receipt key.
+    """
+    payload = {0: 2, 1: receipt.message_digest, 2: [list(row) for row in receipt.rows], 3: receipt.committed_utc_ms, 4: receipt.standing}
+    return pad(cose.sign1(cbor.encode(payload), b"", _RECEIPT_AAD, sign, ED25519))
 
 
 def decode_receipt(message: bytes, verify: "Callable[[bytes, bytes], bool]") -> Receipt:
-    """Return the Receipt in bytes from the broker.
+    """Return the Receipt in opened bytes.
 
     verify(signed_bytes, signature) -> bool: Ed25519 with the ingester's pinned key.
     Raises BadEnvelope: not a receipt. Raises BadSignature: not the ingester's.
     """
-    fields, parsed = _signed_map(message, 8192)
+    fields, parsed = _signed_map(message, LARGEST_RECEIPT_BYTES)
     sign1.verify1(parsed, _RECEIPT_AAD, verify)
-    if set(fields) != {0, 1, 2, 3} or fields[0] != 1 or not _is_bytes(fields[1], 32) or not _is_time(fields[3]):
+    if set(fields) != {0, 1, 2, 3, 4} or fields[0] != 2 or not _is_bytes(fields[1], 32) or not _is_time(fields[3]):
         raise BadEnvelope("not a receipt")
     rows = fields[2]
-    if not isinstance(rows, list) or not 1 <= len(rows) <= ROWS_IN_BATCH:
+    if not isinstance(rows, list) or len(rows) > ROWS_IN_BATCH or isinstance(fields[4], bool) or fields[4] not in (STANDS, ERASED):
         raise BadEnvelope("not a receipt's rows")
-    return Receipt(fields[1], [_row_receipt(row) for row in rows], fields[3])
+    return Receipt(fields[1], [_row_receipt(row) for row in rows], fields[3], fields[4])
+
+
+def close_receipt(
+    signed: bytes, message_digest: bytes, reply_key: bytes, seal: "Callable[[bytes, bytes, bytes, bytes], bytes]", nonce: bytes
+) -> bytes:
+    """Return a receipt as it travels: SHA-256 of the MQTT payload it answers, which the broker knows, and the rest closed.
+
+    seal(key, nonce, plaintext, associated_data): AES-256-GCM; nonce: 12 random bytes.
+    """
+    return message_digest + nonce + seal(reply_key, nonce, signed, message_digest)
+
+
+def answered_digest(message: bytes) -> bytes:
+    """Return which message a closed receipt answers: SHA-256 of its MQTT payload. Raises BadEnvelope: too short or too long."""
+    if not _DIGEST_BYTES + _NONCE_BYTES + 16 < len(message) <= LARGEST_RECEIPT_BYTES + 64:
+        raise BadEnvelope("not a closed receipt: %d bytes" % len(message))
+    return message[:_DIGEST_BYTES]
+
+
+def open_receipt(message: bytes, reply_key: bytes, open_: "Callable[[bytes, bytes, bytes, bytes], bytes | None]") -> bytes:
+    """Return the signed bytes in a closed receipt. Raises BadEnvelope: this reply key does not open it."""
+    digest = answered_digest(message)
+    nonce, sealed = message[_DIGEST_BYTES : _DIGEST_BYTES + _NONCE_BYTES], message[_DIGEST_BYTES + _NONCE_BYTES :]
+    signed = open_(reply_key, nonce, sealed, digest)
+    if signed is None:
+        raise BadEnvelope("closed for somebody else")
+    return signed
+
+
+def pad(signed: bytes) -> bytes:
+    """Return the bytes followed by 0x80 and zeros, up to the next size of 1024, 2048, 4096 …"""
+    size = SMALLEST_PADDED_BYTES
+    while size <= len(signed):
+        size *= 2
+    return signed + b"\x80" + bytes(size - len(signed) - 1)
+
+
+def unpad(padded: bytes) -> bytes:
+    """Return the bytes before the padding. Raises BadEnvelope: it is not padded, or to another size."""
+    stripped = padded.rstrip(b"\x00")[:-1]
+    if len(pad(stripped)) != len(padded) or padded[len(stripped) : len(stripped) + 1] != b"\x80":
+        raise BadEnvelope("not padded")
+    return stripped
 
 
 def _signed_map(message: bytes, largest_bytes: int) -> "tuple[dict[object, object], sign1.Sign1]":
     if len(message) > largest_bytes:
         raise BadEnvelope("too long: %d bytes" % len(message))
     try:
-        parsed = sign1.parse_sign1(message, (ED25519,))
+        parsed = sign1.parse_sign1(unpad(message), (ED25519,))
         fields = cbor.decode(parsed.payload)
     except BadSignature:
         raise
@@ -117,9 +184,9 @@ def _row(row: object) -> Row:
     if not isinstance(row, list) or len(row) != 3:
         raise BadEnvelope("not a row")
     minute, row_id, sealed = row
-    if not isinstance(minute, int) or isinstance(minute, bool) or not 0 <= minute < 2**31:
+    if not _is_minute(minute):
         raise BadEnvelope("a row's minute")
-    if not _is_bytes(row_id, 16) or not isinstance(sealed, bytes) or not 0 < len(sealed) <= 8192:
+    if not _is_bytes(row_id, 16) or not isinstance(sealed, bytes) or len(sealed) > 8192:
         raise BadEnvelope("a row's id or sealed bytes")
     return Row(minute, row_id, sealed)
 
@@ -134,6 +201,10 @@ def _row_receipt(row: object) -> RowReceipt:
 
 def _is_bytes(value: object, length: int) -> bool:
     return isinstance(value, bytes) and len(value) == length
+
+
+def _is_minute(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
 
 
 def _is_time(value: object) -> bool:

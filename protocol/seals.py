@@ -5,11 +5,16 @@ keys. The tree has a leaf for every kind of reading and month, and every row has
 open one kind of one year and nothing else. What stands in clear beside a sealed row (pseudonym, minute, id) is bound to it as
 associated data; the kind does not stand in clear, so its owner tries the few leaves of that month.
 
+Each row carries its number and the digest of the row before it. When a row is withdrawn, a stone takes its place in that chain: the
+same number and the same digest of the row before, and in place of a reading the digest of the row that stood there. So its owner
+tells what was taken out, by whoever holds the keys, from what is missing (threats T9).
+
 No key is made and no cipher is run here: HKDF, AEAD and randomness are handed in. What is left out: re-wrapping leaves for a
 partner. Source: RFC 5869 (HKDF), RFC 5116 (AEAD), ISO/IEC 9797-1 padding method 2.
 """
 
 from collections import namedtuple
+from hashlib import sha256
 
 from protocol import cbor
 from protocol.errors import NotCBOR, SealBroken
@@ -37,8 +42,12 @@ DEVICE_KEY = 5
 PREVIOUS = 6
 NUMBER = 7
 
+# The kind of an entry that stands for a withdrawn one; it has no device, and its values are {TAKEN_OUT: 32 bytes of SHA-256}.
+STONE = 5
+TAKEN_OUT = 0
+
 _ENTRY = {KIND: int, UTC: int, VALUES: dict, SIGNED: bytes, PAIRING: bytes, DEVICE_KEY: bytes, PREVIOUS: bytes, NUMBER: int}
-_KINDS = range(5)
+_KINDS = range(6)
 
 PersonSeeds = namedtuple("PersonSeeds", ("write_seed", "root_key"))
 
@@ -53,6 +62,17 @@ def derive_person(home_secret: bytes, domain: str, person_id: bytes, epoch: int,
         hkdf(b"", home_secret, cbor.encode(["foyer write key", domain, person_id, epoch]), 32),
         hkdf(b"", home_secret, cbor.encode(["foyer root key", domain, person_id, epoch]), 32),
     )
+
+
+def stone(taken_out: "Entry", sealed: bytes, minute: int) -> "Entry":
+    """Return the entry that takes the place of a withdrawn row in its chain; sealed: that row's sealed bytes."""
+    return stone_at(taken_out[PREVIOUS], taken_out[NUMBER], sha256(sealed).digest(), minute)
+
+
+def stone_at(previous: object, number: object, digest: bytes, minute: int) -> "Entry":
+    """Return the entry that takes the place of the row with this number, whose predecessor and itself have these digests."""
+    empty = {SIGNED: b"", PAIRING: b"", DEVICE_KEY: b""}
+    return {KIND: STONE, UTC: minute * 60, VALUES: {TAKEN_OUT: digest}, PREVIOUS: previous, NUMBER: number, **empty}
 
 
 def leaf_key(root_key: bytes, kind: int, month: str, hkdf: "Hkdf") -> bytes:
@@ -161,6 +181,10 @@ def _kind(entry: "Entry") -> int:
     return kind if isinstance(kind, int) else -1
 
 
+def _is_digest(value: object) -> bool:
+    return isinstance(value, bytes) and len(value) == 32
+
+
 def _check_entry(entry: object) -> "Entry":
     if not isinstance(entry, dict) or set(entry) != set(_ENTRY):
         raise SealBroken("not an entry")
@@ -169,4 +193,6 @@ def _check_entry(entry: object) -> "Entry":
             raise SealBroken("entry field %d is of the wrong type" % key)
     if entry[KIND] not in _KINDS or entry[UTC] < 0 or entry[NUMBER] < 0:
         raise SealBroken("entry out of range")
+    if entry[KIND] == STONE and (set(entry[VALUES]) != {TAKEN_OUT} or not _is_digest(entry[VALUES][TAKEN_OUT])):
+        raise SealBroken("a stone without the digest of what it stands for")
     return entry

@@ -5,8 +5,8 @@ a restart everything without a receipt goes again; the ingester knows a row by i
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable
-from hashlib import sha256
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -26,6 +26,7 @@ from protocol import envelope
 
 _WINDOW = 2000
 _REFILL = 1000
+_REPLY_KEYS = 2000
 
 KeysOf = Callable[[bytes, int], Keys]
 
@@ -55,6 +56,7 @@ class Sending:
         self._window: dict[int, bytes] = {}
         self._loaded = 0
         self._flights: dict[bytes, Flight] = {}
+        self._reply_keys: dict[bytes, bytes] = {}
         self._woken = asyncio.Event()
         self._woken.set()
 
@@ -99,33 +101,47 @@ class Sending:
     def _publish(self, message: Message, now_ms: int) -> None:
         rows = self._buffer.read(lambda connection: questions.queued_rows(connection, message.numbers))
         keys = self._keys_of(rows[0]["person_id"], rows[0]["epoch"])
-        packed = sealing.pack(keys, [sealing.Row(row["minute"], row["row_id"], row["sealed"]) for row in rows], now_ms, self._sealing_key)
-        digest = sha256(packed).digest()
-        self._flights[digest] = Flight(digest, message.numbers, now_ms, message.attempt)
-        self._outside.publish("up", packed)
+        packed = [sealing.Row(row["minute"], row["row_id"], row["sealed"]) for row in rows]
+        packet = sealing.pack(keys, packed, now_ms, self._sealing_key, secrets.token_bytes)
+        self._flights[packet.digest] = Flight(packet.digest, message.numbers, now_ms, message.attempt)
+        self._remember(packet)
+        self._outside.publish("up", packet.payload)
         self._way.count("published")
-        self._log.info("batch.published", rows=len(rows), attempt=message.attempt, batch=digest[:8].hex())
+        self._log.info("batch.published", rows=len(rows), attempt=message.attempt, batch=packet.digest[:8].hex())
         for row in rows:
             self._way.passed(row["reading"], way.PUBLISHED, now_ms)
             self._log.info("reading.published", row_id=row["row_id"].hex())
 
+    def _remember(self, packet: sealing.Packet) -> None:
+        """Keep what opens a message's receipt, also after its time is over: a late receipt is as good."""
+        self._reply_keys[packet.digest] = packet.reply_key
+        while len(self._reply_keys) > _REPLY_KEYS:
+            del self._reply_keys[next(iter(self._reply_keys))]
+
     async def receipt(self, payload: bytes) -> None:
         """Take a receipt from the broker: verified, and each row dropped only if its id and digest are ours."""
         try:
-            receipt = sealing.open_receipt(payload, self._receipt_key)
+            receipt = sealing.open_receipt(payload, self._reply_keys, self._receipt_key)
         except BadReceipt:
             self._way.refuse("bad_receipt")
             self._log.warning("receipt.refused")
+            return
+        if receipt is None:  # for a message from before a restart: its rows go again, and are answered again
+            self._way.count("late_receipts")
             return
         try:
             dropped = await self._buffer.write(lambda connection: questions.drop_receipted(connection, receipt))
         except NoRoom:  # the rows stay queued and go again, and the ingester will answer again
             self._way.count("no_room")
             return
-        self._flights.pop(receipt.message_digest, None)
         now_ms = utc_ms()
         for each in dropped:
             self._window.pop(each.number, None)
+        flight = self._flights.get(receipt.message_digest)
+        if flight is not None and not any(number in self._window for number in flight.numbers):
+            # otherwise the receipt was not about what was sent: the flight's own time says when it goes again
+            del self._flights[receipt.message_digest]
+        for each in dropped:
             facts = {"kid": each.kid.hex(), "sequence": each.sequence, "row": each.digest8.hex(), "row_id": each.row_id.hex()}
             if each.status == envelope.CONFLICT:
                 self._way.count("conflicts")

@@ -7,10 +7,11 @@ against itself.
 import os
 import queue
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -56,8 +57,25 @@ class Device:
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
+class Packet(NamedTuple):
+    """A message and what opens its receipt."""
+
+    payload: bytes
+    reply_key: bytes
+
+
+# what opens the receipt of each message that was made, by the message's digest
+REPLY_KEYS: dict[bytes, bytes] = {}
+
+
 def SHA256_of(data: bytes) -> bytes:
     return sha256(data).digest()
+
+
+def opened_receipt(message: bytes, verify: Callable[[bytes, bytes], bool]) -> envelope.Receipt:
+    """Return a receipt as whoever made the message opens it."""
+    reply_key = REPLY_KEYS[envelope.answered_digest(message)]
+    return envelope.decode_receipt(envelope.open_receipt(message, reply_key, _open), verify)
 
 
 class Person:
@@ -95,8 +113,15 @@ class Person:
 
     def message(self, rows: list[Row], sealing_key: bytes) -> bytes:
         """Return what the gateway publishes: a signed batch sealed to the ingester."""
-        batch = envelope.encode_batch(self.write_public, rows, int(time.time() * 1000), self.write_key.sign)
-        return hpke.seal_to(sealing_key, batch, envelope.BATCH_INFO)
+        return self.packet(sealing_key, rows).payload
+
+    def packet(self, sealing_key: bytes, rows: list[Row], *, erases: bool = False) -> "Packet":
+        """Return the same with what opens its receipt."""
+        reply_key = os.urandom(32)
+        batch = envelope.encode_batch(self.write_public, rows, int(time.time()) // 60, reply_key, self.write_key.sign, erases)
+        payload = hpke.seal_to(sealing_key, batch, envelope.BATCH_INFO)
+        REPLY_KEYS[SHA256_of(payload)] = reply_key
+        return Packet(payload, reply_key)
 
     def box(self, account_key: bytes) -> bytes:
         """Return the link box for an account."""
@@ -153,7 +178,7 @@ class Gateway:
 
     def receipt(self, timeout_s: float = 10) -> envelope.Receipt:
         """Return the next receipt, its signature checked."""
-        return envelope.decode_receipt(self.down.get(timeout=timeout_s), self._verify)
+        return opened_receipt(self.down.get(timeout=timeout_s), self._verify)
 
     def _verify(self, signed: bytes, signature: bytes) -> bool:
         self.receipt_key.verify(signature, signed)
@@ -200,6 +225,10 @@ address = "http://127.0.0.1:{site_port}"
 """
     )
     return path
+
+
+def _open(key: bytes, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:
+    return AESGCM(key).decrypt(nonce, sealed, associated)
 
 
 def _seal(key: bytes, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:

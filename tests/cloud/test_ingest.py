@@ -88,8 +88,8 @@ def test_poison_is_set_aside_and_blocks_nobody(cloud: Any, ingester: Any, gatewa
     """Garbage, another's key, another's pseudonym and a broken signature leave a trace, no row and no receipt."""
     person, thief, device = Person("Ada"), Person("Eve"), Device()
     row = person.row(device, weight(70_000), UTC_S)
-    signed = envelope.encode_batch(person.write_public, [row], 1, person.write_key.sign)
-    forged = envelope.encode_batch(person.write_public, [row], 1, thief.write_key.sign)
+    signed = envelope.encode_batch(person.write_public, [row], 1, bytes(32), person.write_key.sign)
+    forged = envelope.encode_batch(person.write_public, [row], 1, bytes(32), thief.write_key.sign)
     poison = {
         "not_sealed_to_us": [b"garbage", b"", hpke.seal_to(hpke.public_half(hpke.new_private_key()), signed, envelope.BATCH_INFO)],
         "not_a_batch": [hpke.seal_to(cloud.sealing_key, b"\x80", envelope.BATCH_INFO)],
@@ -205,7 +205,7 @@ def test_a_store_that_cannot_be_written_acknowledges_nothing(cloud: Any) -> None
     person = Person("Ada")
     message = person.message([person.row(Device(), weight(70_000), UTC_S) for _ in range(50)], cloud.sealing_key)
     line = QuietLine([Delivery("foyer/1/0011223344556677/up", message, 1, 1)])
-    ingester = Ingester(engine, keys.ingester_keys(cloud.folder / "keys"), line, configure("test"))
+    ingester = Ingester(engine, keys.ingester_keys(cloud.folder / "keys"), line, configure("test"), cloud.folder)
     group = [line.arrived.get()]
 
     def limit(connection: Any, _record: Any, _proxy: Any) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from cloud import accounts, configuration, keys, readings, stores
 from cloud.errors import BadConfiguration, CannotStart
-from protocol.envelope import ALREADY, CONFLICT, STORED, Batch, Row
+from protocol.envelope import ALREADY, CONFLICT, STORED, Row
 
 METADATA = {"accounts": accounts.METADATA, "readings": readings.METADATA}
 
@@ -116,7 +116,7 @@ def test_rows_behave_like_a_dictionary_that_never_changes_its_mind(batches: list
                 kept = model.setdefault(row.row_id, (row.minute, row.sealed))
                 known = sum(before.row_id == row.row_id for before in rows[: len(expected)]) or row.row_id in before_ids(connection)
                 expected.append(CONFLICT if kept != (row.minute, row.sealed) else ALREADY if known else STORED)
-            assert readings.add_batch(connection, Batch(b"p" * 16, rows, 0), 0) == expected
+            assert readings.add_rows(connection, b"p" * 16, rows, 0).statuses == expected
         stored = {row.row_id: (row.minute, row.sealed) for row in readings.rows_since(connection, b"p" * 16, 0)}
     assert stored == model
     engine.dispose()

@@ -4,6 +4,7 @@ It speaks `protocol` for the frames, and paho, HPKE and Ed25519 of its own; it k
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -35,6 +36,10 @@ def free_port() -> int:
 
 def hkdf(salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
     return HKDF(SHA256(), length, salt or None, info).derive(secret)
+
+
+def seal_gcm(key: bytes, nonce: bytes, plain: bytes, aad: bytes) -> bytes:
+    return AESGCM(key).encrypt(nonce, plain, aad)
 
 
 def open_gcm(key: bytes, nonce: bytes, sealed: bytes, aad: bytes) -> bytes | None:
@@ -110,7 +115,15 @@ class Cloud:
                 self.order.append(row.row_id)
             said = envelope.STORED if known is None else envelope.ALREADY if known[2] == row.sealed else envelope.CONFLICT
             rows.append(envelope.RowReceipt(row.row_id, envelope.digest8(row.sealed), said if status is None else status))
-        return envelope.encode_receipt(envelope.Receipt(sha256(payload).digest(), rows, 1_800_000_000_000), (key or self.receipts).sign)
+        return self.closed(payload, batch, rows, key)
+
+    def closed(
+        self, payload: bytes, batch: Any, rows: list[Any], key: Ed25519PrivateKey | None = None, standing: int = envelope.STANDS
+    ) -> bytes:
+        """Sign and close a receipt that says this about these rows."""
+        digest = sha256(payload).digest()
+        signed = envelope.encode_receipt(envelope.Receipt(digest, rows, 1_800_000_000_000, standing), (key or self.receipts).sign)
+        return bytes(envelope.close_receipt(signed, digest, batch.reply_key, seal_gcm, os.urandom(12)))
 
     def _link(self, client: paho.Client, topic: str, payload: bytes) -> None:
         message = linking.decode_message(payload)

@@ -16,7 +16,23 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cloud import accounts, audit, consents, erasure, exports, hpke, keys, letters, links, notes, post, sessions, stores, wrapping
+from cloud import (
+    accounts,
+    audit,
+    consents,
+    erasure,
+    exports,
+    hpke,
+    keys,
+    letters,
+    links,
+    notes,
+    post,
+    sessions,
+    stores,
+    tombstones,
+    wrapping,
+)
 from cloud import readings as store
 from cloud.errors import CannotUnwrap, Declined
 from cloud.exports import Held
@@ -26,7 +42,7 @@ from cloud.site.opening import KINDS, Opener, Subject, is_verified, named
 from cloud.site.premises import Visitor, before_reading, go, language_of, show
 from cloud.site.sentences import CHANGED, DECLINED
 from protocol import cbor, envelope, linking, seals
-from protocol.envelope import Batch, Row
+from protocol.envelope import Row
 
 
 @before_reading
@@ -175,9 +191,7 @@ def _store(owners_hand: Any, pseudonym: bytes, root_key: bytes, returned: list[e
             sealed = seals.seal_row(root_key, pseudonym, minute, each.row_id, entry, wrapping.hkdf, wrapping.seal, os.urandom(12))
             rows.append(Row(minute, each.row_id, sealed))
         for start in range(0, len(rows), envelope.ROWS_IN_BATCH):
-            store.add_batch(
-                connection, Batch(pseudonym, rows[start : start + envelope.ROWS_IN_BATCH], now_utc_s * 1000), now_utc_s // 86400
-            )
+            store.add_rows(connection, pseudonym, rows[start : start + envelope.ROWS_IN_BATCH], now_utc_s // 86400)
             stored += len(rows[start : start + envelope.ROWS_IN_BATCH])
     return stored
 
@@ -193,7 +207,7 @@ def _erase(visitor: Visitor, ticked: set[str]) -> erasure.Receipt:
             for subject in gone:
                 asked = erasure.check_order(erasure.order(subject.write_seed, [], now_utc_s), now_utc_s)
                 rows += erasure.erase_rows(connection, asked, now_utc_s)
-                erasure.note_outside(premises.keys / "tombstones", subject.pseudonym)
+                tombstones.note_outside(premises.keys / "tombstones", subject.pseudonym)
         erasure.scrub(engine)
     left = (
         "none" if len(gone) == len(subjects) else "those of people or rooms that were not ticked; this account's keys to them are destroyed"

@@ -20,7 +20,7 @@ from cloud.site.linking import LinkDesk
 from cloud.site.routes import make_site
 from cloud.site.serving import open_premises
 from protocol import linking
-from protocol.envelope import Batch, Row
+from protocol.envelope import Row
 from tests.cloud.counterpart import Person
 from tests.cloud.postbox import Postbox
 
@@ -78,7 +78,7 @@ class Premises:
 
     def store(self, person: Person, rows: list[Row]) -> None:
         with stores.writing(self.writer) as connection:
-            readings.add_batch(connection, Batch(person.pseudonym, rows, 0), 0)
+            readings.add_rows(connection, person.pseudonym, rows, 0)
 
     def deliver(self) -> None:
         """Do what the postman does."""

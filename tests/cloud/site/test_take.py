@@ -23,7 +23,7 @@ from cloud.errors import Declined
 from cloud.sessions import parse_cookie
 from cloud.site.serving import open_premises
 from protocol import linking
-from protocol.envelope import ALREADY, CONFLICT, Batch, Row
+from protocol.envelope import ALREADY, CONFLICT, Row
 from tests.cloud.counterpart import Device, Person, climate, pressure, weight
 from tests.cloud.site.conftest import PASSWORD, Premises
 
@@ -259,7 +259,7 @@ def test_a_deleted_reading_is_gone_and_does_not_come_back(ada: Furnished) -> Non
     assert "deleted here for good" in ada.browser.post(f"{page}/delete").text
     assert ada.browser.get(page).status_code == 404
     with stores.writing(ada.site.writer) as connection:
-        assert readings.add_batch(connection, Batch(ada.person.pseudonym, [row], 0), 0) == [ALREADY]
+        assert readings.add_rows(connection, ada.person.pseudonym, [row], 0).statuses == [ALREADY]
     assert ada.browser.get(page).status_code == 404
 
 
@@ -346,7 +346,7 @@ def test_a_restored_backup_is_erased_again_and_opens_nothing_before(ada: Furnish
                 table = "accounts" if store is premises.accounts else "sealed_rows"
                 assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0
         with premises.owners_hand() as engine, stores.writing(engine) as connection:
-            late = readings.add_batch(connection, Batch(ada.person.pseudonym, [Row(1, b"n" * 16, b"late")], 0), 0)
+            late = readings.add_rows(connection, ada.person.pseudonym, [Row(1, b"n" * 16, b"late")], 0).statuses
         assert late == [CONFLICT]
         after = everything(ada.site.folder)
         assert [name for name, data in after.items() if ada.person.pseudonym in data and "backup" not in name] == []
