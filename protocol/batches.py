@@ -64,7 +64,7 @@ def _check(signed: object) -> "list[bytes]":
 
 
 def _check_receipt(receipt: object) -> "dict[int, object]":
-    known = fields.check(receipt, _RULES, errors.BadReceipt, False)
+    known = fields.check(receipt, _RULES, errors.BadReceipt, None)
     for run in known[_RUNS]:  # type: ignore[attr-defined]
         if not isinstance(run, list) or len(run) != 3:
             raise errors.BadReceipt(_RUNS, run)

@@ -75,4 +75,12 @@ WRONG_CONTENT = 108
 NOT_PROTECTED = 109
 REPLAYED = 110
 
+# Why a device did not do what it was told
+COMMAND_LATE = 120
+COMMAND_REPEATED = 121
+COMMAND_UNKNOWN = 122
+COMMAND_UNFIT = 123
+COMMAND_INTERRUPTED = 124
+COMMAND_NOT_NOW = 125
+
 FAULTS = {code: name for name, code in list(globals().items()) if isinstance(code, int)}

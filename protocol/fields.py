@@ -14,8 +14,13 @@ FIRST_EXTENSION = 32
 MAX_EXTENSION_BYTES = 32
 
 
-def check(fields: object, rules: "Rules", refusal: "Callable[[object, object], Exception]", extensible: bool = True) -> "dict[int, object]":
-    """Return `fields` itself if it follows the rules. Raises refusal(key, what stood there, or None): the first that does not."""
+def check(
+    fields: object, rules: "Rules", refusal: "Callable[[object, object], Exception]", free_from: "int | None" = FIRST_EXTENSION
+) -> "dict[int, object]":
+    """Return `fields` itself if it follows the rules. Raises refusal(key, what stood there, or None): the first that does not.
+
+    free_from: keys from here on need no rule; None: every key needs one.
+    """
     if not isinstance(fields, dict):
         raise refusal(None, fields)
     for key, rule in rules.items():
@@ -24,7 +29,7 @@ def check(fields: object, rules: "Rules", refusal: "Callable[[object, object], E
     for key, value in fields.items():
         if not is_integer(key):
             raise refusal(key, value)
-        if extensible and key >= FIRST_EXTENSION:
+        if free_from is not None and key >= free_from:
             if not is_integer(value) and not (isinstance(value, bytes) and len(value) <= MAX_EXTENSION_BYTES):
                 raise refusal(key, value)
         elif key not in rules or not _follows(value, rules[key]):

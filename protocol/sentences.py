@@ -255,6 +255,31 @@ SENTENCES = {
         "en": "A message came a second time. It was not taken again. Nothing needs to be done.",
         "fr": "Un message est arrivé une deuxième fois. Il n'a pas été repris. Il n'y a rien à faire.",
     },
+    faults.COMMAND_LATE: {
+        "en": "What was asked of the device came too late. It was not done. Ask again.",
+        "fr": "La demande faite à l'appareil est arrivée trop tard. Elle n'a pas été exécutée. Recommencez.",
+    },
+    faults.COMMAND_REPEATED: {
+        "en": "The device was asked for something it had been asked for before. It was not done again. Ask anew if you still want it.",
+        "fr": "L'appareil avait déjà reçu cette demande. Elle n'a pas été exécutée à nouveau. Refaites-la si vous le souhaitez encore.",
+    },
+    faults.COMMAND_UNKNOWN: {
+        "en": "The device does not know what it was asked for. Nothing was done. Update the device.",
+        "fr": "L'appareil ne connaît pas cette demande. Rien n'a été fait. Mettez l'appareil à jour.",
+    },
+    faults.COMMAND_UNFIT: {
+        "en": "The device was asked for something it cannot do in that way. Nothing was done. Choose another value.",
+        "fr": "La demande faite à l'appareil n'est pas possible ainsi. Rien n'a été fait. Choisissez une autre valeur.",
+    },
+    faults.COMMAND_INTERRUPTED: {
+        "en": "The device lost its power while it did what it was asked for. It may be done in part. Look at the device, then ask again.",
+        "fr": "L'appareil a perdu son alimentation pendant la demande. Elle est peut-être exécutée en partie. Regardez "
+        "l'appareil, puis recommencez.",
+    },
+    faults.COMMAND_NOT_NOW: {
+        "en": "The device is busy with something else. It did not do what it was asked for. Ask again in a moment.",
+        "fr": "L'appareil est occupé à autre chose. La demande n'a pas été exécutée. Recommencez dans un instant.",
+    },
 }
 
 
@@ -276,6 +301,7 @@ WORDS = {
         "safe_mode": ("resting, have me seen", "repos, à vérifier"),
         "hold_on": ("hold to forget all", "maintenir : oublier"),
         "forgotten": ("home forgotten", "foyer oublié"),
+        "here": ("here I am", "me voici"),
         # faults
         "full": ("full, not saved", "plein, non gardé"),
         "sensor": ("sensor trouble", "capteur en panne"),

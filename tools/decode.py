@@ -40,7 +40,16 @@ _OF_KIND: dict[int, dict[int, str]] = {
 }
 _RECEIPT = {1: "sequence", 2: "first 8 bytes of SHA-256 of what was signed", 3: "the gateway's clock, ms since 1970", 4: "status"}
 _RUNS = {3: "the gateway's clock, ms since 1970", 5: "runs: first sequence, count, digest"}
-_COMMAND = {0: "command", 1: "number", 2: "challenge", 3: "valid, s", 4: "outcome", 21: "fault"}
+_RESULT = {0: "command", 1: "number", 4: "outcome", 5: "highest number so far", 21: "fault"}
+_COMMAND = {
+    0: "command",
+    1: "number",
+    8: "until: start of the device, and its uptime in ms",
+    10: "who",
+    11: "for, s",
+    12: "language",
+    13: "unit",
+}
 _MANIFEST = {0: "version", 1: "vendor", 2: "class", 3: "board", 4: "sequence", 5: "bytecode", 6: "files", 7: "released, s since 1970"}
 _BATCH = {0: "version", 1: "pseudonym", 2: "write key", 3: "rows: minute, id, sealed", 4: "sent, ms since 1970"}
 _BATCH_RECEIPT = {0: "version", 1: "SHA-256 of the message", 2: "rows: id, digest, status", 3: "committed, ms since 1970"}
@@ -48,8 +57,8 @@ _LINK = {0: "link message", 1: "link id", 2: "content"}
 _WORDS = {
     "kind": readings.KIND_NAMES,
     "status": ("stored", "was stored already"),
-    "command": ("", "arm", "stop", "show yourself", "look for an update"),
-    "outcome": ("done", "refused", "too late", "not understood"),
+    "command": ("", "arm", "stop", "show yourself", "look for an update", "say your status", "choose", "restart"),
+    "outcome": ("done", "refused", "too late", "not understood", "interrupted"),
 }
 _HEADER = {1: "algorithm", 4: "key id"}
 _ALGORITHMS = {-9: "ESP256", -19: "Ed25519"}
@@ -162,14 +171,16 @@ def _kind_of(value: object) -> tuple[str, Mapping[int, str], Callable[[bytes], o
         return "a receipt for sealed rows", _BATCH_RECEIPT, None
     if isinstance(value.get(1), bytes) and keys <= {0, 1, 2} and kind in (2, 3, 4, 5):
         return "a link message", _LINK, None
+    if keys == {2}:
+        return "a device's presence", {2: _COMMON[2]}, commands.decode_presence
     if isinstance(value.get(2), list):
         if kind == readings.CLIMATE and 1 not in keys:
             return "a live value", {**_COMMON, **_OF_KIND[readings.CLIMATE]}, readings.decode_live
         own = _OF_KIND.get(kind, {}) if isinstance(kind, int) else {}
         return "a reading", {**_COMMON, **own}, readings.decode
     if 4 in keys and {0, 1} <= keys:
-        return "a command's result", _COMMAND, commands.decode_result
-    if {0, 1, 3} <= keys:
+        return "a command's result", _RESULT, commands.decode_result
+    if {0, 1, 8} <= keys:
         return "a command", _COMMAND, commands.decode
     return "no message of Foyer", {}, None
 

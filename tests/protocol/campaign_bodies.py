@@ -28,6 +28,8 @@ PARSERS = {
     "batch": batches.decode,
     "range": batches.decode_receipt,
     "command": commands.decode,
+    "head": commands.decode_head,
+    "presence": commands.decode_presence,
     "result": commands.decode_result,
     "manifest": manifest.decode,
     "message 2": edhoc.parse_message_2,

@@ -41,6 +41,14 @@ def _typed(rules: dict[int, tuple[type, int, int, bool]]) -> Table:
     return table
 
 
+KINDS = ("arm", "stop", "identify", "update", "report", "choose", "restart")
+
+
+def _command(kind: int) -> Table:
+    own = _typed(commands.ARGUMENTS[kind])
+    return {0: (st.just(kind), None, None, True), 1: _typed(commands.RESULT)[1], 8: (UPTIME, None, None, True), **own}
+
+
 FILES = st.lists(st.integers(0, 50), min_size=1, max_size=4, unique=True).map(
     lambda numbers: [[f"f{number:02}", number, bytes([number]) * 32] for number in sorted(numbers)]
 )
@@ -58,7 +66,8 @@ RULES: dict[str, Table] = {
     },
     "refusal": {0: (st.integers(0, 65535), 0, 65535, True)},
     "range-receipt": {3: (st.integers(0, BIG), 0, BIG, True), 5: (RUNS, None, None, True)},
-    "command": _typed(commands.COMMAND),
+    **{name: _command(kind) for kind, name in enumerate(KINDS, 1)},
+    "presence": {2: (UPTIME, None, None, True)},
     "result": _typed(commands.RESULT),
     "manifest": {**_typed(manifest.RULES), 6: (FILES, None, None, True)},
 }

@@ -8,10 +8,12 @@ DECODERS = {
     "refusal": receipts.decode_refusal,
     "range-receipt": batches.decode_receipt,
     "reading-batch": batches.decode,
-    "command": commands.decode,
+    "presence": commands.decode_presence,
     "result": commands.decode_result,
     "manifest": manifest.decode,
 }
+for _command in ("arm", "stop", "identify", "update", "report", "choose", "restart"):
+    DECODERS[_command] = commands.decode
 
 
 def outcomes(rule, messages):

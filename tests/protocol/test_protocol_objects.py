@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protocol import batches, cbor, commands, manifest
+from protocol import batches, cbor, commands, errors, manifest
 from tests.on_micropython import BATCH_KiB, there
 from tests.protocol import object_bodies as bodies
 from tests.protocol.definition import valid
@@ -121,6 +121,29 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
     assert bodies.outcomes("manifest", [cbor.encode(wrong)]) == ["BadManifest"]
 
 
+COMMAND: dict[object, object] = {0: 1, 1: 5, 8: [3, 60_000]}
+
+
 def test_a_command_of_an_unknown_kind_is_understood_as_one() -> None:
-    """An old device answers it; it does not fall silent."""
-    assert commands.decode(cbor.encode({0: 200, 1: 5, 3: 60}))[commands.KIND] == 200
+    """An old device answers it, whatever it carries; it does not fall silent."""
+    for kind, argument in ((200, {10: 5}), (200, {12: -7}), (255, {31: b"x" * 32})):
+        assert commands.decode(cbor.encode({**COMMAND, 0: kind, **argument}))[commands.KIND] == kind
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{10: 0}, {10: 65536}, {11: 5}, {12: 1}, {30: 0}, {3: 60}, {8: [3]}, {8: [3, -1]}, {8: [True, 0]}, {8: 5}, {0: 0}, {0: 256}, {1: -1}],
+)
+def test_a_command_with_something_else_in_it_is_refused(wrong: dict[object, object]) -> None:
+    """An argument out of range, of another kind or in a wrong place, and a head that is none: BadCommand on both Pythons."""
+    data = cbor.encode({**COMMAND, **wrong})
+    assert bodies.outcomes("arm", [data]) == there(bodies.outcomes, "arm", [data]) == ["BadCommand"]
+    assert not valid("command", data)
+
+
+def test_a_wrong_argument_leaves_the_head_to_be_answered() -> None:
+    """The device can say of what number it is that it refuses it; a head that is wrong it cannot."""
+    assert commands.decode_head(cbor.encode({**COMMAND, 10: 0, 25: b"x"}))[commands.NUMBER] == 5
+    for wrong in ({10: "text"}, {10: b"x" * 33}, {9: 0}, {3: 60}):
+        with pytest.raises(errors.BadCommand):
+            commands.decode_head(cbor.encode({**COMMAND, **wrong}))
