@@ -28,7 +28,7 @@ from cloud.errors import Declined
 from cloud.notes import LONGEST_NOTE
 from protocol import linking, seals
 
-VERIFIER = Path(__file__).parent / "verify_export.py"
+VERIFIER = Path(linking.__file__).with_name("verify_export.py")
 LARGEST_ARCHIVE_BYTES = 32 * 1024 * 1024
 LARGEST_SIGNATURES_BYTES = 128 * 1024 * 1024
 READINGS_AT_MOST = 200_000

@@ -32,6 +32,7 @@ from gateway.edges.contexts import Contexts
 from gateway.edges.enrolments import Enrolments
 from gateway.edges.forwarding import Forwarding
 from gateway.edges.home_secret import home_secret_in
+from gateway.edges.ledger import BROKER, DEVICE, Ledger
 from gateway.edges.link_key import link_key_in
 from gateway.edges.linking import Linking
 from gateway.edges.mqtt import Outside
@@ -59,10 +60,12 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         edges.push_async_callback(buffer.close)
         way = Way(buffer)
         edges.push_async_callback(way.write)
+        ledger = Ledger(buffer)
+        edges.push_async_callback(ledger.write)
         changes = Changes()
         forwarding = Forwarding(buffer, way, log, home_secret, changes.happened)
 
-        contexts = Contexts(link_key_in(folder / "keys"))
+        contexts = Contexts(link_key_in(folder / "keys"), lambda device: ledger.came(DEVICE, device.kid.hex()))
 
         async def enrolled(devices: list[Device]) -> None:
             contexts.enrol(devices)
@@ -75,21 +78,21 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         papers_ = papers(folder / "page", settings.page.host_names, datetime.datetime.now(datetime.UTC))
         server = Server(settings.page.bind, settings.page.port)
         edges.callback(server.close)
-        work: list[Work] = [enrolments.run, way.run, forwarding.run]
+        work: list[Work] = [enrolments.run, way.run, ledger.run, forwarding.run]
         outside = sending = linking = None
         if settings.broker is not None:
             outside = Outside(settings.broker, settings.delivery.reconnect_ms, settings.delivery.in_flight, log)
             sending = Sending(buffer, way, log, outside, forwarding.keys, settings, changes.happened)
             linking = Linking(buffer, way, log, outside, forwarding.keys, forwarding.wake, changes.happened)
             forwarding.queued = sending.wake
-            work += [sending.run, linking.run, functools.partial(_from_outside, outside, sending, linking, changes)]
+            work += [sending.run, linking.run, functools.partial(_from_outside, outside, sending, linking, changes, ledger)]
         door = await Door.open(
             settings.coap.bind, settings.coap.port, contexts, Arrivals(buffer, way, log, forwarding.wake, changes.live), way
         )
         edges.push_async_callback(door.close)
-        access = Access(buffer, log, settings.page.session_days)
+        access = Access(buffer, log, ledger, settings.page.session_days)
         house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "", log)
-        frame = Frame(house, access, linking, forwarding.wake, words.read(), papers_.authority, stop)
+        frame = Frame(house, access, linking, ledger, forwarding.wake, words.read(), papers_.authority, stop)
         serving = functools.partial(server.run, routes.application(frame, settings.page.host_names), papers_)
         log.info(
             "gateway.ready",
@@ -105,7 +108,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         log.info("gateway.stopping", counts=dict(way.counts))
 
 
-async def _from_outside(outside: Outside, sending: Sending, linking: Linking, changes: Changes) -> None:
+async def _from_outside(outside: Outside, sending: Sending, linking: Linking, changes: Changes, ledger: Ledger) -> None:
     """Hand what comes from the broker to whom it is for, one at a time and in order, until cancelled."""
     messages: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(1000)
 
@@ -117,6 +120,7 @@ async def _from_outside(outside: Outside, sending: Sending, linking: Linking, ch
     def changed() -> None:
         sending.connection_changed()
         changes.happened()
+        (ledger.came if outside.connected else ledger.went)(BROKER, "")
 
     outside.received = received
     outside.changed = changed

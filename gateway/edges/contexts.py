@@ -5,7 +5,7 @@ introduces itself anew and both begin at number 0 of fresh ones (threats T17). A
 the device has used it once: until then it may have been somebody's recording of half of one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from aiocoap import oscore
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -56,8 +56,9 @@ class DeviceContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityConte
 class Contexts:
     """The contexts of enrolled devices, found by the id a device sends in clear; at most two for each device."""
 
-    def __init__(self, key: EllipticCurvePrivateKey) -> None:
-        """key: the gateway's own for links."""
+    def __init__(self, key: EllipticCurvePrivateKey, came: Callable[[Device], None] = lambda _: None) -> None:
+        """key: the gateway's own for links; came: called when a device first uses a new link."""
+        self._came = came
         self._by_id: dict[bytes, DeviceContext] = {}
         self.introductions = Introductions(key, self.agreed, lambda device_id: device_id in self._by_id)
 
@@ -77,6 +78,7 @@ class Contexts:
         """The device has used this context: what it had before is over."""
         if not context.confirmed:
             context.confirmed = True
+            self._came(context.device)
             for known in self._of(context.device):
                 if known is not context:
                     del self._by_id[known.recipient_id]

@@ -91,10 +91,20 @@ def set_household(connection: Connection, name: str, value: str) -> None:
     connection.execute("INSERT INTO household VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value))
 
 
-def begin_session(connection: Connection, session: bytes, now_ms: int, dead_ms: int) -> None:
-    """Begin a session, and forget those last used before dead_ms."""
+def begin_session(connection: Connection, session: bytes, agent: str, now_ms: int, dead_ms: int) -> None:
+    """Begin a browser's session, and forget those last used before dead_ms."""
     connection.execute("DELETE FROM sessions WHERE last_ms < ?", (dead_ms,))
-    connection.execute("INSERT INTO sessions VALUES (?, ?, ?)", (session, now_ms, now_ms))
+    connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", (session, now_ms, now_ms, agent))
+
+
+def sessions(connection: Connection) -> list[Found]:
+    """Return every session, the newest first."""
+    return connection.execute("SELECT * FROM sessions ORDER BY made_ms DESC, session").fetchall()
+
+
+def end_other_sessions(connection: Connection, session: bytes) -> None:
+    """Forget every session but one."""
+    connection.execute("DELETE FROM sessions WHERE session <> ?", (session,))
 
 
 def session_last_ms(connection: Connection, session: bytes) -> int | None:

@@ -2,7 +2,8 @@
 
 from sqlite3 import Connection
 
-from gateway import links
+from gateway import links, records
+from gateway.edges import ledger
 from gateway.links import Link
 
 
@@ -50,6 +51,7 @@ def move_link(connection: Connection, moved: Link, state: str, account_key: byte
         connection.execute(
             "UPDATE subjects SET account_key = ?, linked_ms = ? WHERE subject = ?", (moved.account_key, now_ms, moved.subject)
         )
+        ledger.add(connection, records.LINKED, "account", moved.subject, 1, now_ms)
 
 
 _LINKS = "SELECT link_id, subject, fingerprint, state, started_ms, account_key, box FROM links"

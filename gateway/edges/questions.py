@@ -3,6 +3,7 @@
 Those that write are handed to `Buffer.write` and run in the writer's thread; they decide nothing that a pure file can decide.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from sqlite3 import Connection
@@ -11,6 +12,7 @@ from sqlite3 import Row as Found
 from gateway import anchors, reception, sealing
 from gateway.anchors import Anchor
 from gateway.devices import Device
+from gateway.edges import ledger
 from gateway.errors import SequenceConflict
 from gateway.sealing import START, Chain, Row
 from protocol import envelope
@@ -223,9 +225,10 @@ class Dropped:
 def drop_receipted(connection: Connection, receipt: sealing.Receipt) -> list[Dropped]:
     """Take the rows out of the queue that a receipt names by id and digest; return them. Others stay as they are."""
     dropped: list[Dropped] = []
+    counts: Counter[int] = Counter()
     for each in receipt.rows:
         row = connection.execute(
-            "SELECT o.number, o.sealed, o.reading, r.kid, r.sequence, r.digest FROM outgoing o JOIN readings r USING (reading)"
+            "SELECT o.number, o.subject, o.sealed, o.reading, r.kid, r.sequence, r.digest FROM outgoing o JOIN readings r USING (reading)"
             " WHERE o.row_id = ?",
             (each.row_id,),
         ).fetchone()
@@ -236,6 +239,8 @@ def drop_receipted(connection: Connection, receipt: sealing.Receipt) -> list[Dro
         connection.execute("UPDATE readings SET place = ? WHERE reading = ?", (place, row["reading"]))
         facts = (row["number"], row["reading"], row["kid"], row["sequence"], row["digest"][:8])
         dropped.append(Dropped(*facts, each.row_id, each.status))
+        counts[row["subject"]] += 1
+    ledger.add_sent(connection, counts, receipt.committed_utc_ms)
     return dropped
 
 
@@ -258,6 +263,15 @@ def latest(connection: Connection, subject_: int, kind: int) -> Found | None:
 def count_in(connection: Connection, place: str) -> int:
     """Return how many readings are in a place."""
     return int(connection.execute("SELECT count(*) FROM readings WHERE place = ?", (place,)).fetchone()[0])
+
+
+def arrived_by_day(connection: Connection, limit: int) -> list[Found]:
+    """Return how many readings came from each device on each day of the home's own time, the newest day first; day_s: a time in it."""
+    return connection.execute(
+        "SELECT max(received_ms) / 1000 AS day_s, kid, count(*) AS count FROM readings"
+        " GROUP BY date(received_ms / 1000, 'unixepoch', 'localtime'), kid ORDER BY day_s DESC LIMIT ?",
+        (limit,),
+    ).fetchall()
 
 
 def stops_of(connection: Connection, first: int, last: int) -> dict[int, dict[str, int]]:

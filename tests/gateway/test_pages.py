@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from gateway.edges.pages import words
+from gateway.edges.pages.access import browser_in
 from tests.gateway.counterpart import Counterpart, link
 from tests.gateway.process import Gateway, configure, gateway
 
@@ -255,3 +256,55 @@ def test_both_languages_have_all_words_and_templates_use_no_others() -> None:
         facts = [sorted(re.findall(r"\{\w+\}", read[language]._words[name])) for language in words.LANGUAGES]
         assert facts[0] == facts[1], name
         assert all(read[language]._words[name] for language in words.LANGUAGES), name
+
+
+async def test_sessions_are_listed_and_each_can_be_ended(home: Browser) -> None:
+    """A second browser shows in the settings of the first, which signs it out; both stand in the log of connections."""
+    await home.set_up()
+    async with browser(home.home) as other:
+        firefox = {"user-agent": "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"}
+        assert (await other.client.post("/en/sign-in", data={"password": PASSWORD}, headers=firefox)).status_code == 303
+        page = (await home.client.get("/en/settings")).text
+        assert "Firefox, Android" in page
+        (named,) = re.findall(r'name="session" value="([0-9a-f]{64})"', page)
+        await home.post("/en/settings/sessions", session=named)
+        assert (await other.client.get("/state.json")).status_code == 401
+    for wrong in ("", "zz", "0" * 64, named[:-1] + "é"):
+        assert (await home.post("/en/settings/sessions", session=wrong)).status_code == 303
+    assert (await home.client.get("/state.json")).status_code == 200
+    await asyncio.sleep(1.5)
+    log = (await home.client.get("/en/log")).text
+    assert "Firefox, Android" in log
+
+
+async def test_a_new_password_signs_every_other_browser_out(home: Browser) -> None:
+    """The old one must be known; afterwards only the new one signs in, and the change stands in the log."""
+    await home.set_up()
+    async with browser(home.home) as other:
+        assert (await other.client.post("/en/sign-in", data={"password": PASSWORD})).status_code == 303
+        assert (await home.post("/en/settings/password", old="not this one", new="another warm kitchen")).status_code == 403
+        assert (await home.post("/en/settings/password", old=PASSWORD, new="short")).status_code == 400
+        assert (await other.client.get("/state.json")).status_code == 200
+        assert (await home.post("/en/settings/password", old=PASSWORD, new="another warm kitchen")).status_code == 200
+        assert (await other.client.get("/state.json")).status_code == 401
+        assert (await other.client.post("/en/sign-in", data={"password": PASSWORD})).status_code == 403
+        assert (await other.client.post("/en/sign-in", data={"password": "another warm kitchen"})).status_code == 303
+    assert "The household password was changed" in (await home.client.get("/en/log")).text
+
+
+@pytest.mark.parametrize(
+    ("agent", "named"),
+    [
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Mobile/15E148 Safari/604.1",
+            "Safari, iPhone",
+        ),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge, Windows"),
+        ("Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36", "Chrome, Android"),
+        ("curl/8", "?, ?"),
+        ("", "?, ?"),
+    ],
+)
+def test_a_browser_is_named_coarsely(agent: str, named: str) -> None:
+    """Family and system, and nothing that would tell two phones of one make apart."""
+    assert browser_in(agent) == named

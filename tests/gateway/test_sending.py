@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,9 @@ async def test_a_linked_persons_reading_reaches_the_account_and_opens_there(tmp_
         assert first["state"] == "In the account."
         await home.event("reading.in_cloud", sequence=1, row=device.digest8(messages[0]).hex())
         assert await home.stop() == 0
+    with closing(sqlite3.connect(tmp_path / "data/home.db")) as kept:
+        written = kept.execute("SELECT what, sum(count) FROM exchanges GROUP BY what ORDER BY what").fetchall()
+    assert written == [("linked", 1), ("sent", 30)], "the log of exchanges counts what the account has"
 
 
 async def test_readings_before_the_link_wait_at_home_and_then_go(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ the hash of their id; passwords by argon2id, checked one at a time, so that gues
 
 import asyncio
 import hmac
+import re
 import secrets
 from hashlib import sha256
-from typing import Any
+from sqlite3 import Connection
+from typing import Any, NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -19,8 +21,10 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from gateway.edges import households
+from gateway import records
+from gateway.edges import households, ledger
 from gateway.edges.buffer import Buffer
+from gateway.edges.ledger import Ledger
 from gateway.edges.log import utc_ms
 
 COOKIE = "__Host-foyer"
@@ -32,6 +36,10 @@ _LARGEST_FORM_BYTES = 16 * 1024
 _TOUCH_MS = 60_000
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _OPEN_PAGES = ("setup", "sign-in")
+_HASH = re.compile(r"[0-9a-f]{64}")
+# In this order: each later one's name stands in the earlier ones' too.
+_FAMILIES = (("Edg", "Edge"), ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("Chrome", "Chrome"), ("CriOS", "Chrome"), ("Safari", "Safari"))
+_SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"))
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -44,6 +52,16 @@ HEADERS = {
 }
 
 
+class Signed(NamedTuple):
+    """One browser that is signed in; named: the hash of its session, by which it can be ended and not used."""
+
+    named: str
+    browser: str
+    since_ms: int
+    last_ms: int
+    is_this: bool
+
+
 class Busy(Exception):
     """Too many passwords wait to be checked."""
 
@@ -51,8 +69,9 @@ class Busy(Exception):
 class Access:
     """Set-up, password and sessions."""
 
-    def __init__(self, buffer: Buffer, log: FilteringBoundLogger, session_days: int) -> None:
+    def __init__(self, buffer: Buffer, log: FilteringBoundLogger, records_: Ledger, session_days: int) -> None:
         self._buffer = buffer
+        self._ledger = records_
         self._log = log
         self._lives_ms = session_days * 86_400_000
         self._hasher = PasswordHasher()  # argon2id, 64 MiB, three passes: the library's profile
@@ -110,16 +129,57 @@ class Access:
         finally:
             self._waiting -= 1
 
-    async def begin_session(self, response: Response) -> None:
-        """Sign a browser in by its cookie."""
-        session = secrets.token_urlsafe(32)
+    async def change_password(self, old: str, new: str, session: str) -> bool:
+        """Change the household password if the old one is right; every other browser is signed out. Raises Busy."""
+        if not await self.password_fits(old):
+            return False
+        hashed = await self._one(lambda: self._hasher.hash(new))
+        for row in self._buffer.read(households.sessions):
+            if row["session"] != _hash(session):
+                self._ledger.went(ledger.BROWSER, _visitor(row["session"], row["agent"]))
+
+        def write(connection: Connection) -> None:
+            households.set_household(connection, "password", hashed)
+            households.end_other_sessions(connection, _hash(session))
+            ledger.add(connection, records.SETTLED, "password", None, 1, utc_ms())
+
+        await self._buffer.write(write)
+        self._log.info("page.password_changed")
+        return True
+
+    async def begin_session(self, response: Response, agent: str) -> None:
+        """Sign a browser in by its cookie; agent: what it says it is."""
+        session, browser = secrets.token_urlsafe(32), browser_in(agent)
         now_ms = utc_ms()
-        await self._buffer.write(lambda connection: households.begin_session(connection, _hash(session), now_ms, now_ms - self._lives_ms))
+        await self._buffer.write(
+            lambda connection: households.begin_session(connection, _hash(session), browser, now_ms, now_ms - self._lives_ms)
+        )
+        self._ledger.came(ledger.BROWSER, _visitor(_hash(session), browser))
         response.set_cookie(COOKIE, session, max_age=self._lives_ms // 1000, path="/", secure=True, httponly=True, samesite="lax")
 
     async def end_session(self, session: str) -> None:
         """Sign a browser out."""
-        await self._buffer.write(lambda connection: households.end_session(connection, _hash(session)))
+        await self._end(_hash(session))
+
+    def sessions(self, session: str) -> list[Signed]:
+        """Return every browser that is signed in, the newest first, with this one marked."""
+        now_ms = utc_ms()
+        return [
+            Signed(row["session"].hex(), row["agent"], row["made_ms"], row["last_ms"], row["session"] == _hash(session))
+            for row in self._buffer.read(households.sessions)
+            if now_ms - row["last_ms"] <= self._lives_ms
+        ]
+
+    async def end_named(self, named: str) -> None:
+        """Sign the browser out whose session's hash this is, in hexadecimal; nothing happens if there is none."""
+        if _HASH.fullmatch(named):
+            await self._end(bytes.fromhex(named))
+
+    async def _end(self, hashed: bytes) -> None:
+        for row in self._buffer.read(households.sessions):
+            if row["session"] == hashed:
+                self._ledger.went(ledger.BROWSER, _visitor(hashed, row["agent"]))
+        await self._buffer.write(lambda connection: households.end_session(connection, hashed))
 
     async def session_of(self, cookie: str | None) -> str | None:
         """Return the session id in a cookie if it is signed in."""
@@ -134,9 +194,20 @@ class Access:
         return cookie
 
 
+def browser_in(agent: str) -> str:
+    """Return the family and the system that a browser names itself by, and nothing finer."""
+    family = next((name for mark, name in _FAMILIES if mark in agent), "?")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "?")
+    return f"{family}, {system}"
+
+
 def token_of(session: str) -> str:
     """Return the token that each form of a session carries."""
     return hmac.new(session.encode(), b"foyer form", sha256).hexdigest()
+
+
+def _visitor(hashed: bytes, browser: str) -> str:
+    return f"{hashed[:4].hex()} {browser}"
 
 
 def _hash(session: str) -> bytes:

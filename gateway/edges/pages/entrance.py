@@ -21,7 +21,7 @@ async def set_up(frame: Frame, request: Request, words: Words) -> Response:
     if not await frame.access.set_up(str(form.get("code", "")), password):
         return frame.show("setup", request, words, 403, wrong=words("setup.wrong"))
     response = frame.back(words, "people")
-    await frame.access.begin_session(response)
+    await frame.access.begin_session(response, request.headers.get("user-agent", ""))
     return response
 
 
@@ -33,7 +33,7 @@ async def sign_in(frame: Frame, request: Request, words: Words) -> Response:
     if not await frame.access.password_fits(str(form.get("password", ""))):
         return frame.show("sign_in", request, words, 403, wrong=words("sign_in.wrong"))
     response = frame.back(words, "")
-    await frame.access.begin_session(response)
+    await frame.access.begin_session(response, request.headers.get("user-agent", ""))
     return response
 
 

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.edges import questions
+from gateway.edges.ledger import Ledger
 from gateway.edges.linking import Linking
 from gateway.edges.pages.access import Access, token_of
 from gateway.edges.pages.views import House
@@ -34,10 +35,12 @@ class Frame:
     house: House
     access: Access
     linking: Linking | None
+    ledger: Ledger
     woken: Callable[[], None]
     words: dict[str, Words]
     authority: Path
     stopping: asyncio.Event
+    exporting: asyncio.Lock = field(default_factory=asyncio.Lock)
     templates: Environment = field(default_factory=_templates)
 
     def show(self, name: str, request: Request, words: Words, status: int = 200, **facts: Any) -> Response:

@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from gateway.edges.pages import devices, entrance, home, inbox, nursery, people, views
+from gateway.edges.pages import devices, entrance, history, home, inbox, nursery, people, settings, views
 from gateway.edges.pages.access import Busy, Guard, token_of
 from gateway.edges.pages.frame import Addresses, Frame, Page
 from gateway.edges.pages.typed import number
@@ -29,6 +29,8 @@ ADDRESSES: Addresses = {
     **people.ADDRESSES,
     **devices.ADDRESSES,
     **nursery.ADDRESSES,
+    **settings.ADDRESSES,
+    **history.ADDRESSES,
 }
 _STATUS: dict[type[Exception], int] = {NoRoom: 507, Busy: 429}
 

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway import reception
 from gateway.devices import Device
-from gateway.edges import households, linkbook, questions
+from gateway.edges import households, linkbook, questions, way
 from gateway.edges.buffer import Buffer
 from gateway.edges.changes import Changes
 from gateway.edges.enrolments import Enrolments
@@ -25,7 +25,7 @@ from protocol import readings, units
 from protocol.sentences import SENTENCES
 
 PERSON, ROOM = 0, 1
-_NAMES: Mapping[int, Mapping[int, tuple[str, float]]] = {
+NAMES: Mapping[int, Mapping[int, tuple[str, float]]] = {
     readings.SCALE: {readings.GRAMS: ("weight_kg", 1000), readings.STABLE: ("stable", 1), readings.IMPEDANCE: ("impedance_ohm", 1)},
     readings.CUFF: {
         readings.SYSTOLIC: ("systolic_mmHg", 1),
@@ -38,6 +38,8 @@ _NAMES: Mapping[int, Mapping[int, tuple[str, float]]] = {
     readings.STATUS: {readings.RESET_CAUSE: ("reset_cause", 1), readings.FAULT_CODE: ("fault", 1)},
     readings.FAULT: {readings.FAULT_CODE: ("fault", 1)},
 }
+_STOPS = (way.RECEIPTED, way.ASSIGNED, way.SEALED, way.PUBLISHED, way.IN_CLOUD)  # those that say something to people
+LEARNT = ("last_seen_ms", "battery_percent", "last_fault", "used_by", "room")
 _STATES_JSON = 1000
 _VAGUE_S = 300  # a time less sure than this is shown as when the reading arrived
 
@@ -67,7 +69,7 @@ class House:
 def values_of(kind: int, signed: bytes) -> dict[str, float]:
     """Return what a kept reading measured, named with units, in the units people use."""
     fields = reception.stored_fields(signed)
-    return {name: fields[key] / scale if scale != 1 else fields[key] for key, (name, scale) in _NAMES[kind].items() if key in fields}
+    return {name: fields[key] / scale if scale != 1 else fields[key] for key, (name, scale) in NAMES[kind].items() if key in fields}
 
 
 def in_words(kind: int, signed: bytes, words: Words) -> tuple[str, str]:
@@ -130,6 +132,8 @@ def way_out(house: House, words: Words) -> str:
 def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]:
     """Return readings as the page lists them."""
     subjects = house.subjects()
+    numbers = [row["reading"] for row in rows]
+    stops = house.way.stops_of(min(numbers), max(numbers)) if numbers else {}
     shown = []
     for row in rows:
         number, unit = in_words(row["kind"], row["signed"], words)
@@ -148,9 +152,19 @@ def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]
                 "state": state(row, house, subjects, words),
                 "place": row["place"],
                 "reason": words(f"reason.{row['reason']}") if row["place"] == questions.INBOX else "",
+                "way": _way(row, stops.get(row["reading"], {}), words),
             }
         )
     return shown
+
+
+def _way(row: Found, stops: Mapping[str, int], words: Words) -> list[dict[str, str]]:
+    """Return the stops a reading has passed, in order, each with its time of day to the second."""
+    passed = [("measured", row["utc_s"] * 1000), ("received", row["received_ms"])]
+    passed += [(stop, stops[stop]) for stop in _STOPS if stop in stops]
+    if row["uncertainty_s"] is None or row["uncertainty_s"] > _VAGUE_S:
+        del passed[0]
+    return [{"stop": words(f"stop.{stop}"), "clock": words.clock(at_ms / 1000, seconds=True)} for stop, at_ms in passed]
 
 
 def cards(house: House, words: Words) -> list[dict[str, Any]]:
@@ -219,7 +233,7 @@ def for_programs(house: House, form_token: str, after: int, words: Words) -> dic
 
 def _learnt(house: House, device: Device) -> dict[str, Any]:
     facts = house.buffer.read(households.devices).get(device.kid, {})
-    return {key: facts.get(key) for key in ("last_seen_ms", "battery_percent", "last_fault", "used_by", "room")}
+    return {key: facts.get(key) for key in LEARNT}
 
 
 def _subject(row: Mapping[str, Any], links: Mapping[int, Any]) -> dict[str, Any]:

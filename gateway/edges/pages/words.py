@@ -36,9 +36,13 @@ class Words:
         pattern = "#,##0" + ("." + "0" * places if places else "")
         return str(numbers.format_decimal(value, format=pattern, locale=self._place))
 
-    def clock(self, utc_s: float) -> str:
-        """Return the time of day, like 19:42."""
-        return str(dates.format_time(_local(utc_s), "HH:mm", locale=self._place))
+    def clock(self, utc_s: float, *, seconds: bool = False) -> str:
+        """Return the time of day, like 19:42 or 19:42:07."""
+        return str(dates.format_time(_local(utc_s), "HH:mm:ss" if seconds else "HH:mm", locale=self._place))
+
+    def day(self, utc_s: float) -> str:
+        """Return the day, like 14 March 2026."""
+        return str(dates.format_date(_local(utc_s), "d MMMM y", locale=self._place))
 
     def moment(self, utc_s: float, now_s: float) -> str:
         """Return when, as one says it: the time today, yesterday with its time, else the date with its time."""

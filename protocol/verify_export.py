@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Check an export of Foyer, offline, with nothing but Python 3.8 or later: `python3 verify.py` in the unpacked folder.
 
+The account's export and the home's are both checked by this file, which no program of ours imports: it is handed out with them.
 For each reading it checks that the signature of the device holds over exactly the kind, the values and the time that stand in
-`signatures.json`; that the chain of the log holds; and that every file is the one named in `manifest.json`. (That manifest is signed
-by the site with Ed25519; the signature is in `manifest.sig`, the key in the manifest.)
+`signatures.json`; that the chain of the log holds; and that every file is the one named in `manifest.json`. (In an export of the site that
+manifest is signed with Ed25519; the signature is in `manifest.sig`, the key in the manifest. A home's export carries no such signature.)
 
 How a reading is signed: COSE_Sign1 (RFC 9052) with ES256: ECDSA on P-256 with SHA-256 over the CBOR array
 ["Signature1", protected header, external data, payload]; the external data is the CBOR array [1, 0, kind, pairing id]; the key id is
@@ -16,7 +17,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Any, List, Optional, Tuple  # noqa: UP035  (it must run on old Pythons too)
+from typing import Any, List, Optional, Tuple
 
 P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -25,7 +26,7 @@ G = (
     0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
 )
-Point = Optional[Tuple[int, int]]  # noqa: UP006, UP045
+Point = Optional[Tuple[int, int]]
 
 
 def add(first: "Point", second: "Point") -> "Point":
@@ -98,11 +99,11 @@ def decode(data: bytes, at: int = 0) -> "tuple[Any, int]":
     if major in (2, 3):
         item = data[at : at + number]
         return (item if major == 2 else item.decode()), at + number
-    items: List[Any] = []  # noqa: UP006
+    items: List[Any] = []
     for _ in range(number * (2 if major == 5 else 1)):
         item, at = decode(data, at)
         items.append(item)
-    return (dict(zip(items[::2], items[1::2])) if major == 5 else items), at  # noqa: B905
+    return (dict(zip(items[::2], items[1::2])) if major == 5 else items), at
 
 
 def is_genuine(reading: "dict[str, Any]") -> bool:
@@ -117,7 +118,7 @@ def is_genuine(reading: "dict[str, Any]") -> bool:
         return False
     if 3 in fields and abs(fields[3] - reading["utc_s"]) > 2:
         return False
-    measured = {str(name): value for name, value in fields.items() if name >= 10}
+    measured = {str(name): value.hex() if isinstance(value, bytes) else value for name, value in fields.items() if name >= 10}
     return measured == {name: value for name, value in reading["values"].items() if int(name) >= 10}
 
 
@@ -130,6 +131,28 @@ def chain_holds(rows: "list[dict[str, Any]]") -> bool:
         if row["number"] != number or before.hex() != row["entry_sha256"]:
             return False
     return True
+
+
+def home_chain_holds(begin: str, rows: "list[dict[str, Any]]") -> bool:
+    """Whether each entry of a home's log follows from the one before; begin: the digest of what was forgotten before the first."""
+    before = bytes.fromhex(begin)
+    for row in rows:
+        subject = -1 if row["subject"] is None else row["subject"]
+        facts = [before, row["number"], row["at_ms"], row["what"], row["whom"], subject, row["count"]]
+        before = hashlib.sha256(encode(facts)).digest()
+        if before.hex() != row["digest"]:
+            return False
+    return True
+
+
+def log_in(folder: Path) -> "tuple[int, bool]":
+    """Return how many entries the log of an export has, and whether its chain holds."""
+    home = folder / "home.json"
+    if home.exists():
+        log = json.loads(home.read_text(encoding="utf-8"))["exchanges"]
+        return len(log["entries"]), home_chain_holds(log["begin"], log["entries"])
+    rows = json.loads((folder / "account.json").read_text(encoding="utf-8"))["log_chain"]
+    return len(rows), chain_holds(rows)
 
 
 def main(folder: Path) -> int:
@@ -148,11 +171,11 @@ def main(folder: Path) -> int:
         else:
             wrong += 1
             print(f"NOT HELD  reading {reading['id']} is not what the device signed")
-    log = json.loads((folder / "account.json").read_text(encoding="utf-8"))["log_chain"]
-    if not chain_holds(log):
+    entries, holds_together = log_in(folder)
+    if not holds_together:
         wrong += 1
         print("BROKEN    the chain of the log does not hold")
-    print(f"{genuine} of {len(readings)} readings are what their devices signed; {len(log)} entries of the log; {wrong} things wrong")
+    print(f"{genuine} of {len(readings)} readings are what their devices signed; {entries} entries of the log; {wrong} things wrong")
     return 1 if wrong else 0
 
 

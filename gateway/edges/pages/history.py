@@ -1,0 +1,65 @@
+"""The log of exchanges and connections (R28, R29): what went where and when, and who was connected, for everybody at home to read."""
+
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import records
+from gateway.edges import ledger, questions
+from gateway.edges.pages.frame import LOOK, Addresses, Frame
+from gateway.edges.pages.words import Words
+
+_SHOWN = 200
+
+
+async def show(frame: Frame, request: Request, words: Words) -> Response:
+    """Show both, the newest first, and whether the chain of exchanges holds."""
+    house, now_s = frame.house, time.time()
+    entries = house.buffer.read(ledger.exchanges)
+    subjects = house.subjects()
+    broken = records.first_broken(house.buffer.read(ledger.begin), entries)
+    exchanged = [
+        {
+            "when": words.moment(each.at_ms / 1000, now_s),
+            "what": _sentence(each, words),
+            "who": "" if each.subject is None else _name(subjects, each.subject, words),
+        }
+        for each in reversed(entries[-_SHOWN:])
+    ]
+    connected = [
+        {
+            "when": words.moment(row["at_ms"] / 1000, now_s),
+            "until": "" if row["ended_ms"] is None else words.moment(row["ended_ms"] / 1000, now_s),
+            "what": words(f"connection.{row['what']}"),
+            "who": _who(frame, row["what"], row["who"], words),
+        }
+        for row in house.buffer.read(ledger.connections)[:_SHOWN]
+    ]
+    arrived = [
+        {"day": words.day(row["day_s"]), "device": _who(frame, ledger.DEVICE, row["kid"].hex(), words), "count": row["count"]}
+        for row in house.buffer.read(lambda connection: questions.arrived_by_day(connection, _SHOWN))
+    ]
+    return frame.show("log", request, words, exchanged=exchanged, connected=connected, arrived=arrived, broken=broken)
+
+
+def _sentence(each: records.Exchange, words: Words) -> str:
+    name = f"exchange.{each.what}"
+    if each.what in (records.SETTLED, records.COMMANDED):
+        name = f"{name}.{each.whom}" if f"{name}.{each.whom}" in words.names else name
+    return words(name, count=each.count, whom=each.whom)
+
+
+def _name(subjects: dict[int, dict[str, Any]], number: int, words: Words) -> str:
+    return str(subjects[number]["name"]) if number in subjects else words("log.erased")
+
+
+def _who(frame: Frame, what: str, who: str, words: Words) -> str:
+    if what == ledger.DEVICE:
+        device = frame.house.device(bytes.fromhex(who))
+        return device.name if device else words("device.gone")
+    return who.partition(" ")[2].replace("?", words("settings.unknown_browser"))
+
+
+ADDRESSES: Addresses = {"/log": (show, LOOK)}
