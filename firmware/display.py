@@ -13,6 +13,8 @@ class Display:
         self._shown = None
         self._panel = None
         self._reading: str | None = None  # the number of the reading whose way the words tell, or None
+        self._sequence = 0  # of that reading
+        self._is_home = False  # that reading is at home: what happens to others is no news of it
         self._arrived = "arrived"
         self._person = ("", 0)
 
@@ -43,10 +45,11 @@ class Display:
         self._forget()
         self._draw(f"! {code}", words.of_fault(code))
 
-    def reading(self, number: str, arrived: str = "arrived") -> None:
+    def reading(self, number: str, sequence: int, arrived: str = "arrived") -> None:
         """Show a reading that is kept; from now on `way` changes its words. arrived: the name of what is said when it is at home."""
         self._forget()
         self._reading = number
+        self._sequence = sequence
         self._arrived = arrived
         self._draw(number, "on_its_way")
 
@@ -55,18 +58,21 @@ class Display:
         """Whether a kept reading's number is what is shown."""
         return self._reading is not None
 
-    def person(self, initials: str, trend: int) -> None:
-        """The home knows whose the shown reading is, and whether it rises (1) or falls (-1)."""
-        if self._reading is not None:
+    def person(self, sequence: int, initials: str, trend: int) -> None:
+        """The home knows whose this reading is, and whether it rises (1) or falls (-1); nothing is said unless it is the shown one."""
+        if self._reading is not None and sequence == self._sequence:
             self._person = (initials, trend)
 
-    def way(self, name: str) -> None:
-        """Tell how far the shown reading has come; when something else is shown, that stays."""
-        if self._reading is not None:
-            self._draw(self._reading, self._arrived if name == "arrived" else name)
+    def way(self, name: str, sequence: int | None = None) -> None:
+        """Tell how far a reading has come, or (None) what has happened to the way of all; other people's readings change nothing."""
+        if self._reading is None or self._is_home or sequence not in (None, self._sequence):
+            return
+        self._is_home = name == "arrived"
+        self._draw(self._reading, self._arrived if self._is_home else name)
 
     def _forget(self):
         self._reading = None
+        self._is_home = False
         self._person = ("", 0)
 
     def _draw(self, number, name):
@@ -74,7 +80,7 @@ class Display:
         if shown == self._shown:
             return
         self._shown = shown
-        self._write(f'foyer display "{shown[0]}" "{shown[1]}"')
+        self._write('foyer display "%s" "%s" "%s" %d' % shown)
         if self._panel:
             try:
                 self._panel.draw(*shown)

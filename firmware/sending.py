@@ -34,11 +34,11 @@ _WAY = {
 
 
 class Sending:
-    """way_home: as in `radio/wifi.py`; tell(name): says the reading's way in the words of that name; alive(): the task still runs;
-    know(initials, trend): the home said whose the reading is.
+    """way_home: as in `radio/wifi.py`; tell(name, sequence): says that reading's way, or (None) that of all, in the words of that name;
+    alive(): the task still runs; know(sequence, initials, trend): the home said whose the reading is.
     """
 
-    def __init__(self, outbox, way_home, clock, retry_ms: int, tell, alive, know=lambda _initials, _trend: None):
+    def __init__(self, outbox, way_home, clock, retry_ms: int, tell, alive, know=lambda _sequence, _initials, _trend: None):
         self._outbox = outbox
         self._way_home = way_home
         self._clock = clock
@@ -74,7 +74,7 @@ class Sending:
                 self.failures = 0
             except LinkError as error:
                 console.fault(error.fault)
-                self._tell(_WAY.get(error.fault, "home_silent"))
+                self._tell(_WAY.get(error.fault, "home_silent"), None)
                 self.failures += 1
 
     async def _rest(self, wait_ms):
@@ -105,7 +105,7 @@ class Sending:
             except GatewayRefused as error:
                 self._refused[sequence] = self._clock.up_ms() + REFUSED_WAIT_MS
                 console.stop("refused", kept.kind, sequence, self._clock.up_ms(), error.reason)
-                self._tell("refused")
+                self._tell("refused", sequence)
 
     async def _send(self, kept):
         console.stop("sent", kept.kind, kept.sequence, self._clock.up_ms())
@@ -124,8 +124,8 @@ class Sending:
         self._clock.learn(receipt.utc_ms)
         console.stop("receipted", kept.kind, kept.sequence, self._clock.up_ms())
         if receipt.initials or receipt.trend:
-            self._know(receipt.initials, receipt.trend)
-        self._tell("arrived")
+            self._know(kept.sequence, receipt.initials, receipt.trend)
+        self._tell("arrived", kept.sequence)
 
 
 def _reason(payload):

@@ -87,7 +87,11 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             forwarding.queued = sending.wake
             work += [sending.run, linking.run, functools.partial(_from_outside, outside, sending, linking, changes, ledger)]
         door = await Door.open(
-            settings.coap.bind, settings.coap.port, contexts, Arrivals(buffer, way, log, forwarding.wake, changes.live), way
+            settings.coap.bind,
+            settings.coap.port,
+            contexts,
+            Arrivals(buffer, way, log, forwarding.wake, forwarding.settled, changes.live),
+            way,
         )
         edges.push_async_callback(door.close)
         access = Access(buffer, log, ledger, settings.page.session_days)

@@ -1,14 +1,14 @@
 """What a device prints on its serial console, as facts.
 
-`foyer stop=measured kind=0 sequence=17 up_ms=123456`, `foyer display "72.4 kg" "on its way"`, `foyer fault code=12`,
-`foyer ready device=scale boot=3`; every other line is text for a technician.
+`foyer stop=measured kind=0 sequence=17 up_ms=123456`, `foyer display "72.4 kg" "arrived" "AL" 1` (whose, and 1 rising, -1 falling),
+`foyer fault code=12`, `foyer ready device=scale boot=3`; every other line is text for a technician.
 """
 
 import re
 from typing import NamedTuple
 
 _FACT = re.compile(r"([a-z_]+)=(\S+)")
-_QUOTED = re.compile(r'"([^"]*)"')
+_SHOWN = re.compile(r'foyer display "([^"]*)" "([^"]*)" "([^"]*)" (-?[01])')
 
 
 class Line(NamedTuple):
@@ -24,8 +24,9 @@ def parse(line: str) -> Line:
     if len(words) < 2 or words[0] != "foyer":
         return Line("console", {"line": line})
     if words[1] == "display":
-        shown = _QUOTED.findall(line)
-        return Line("display", {"number": shown[0] if shown else "", "words": shown[1] if len(shown) > 1 else ""})
+        shown = _SHOWN.fullmatch(line)
+        number, letters, initials, trend = shown.groups() if shown else ("", "", "", "0")
+        return Line("display", {"number": number, "words": letters, "initials": initials, "trend": int(trend)})
     facts: dict[str, object] = {name: int(value) if re.fullmatch(r"-?\d+", value) else value for name, value in _FACT.findall(line)}
     what = words[1].partition("=")[0]
     if what in ("stop", "fault", "ready", "asleep"):

@@ -34,7 +34,8 @@ class Device:
     """A device of the house; made by House.add.
 
     name, kind, board: what it is (board has the parts: scale.board.plate, cuff.board.pneumatics …); image: its flash;
-    powered, wifi: what one can switch; display, stops, console: what it said, newest last.
+    powered, wifi: what one can switch; display: number and words, whose: initials and trend (1 rising, -1 falling) beside them;
+    stops, console: what it said, newest last.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Device:
         self.station = station
         self.relay = relay
         self.display: tuple[str, str] = ("", "")
+        self.whose: tuple[str, int] = ("", 0)
         self.stops: list[dict[str, object]] = []
         self.console: deque[str] = deque(maxlen=CONSOLE_LINES)
         self.flash_cut_at: int | None = None  # the flash operation at which a planned cut came
@@ -224,6 +226,7 @@ class Device:
         what, facts = console.parse(line)
         if what == "display":
             self.display = (str(facts["number"]), str(facts["words"]))
+            self.whose = (str(facts["initials"]), int(str(facts["trend"])))
         elif what == "stop":
             self.stops.append(facts)
         self.report(what, facts)
@@ -251,7 +254,7 @@ class Device:
             self._bridge.close()
             self._bridge = None
         self.station.lose_power()
-        self.display = ("", "")
+        self.display, self.whose = ("", ""), ("", 0)
 
     async def _restart(self, cause: int, off_ms: int) -> None:
         """End the process and start the next one, as the chip's reset does."""

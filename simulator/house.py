@@ -141,13 +141,20 @@ class House:
         return made
 
     def look(self) -> dict[str, dict[str, object]]:
-        """Return what one sees walking through the house: by device name its kind, power, Wi-Fi, display and what its board shows.
+        """Return what one sees walking through the house: by device name its kind, power, Wi-Fi, display, whose, and what its board shows.
 
         scale: load_kg, occupied; cuff: pressure_mmHg, wrapped, pump_runs, valve_closed, cut_off;
         babyphone: room_Cel, room_percent, sound_dBA, window_open.
         """
         return {
-            name: {"kind": device.kind, "powered": device.powered, "wifi": device.wifi, "display": device.display, **device.board.look()}
+            name: {
+                "kind": device.kind,
+                "powered": device.powered,
+                "wifi": device.wifi,
+                "display": device.display,
+                "whose": device.whose,
+                **device.board.look(),
+            }
             for name, device in self.devices.items()
         }
 

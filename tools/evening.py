@@ -92,6 +92,7 @@ async def run(household: Household, say: Callable[[str], None]) -> Outcome:
         say(f"{clarisse.name} steps on the scale")
         await house.stand_recorded("scale", RECORDING, 10.0, clarisse.name)
         await _until(lambda: _count(household, "scale", "receipted") >= 1, 30, "the first weight to be receipted")
+        await _until(lambda: scale.whose[0] == clarisse.name[0], 5, "the scale's display to say whose weight it is")
         await asyncio.sleep(BETWEEN_PEOPLE_S)
 
         say(f"The gateway is killed; {benjamin.name} steps on the scale, whose power fails before the reading is away")

@@ -214,11 +214,11 @@ class _Measuring:
     async def _keep(self, found, of_two):
         ground, number = self._ground, results.number(found)
         try:
-            await ground.keep(readings.CUFF, results.fields(found, self._who, of_two))
+            kept = await ground.keep(readings.CUFF, results.fields(found, self._who, of_two))
         except OutboxFull:
             ground.display.show(number, "full")
             return
-        ground.display.reading(number)
+        ground.display.reading(number, kept.sequence)
 
 
 async def _keep_fault(ground, code):

@@ -111,12 +111,12 @@ async def _fields(ground, weighing, bus, feet):
 async def _keep(ground, weight_g, fields):
     shown = weight(weight_g, ground.settings["unit"], ground.settings["language"])
     try:
-        await ground.keep(readings.SCALE, fields)
+        kept = await ground.keep(readings.SCALE, fields)
     except OutboxFull:
         # the person sees it at once, and the way out too: none of the kept readings gives way
         ground.display.show(shown, "full")
         return
-    ground.display.reading(shown, "no_bare_feet" if readings.BARE_FEET in fields else "arrived")
+    ground.display.reading(shown, kept.sequence, "no_bare_feet" if readings.BARE_FEET in fields else "arrived")
 
 
 async def _say_fault(ground, code):

@@ -4,14 +4,14 @@ What stands here is the order of things. Whether bytes are a reading is `recepti
 how an answer travels the link's.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from gateway import reception
+from gateway import display, reception
 from gateway.devices import Device
-from gateway.edges import questions, way
+from gateway.edges import households, questions, way
 from gateway.edges.buffer import Buffer
 from gateway.edges.log import utc_ms
 from gateway.edges.way import Way
@@ -42,6 +42,9 @@ _FAULTS: dict[type[Refused], int] = {
     SequenceConflict: faults.SEQUENCE_CONFLICT,
 }
 
+_LOOKING_S = 0.3  # a device repeats its request after 2 s
+_LARGEST_CROWD = 4
+
 STORED, REFUSED, CONFLICT, FULL = "stored", "refused", "conflict", "full"
 
 
@@ -56,7 +59,8 @@ class Answer:
 class Arrivals:
     """What happens to a reading between the link and the disk.
 
-    settled: called when something new waits to be looked at; live: called with a device and its live values.
+    settled: called when something new waits to be looked at; looked(reading, longest_s): returns when it was looked whose a new reading
+    is, or after that long; live: called with a device and its live values.
     """
 
     def __init__(
@@ -65,12 +69,15 @@ class Arrivals:
         ways: Way,
         log: FilteringBoundLogger,
         settled: Callable[[], None],
+        looked: Callable[[int, float], Awaitable[None]],
         live: Callable[[Device, dict[int, object]], None],
     ) -> None:
         self._buffer = buffer
         self._way = ways
         self._log = log
         self._settled = settled
+        self._looked = looked
+        self._asking = 0
         self._live = live
 
     async def reading(self, device: Device, message: bytes) -> Answer:
@@ -87,7 +94,7 @@ class Arrivals:
             self._way.refuse(NoRoom.reason)
             self._log.error("reading.refused", kid=device.kid.hex(), reason=NoRoom.reason)
             return Answer(FULL, receipts.encode_refusal(faults.STORE_FULL))
-        return self._receipt(reading, kept)
+        return await self._receipt(reading, kept)
 
     def _refuse(self, device: Device, refusal: Refused) -> Answer:
         self._way.refuse(refusal.reason)
@@ -95,19 +102,44 @@ class Arrivals:
         fault = next(_FAULTS[kind] for kind in type(refusal).__mro__ if kind in _FAULTS)
         return Answer(CONFLICT if isinstance(refusal, SequenceConflict) else REFUSED, receipts.encode_refusal(fault))
 
-    def _receipt(self, reading: reception.Reading, kept: questions.Kept) -> Answer:
+    async def _receipt(self, reading: reception.Reading, kept: questions.Kept) -> Answer:
         now_ms = utc_ms()
         facts = {"kid": reading.kid.hex(), "sequence": reading.sequence, "row": reading.digest8.hex()}
         if kept.status == questions.STORED:
             self._way.count("committed")
             self._way.passed(kept.reading, way.COMMITTED, now_ms)
-            self._way.passed(kept.reading, way.RECEIPTED, now_ms)
             self._log.info("reading.committed", **facts)
             self._settled()
         else:
             self._way.count("already")
+        initials, trend = await self._whose(kept) if reading.kind == readings.SCALE else ("", receipts.STEADY)
+        now_ms = utc_ms()
+        if kept.status == questions.STORED:
+            self._way.passed(kept.reading, way.RECEIPTED, now_ms)
         self._log.info("reading.receipted", **facts, status=kept.status)
-        return Answer(STORED, receipts.encode(reading.sequence, reading.digest8, now_ms, kept.status))
+        return Answer(STORED, receipts.encode(reading.sequence, reading.digest8, now_ms, kept.status, initials, trend))
+
+    async def _whose(self, kept: questions.Kept) -> tuple[str, int]:
+        """Return what the scale's display may say of whose weight it is: it is on disk already, and waits for nobody long.
+
+        A crowd of readings is a backlog, before which nobody stands.
+        """
+        if kept.status == questions.STORED:
+            if self._asking >= _LARGEST_CROWD:
+                return "", receipts.STEADY
+            self._asking += 1
+            try:
+                await self._looked(kept.reading, _LOOKING_S)
+            finally:
+                self._asking -= 1
+        subject = self._buffer.read(lambda connection: questions.whose(connection, kept.reading))
+        names = {row["subject"]: row["name"] for row in self._buffer.read(households.subjects) if row["kind"] == 0}
+        if subject is None or subject not in names:
+            return "", receipts.STEADY
+        since_s = utc_ms() / 1000 - display.BEFORE_S
+        before = self._buffer.read(lambda connection: questions.signed_since(connection, subject, readings.SCALE, since_s))
+        weighings = [(utc_s, reception.stored_fields(signed)[readings.GRAMS]) for utc_s, signed in before]
+        return display.initials(subject, names), display.trend(weighings)
 
     def live(self, device: Device, payload: bytes) -> None:
         """Pass live values on to whoever watches; they are never kept."""

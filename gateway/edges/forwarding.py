@@ -37,10 +37,18 @@ class Forwarding:
         self._woken = asyncio.Event()
         self._woken.set()
         self.queued: Callable[[], None] = lambda: None
+        self._asked: dict[int, asyncio.Future[None]] = {}
 
     def wake(self) -> None:
         """Say that there may be something to do."""
         self._woken.set()
+
+    async def settled(self, reading: int, longest_s: float) -> None:
+        """Return when it was looked whose a new reading is, or after that long."""
+        future = self._asked.setdefault(reading, asyncio.get_running_loop().create_future())
+        self.wake()
+        await asyncio.wait([future], timeout=longest_s)
+        self._asked.pop(reading, None)
 
     def keys(self, person_id: bytes, epoch: int) -> Keys:
         """Return the keys of a subject."""
@@ -89,6 +97,9 @@ class Forwarding:
                 households.note_device(connection, kid, battery_percent, fault)
 
         await self._buffer.write(write)
+        for reading, _, _ in decided:
+            if reading in self._asked and not self._asked[reading].done():
+                self._asked[reading].set_result(None)
         now_ms = utc_ms()
         for row, (reading, place, whose) in zip(rows, decided, strict=True):
             facts = {"kid": row["kid"].hex(), "sequence": row["sequence"], "row": row["digest"][:8].hex()}

@@ -157,6 +157,18 @@ def assign(connection: Connection, reading: int, subject: int) -> bool:
     return True
 
 
+def whose(connection: Connection, reading: int) -> int | None:
+    """Return the subject of a reading, None while nobody or the inbox has it."""
+    row = connection.execute("SELECT subject FROM readings WHERE reading = ?", (reading,)).fetchone()
+    return None if row is None else row["subject"]
+
+
+def signed_since(connection: Connection, subject_: int, kind: int, utc_s: float) -> list[tuple[float, bytes]]:
+    """Return time and signed bytes of somebody's readings of a kind from a time on."""
+    rows = connection.execute("SELECT utc_s, signed FROM readings WHERE subject = ? AND kind = ? AND utc_s >= ?", (subject_, kind, utc_s))
+    return [(row["utc_s"], row["signed"]) for row in rows]
+
+
 def chain(connection: Connection, pseudonym: bytes) -> Chain:
     """Return where a pseudonym's sealed rows have got to."""
     row = connection.execute("SELECT previous, number FROM chains WHERE pseudonym = ?", (pseudonym,)).fetchone()

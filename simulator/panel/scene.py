@@ -18,6 +18,7 @@ CLIMATE = 2
 LONG_WORDS = 15  # letters; longer ones are drawn smaller on a device's display
 LONG_NUMBER = 8
 LOUD_dBA = 50.0
+_ARROWS = {1: "▲", 0: "", -1: "▼"}
 
 Look = Mapping[str, Mapping[str, object]]
 
@@ -96,6 +97,8 @@ def _device(name: str, seen: Mapping[str, object], witness: Witness, tongue: Ton
     power, air = ("on" if powered else "off"), ("on" if wifi else "off")
     display = seen["display"]
     number, words = display if isinstance(display, tuple) else ("", "")
+    whose = seen.get("whose")
+    initials, trend = whose if powered and isinstance(whose, tuple) else ("", 0)
     since_power, since_wifi = witness.since_s(name, "power", powered), witness.since_s(name, "wifi", wifi)
     if not powered:
         state = tongue.say("state_off", clock=tongue.clock(since_power))
@@ -106,6 +109,7 @@ def _device(name: str, seen: Mapping[str, object], witness: Witness, tongue: Ton
     facts = {
         "number": str(number) if powered else "",
         "words": str(words) if powered else "",
+        "whose": f"{initials} {_ARROWS[trend]}".strip(),
         "long": "yes" if len(str(words)) > LONG_WORDS else "no",
         "wide": "yes" if len(str(number)) > LONG_NUMBER else "no",
         "dark": "" if powered and (number or words) else tongue.say("display_dark"),

@@ -2,6 +2,7 @@
 
 from firmware import words
 from firmware.clock import Clock
+from firmware.display import Display
 from firmware.errors import IdentityBroken, SettingsBroken
 from firmware.flash import identity, settings
 from firmware.watch import Watch
@@ -104,3 +105,12 @@ def identity_with(changes: dict[str, object]) -> object:
 def _names() -> list[str]:
     with open(words.FILE, encoding="utf-8") as table:
         return [line.split("|")[0] for line in table]
+
+
+def display_told(said: list[list[object]]) -> list[str]:
+    """Return what a display wrote after [what, ...]: reading number sequence, person sequence initials trend, way name sequence."""
+    written: list[str] = []
+    display = Display("en", written.append)
+    for what, *told in said:
+        getattr(display, str(what))(*told)
+    return written

@@ -58,7 +58,7 @@ def emptying(folder, sequences, answers):
     clock = Clock(time.ticks_ms, time.ticks_diff)
 
     async def life():
-        task = asyncio.create_task(Sending(outbox, home, clock, 10, told.append, lambda: None).run())
+        task = asyncio.create_task(Sending(outbox, home, clock, 10, lambda name, _: told.append(name), lambda: None).run())
         for _ in range(500):
             if not home.answers:
                 break
@@ -90,7 +90,7 @@ def many_readings(folder, number):
     pieces = []
 
     async def life():
-        sending = Sending(outbox, home, clock, 10, lambda _: None, lambda: None)
+        sending = Sending(outbox, home, clock, 10, lambda _name, _sequence: None, lambda: None)
         task = asyncio.create_task(sending.run())
         for count in range(number):
             await signer.keep(0, {10: 72400 + count, 11: 1})
@@ -189,8 +189,8 @@ def whole_weigh_ins(folder, number, every):
                     ohm = await feet.impedance_ohm()
                     weighing.impedance_ended()
                     home.answers.append("receipt")
-                    await signer.keep(0, {10: weighing.weight_g, 11: 1, 12: ohm})
-                    display.reading(weight(weighing.weight_g, "kg", "en"))
+                    kept = await signer.keep(0, {10: weighing.weight_g, 11: 1, 12: ohm})
+                    display.reading(weight(weighing.weight_g, "kg", "en"), kept.sequence)
                 elif event:
                     display.show("", "stand_still")
             sending.wake()

@@ -28,9 +28,9 @@ def browser() -> Iterator[Browser]:
 
 
 def evening(lived_in: LivedIn) -> None:
-    lived_in.hear("scale", 'foyer display "61.3 kg" "arrived"')
-    lived_in.hear("cuff", 'foyer display "" "press start"')
-    lived_in.hear("babyphone", 'foyer display "19.8 °C 48 %" "in the room"')
+    lived_in.hear("scale", 'foyer display "61.3 kg" "arrived" "A" 1')
+    lived_in.hear("cuff", 'foyer display "" "press start" "" 0')
+    lived_in.hear("babyphone", 'foyer display "19.8 °C 48 %" "in the room" "" 0')
     for number in range(9):
         lived_in.measured("babyphone", 2, number, "in_cloud", 300 - 30 * number, 0.04)
     lived_in.measured("cuff", 1, 4, "in_cloud", 44, 0.11)

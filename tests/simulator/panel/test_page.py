@@ -73,7 +73,7 @@ def test_names_are_text_and_never_markup(lived_in: LivedIn) -> None:
 
     async def live() -> str:
         await lived_in.move_in()
-        lived_in.hear("scale", 'foyer display "<b>1" "<script>"')
+        lived_in.hear("scale", 'foyer display "<b>1" "<script>" "<i>" 0')
         async with httpx.AsyncClient(transport=httpx.ASGITransport(lived_in.app), base_url=ADDRESS) as client:
             page = (await client.get("/en/")).text
         await lived_in.move_out()
@@ -114,9 +114,9 @@ def test_the_stream_says_what_changes_and_only_that(lived_in: LivedIn) -> None:
         said = messages(stream)
         first = next(said)
         assert first["facts"]["scale.wifi"] == "on"  # type: ignore[index]
-        lived_in.within(lambda: lived_in.hear("scale", 'foyer display "61.3 kg" "on its way"'))
+        lived_in.within(lambda: lived_in.hear("scale", 'foyer display "61.3 kg" "arrived" "A" -1'))
         second = next(said)
-        assert second == {"facts": {"scale.number": "61.3 kg", "scale.words": "on its way", "scale.dark": ""}}
+        assert second == {"facts": {"scale.number": "61.3 kg", "scale.words": "arrived", "scale.whose": "A ▼", "scale.dark": ""}}
         lived_in.within(lambda: lived_in.measured("scale", 0, 17, "committed"))
         third = next(said)
         assert third["order"] == ["scale-17"]

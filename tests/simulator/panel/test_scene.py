@@ -61,6 +61,13 @@ def test_a_device_is_well_only_when_its_firmware_runs() -> None:
     assert compose(events=[*ready, Event(NOW_s, "scale", "reset", {"cause": 3})]).facts["scale.state"] == "Starting."
 
 
+def test_the_display_says_whose_weight_it_is_and_where_it_goes() -> None:
+    """Initials and arrow as the device draws them; nothing of them when it has no power."""
+    assert compose(look=changed("scale", whose=("AL", 1))).facts["scale.whose"] == "AL ▲"
+    assert compose(look=changed("scale", whose=("AL", -1), powered=False)).facts["scale.whose"] == ""
+    assert compose().facts["scale.whose"] == ""
+
+
 def test_the_truth_stands_beside_the_display() -> None:
     """Who stands there, and what the plate truly carries, with the comma of the language."""
     events = [Event(NOW_s, "scale", "stepped_on", {"person": "Ada"})]
