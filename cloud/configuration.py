@@ -63,6 +63,8 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "proxy": Setting("address of the proxy whose X-Forwarded-For is believed", "", "empty: nobody's word for where a request is from"),
         "controller": Setting("name and country of who operates this", "whoever runs this machine", "stands in consents and receipts"),
         "libraries": Setting("folder of uPlot's built files", "", "empty: node_modules/uplot/dist beside the project"),
+        "installer": Setting("folder of ESP Web Tools' built files", "", "empty: node_modules/esp-web-tools/dist/web beside the project"),
+        "releases": Setting("folder of firmware releases that technicians may download", "", "empty: none are offered"),
     },
 }
 
@@ -98,6 +100,8 @@ class Site:
     address: str
     contact: str
     libraries: Path
+    installer: Path
+    releases: Path | None
     proxy: str
     controller: str
 
@@ -224,18 +228,24 @@ def _site(values: dict[str, object], folder: Path) -> Site:
         raise BadConfiguration("site.address", 'must look like "https://example.org", without a path.')
     if parts.scheme == "http" and parts.hostname not in LOOPBACK_NAMES:
         raise BadConfiguration("site.address", "must begin with https, because passwords and health travel to it.")
-    libraries = values["libraries"]
-    built = folder / libraries if isinstance(libraries, str) and libraries else Path(__file__).parents[1] / "node_modules/uplot/dist"
+    modules = Path(__file__).parents[1] / "node_modules"
     proxy = values["proxy"]
     return Site(
         _text("site.bind", values["bind"]),
         _port("site.port", values["port"]),
         address,
         _text("site.contact", values["contact"]),
-        built,
+        _folder(values["libraries"], folder) or modules / "uplot/dist",
+        _folder(values["installer"], folder) or modules / "esp-web-tools/dist/web",
+        _folder(values["releases"], folder),
         proxy if isinstance(proxy, str) else _text("site.proxy", proxy),
         _text("site.controller", values["controller"]),
     )
+
+
+def _folder(value: object, beside: Path) -> Path | None:
+    """Return the folder that a setting names, or None when it is empty."""
+    return beside / value if isinstance(value, str) and value else None
 
 
 def _mail(values: dict[str, object], folder: Path, site: Site) -> Mail | None:

@@ -50,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     building.add_argument("--image", type=Path, help="where to write the image (default: build/DEVICE.img)")
     building.add_argument("--release", type=Path, help="where to write the release (default: build/DEVICE-VERSION.foyer)")
     building.add_argument("--key", type=Path, default=release.KEY, help="the key that signs it (made on first use)")
+    building.add_argument("--publish", type=Path, metavar="FOLDER", help="put it on the shelf of a site ([site] releases)")
+    building.add_argument("--firmware", type=Path, help="MicroPython's image, for a shelf from which browsers install")
+    building.add_argument("--sha256", help="the image's published sum, if Foyer's table does not have it")
     building.set_defaults(work=_build)
 
     flashing = commands.add_parser("flash", help="write MicroPython and the firmware onto boards, and read them back")
@@ -120,8 +123,23 @@ def _build(chosen: argparse.Namespace, console: Console) -> int:
         console.print(f"✓ {kind} {made.version}: {len(made.files)} files, {compiled:,} bytes compiled, {whole:,} in all")
         console.print(f"  {image}: {image.stat().st_size:,} bytes, the file system of 8 MB of flash at 0x200000; no settings and no keys")
         console.print(f"  {packed}: {len(data):,} bytes, signed, SHA-256 {release.sha256(data)}")
+        if chosen.publish:
+            _publish(chosen, made, data, image.read_bytes())
+            console.print(f"  {chosen.publish}: on the shelf", markup=False)
     console.print("Next: ./foyer device flash --kind scale --firmware ESP32_GENERIC_S3.bin")
     return 0
+
+
+def _publish(chosen: argparse.Namespace, made: release.Release, packed: bytes, image: bytes) -> None:
+    """Lay a release onto a shelf: last the file by which it is listed, so that a shelf never lists what is not whole."""
+    name = f"{made.kind}-{made.version}"
+    if chosen.firmware:
+        interpreter_image.read(chosen.firmware, chosen.sha256)
+        _write(chosen.publish / "micropython.bin", chosen.firmware.read_bytes())
+    public = Path(chosen.key).with_suffix(".pub")
+    _write(chosen.publish / "release.pub", public.read_bytes())
+    _write(chosen.publish / f"{name}-files.bin", flash.without_erased_end(image))
+    _write(chosen.publish / f"{name}.foyer", packed)
 
 
 def _write(path: Path, data: bytes) -> None:

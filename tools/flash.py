@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from protocol import cbor
-from tools import ports
+from tools import build, ports
 from tools.faults import Fault
 from tools.interpreter_image import InterpreterImage
 from tools.release import Release
@@ -60,6 +60,12 @@ def contents(release: Release) -> dict[str, bytes]:
     """Return the files that a flashed and not yet provisioned device has: the release, and which one it is."""
     named = {"kind": release.kind, "version": release.version, "digest": release.digest}
     return {**release.files, RELEASE_FILE: cbor.encode(named)}
+
+
+def without_erased_end(image: bytes) -> bytes:
+    """Return a file system's image up to its last block that holds anything: what lies behind is free, whatever it holds."""
+    used = len(image.rstrip(b"\xff"))
+    return image[: -(-used // build.BLOCK_BYTES) * build.BLOCK_BYTES]
 
 
 def one(port: str, job: Job, tell: Tell = lambda _step, _percent: None) -> Outcome:

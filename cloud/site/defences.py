@@ -90,7 +90,8 @@ class Defences:
         headers["Referrer-Policy"] = "no-referrer"
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+        serial = "(self)" if path.endswith("/technicians") else "()"
+        headers["Permissions-Policy"] = f"camera=(), microphone=(), geolocation=(), serial={serial}"
         if self._secure:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         if not path.startswith("/static/"):

@@ -123,6 +123,7 @@ class Premises:
         """Return the address of a file of ours, with its version, so that browsers keep it for as long as it is the same."""
         if name not in self._versions:
             folder = self.settings.libraries if name.startswith("uPlot") else FOLDER / "static"
+            folder = self.settings.installer if name == "install-button.js" else folder
             self._versions[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:8]
         return f"/static/{name}?v={self._versions[name]}"
 

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from cloud.site.defences import Defences
-from cloud.site.pages import account, entry, home, link, live, measurements, public, reading, stop, take
+from cloud.site.pages import account, entry, home, link, live, measurements, public, reading, stop, take, technicians
 from cloud.site.premises import FOLDER, Premises, show
 
 ROUTES = [
@@ -28,6 +28,9 @@ ROUTES = [
     Route("/{language:language}/confirm", entry.confirm, methods=["GET", "POST"]),
     Route("/{language:language}/rules", public.rules),
     Route("/{language:language}/foyer.webmanifest", public.manifest),
+    Route("/{language:language}/technicians", technicians.technicians),
+    Route("/releases/{kind:str}.json", technicians.install_manifest),
+    Route("/releases/{name:str}", technicians.hand_out),
     Route("/{language:language}/stop/{token:str}", stop.stop, methods=["GET", "POST"]),
     Route("/{language:language}/recover", entry.recover, methods=["GET", "POST"]),
     Route("/{language:language}/recovery-code", entry.recovery_code, methods=["GET", "POST"]),
@@ -75,8 +78,8 @@ def make_site(premises: Premises) -> Starlette:
             tasks.cancel_scope.cancel()
 
     files = _OurFiles(directory=FOLDER / "static")
-    # only what is named is served of the library's folder
-    files.all_directories = [FOLDER / "static", premises.settings.libraries]
+    # only what is named is served of the libraries' folders
+    files.all_directories = [FOLDER / "static", premises.settings.libraries, premises.settings.installer]
     app = Starlette(
         routes=[Mount("/static", files), *ROUTES],
         middleware=[Middleware(Defences, site=premises.settings), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)],
