@@ -13,11 +13,11 @@ from collections import namedtuple
 import machine
 from micropython import const
 
-from firmware import console, memory
+from firmware import console, memory, once
 from firmware.clock import Clock
 from firmware.crypto import p256
 from firmware.errors import OutboxFull, SettingsBroken
-from firmware.flash import counters, identity, outbox, replacing, settings
+from firmware.flash import counters, outbox, replacing
 from firmware.holding import HELD, LET_GO, Hold
 from firmware.radio import session, wifi
 from firmware.reporting import Reporting
@@ -54,7 +54,7 @@ async def live(display, held, cause: int, measuring, screen) -> None:
         from firmware.flash import forgetting  # spares memory: once in a device's life, and the next start is fresh
 
         forgetting.finish()
-    chosen = settings.load()
+    chosen = _settings()
     display.speak(chosen["language"])
     board = _board(chosen)
     display.light(screen(chosen["device"], board))
@@ -62,7 +62,7 @@ async def live(display, held, cause: int, measuring, screen) -> None:
     if not woken:
         display.show("", "starting")
     clock = Clock(time.ticks_ms, time.ticks_diff)
-    owner = identity.load()
+    owner = _identity()
     replacing.make_folder(STATE_FOLDER)
     numbers = counters.Counters()
     box = outbox.Outbox()
@@ -124,6 +124,24 @@ async def live(display, held, cause: int, measuring, screen) -> None:
     gc.threshold(-1)
     console.ready(chosen["device"], numbers.boot, gc.mem_free(), _largest_bytes())
     await asyncio.gather(watch.run(), sending.run(), reporting.run(), _button(board, clock, display, held), own)
+
+
+def _settings():
+    from firmware.flash import settings  # spares memory: once in a life
+
+    try:
+        return settings.load()
+    finally:
+        once.forget("firmware.flash.settings")
+
+
+def _identity():
+    from firmware.flash import identity  # spares memory: once in a life
+
+    try:
+        return identity.load()
+    finally:
+        once.forget("firmware.flash.identity")
 
 
 async def _rest(held):

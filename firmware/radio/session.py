@@ -8,11 +8,11 @@ then, and no reading. The code for introductions is large and used once, so it i
 import asyncio
 import gc
 import os
-import sys
 from hashlib import sha256
 
 from micropython import const
 
+from firmware import once
 from firmware.crypto import ccm, hkdf, p256
 from protocol import cbor, errors, exchange, link, oscore
 
@@ -20,7 +20,7 @@ _KEY_BYTES = const(48)  # as EDHOC wants for a key without favourites, and more
 # The first wait for an acknowledgement is twice the first wait after a silence: RFC 7252's 2 s with the ordinary 1 s.
 _ACKNOWLEDGE_FACTOR = const(2)
 _LONGEST_WAIT_MS = const(600_000)
-_ONCE = (("protocol", "introduction"), ("protocol", "edhoc"), ("firmware.crypto", "ecdh"))
+_ONCE = ("protocol.introduction", "protocol.edhoc", "firmware.crypto.ecdh")
 
 
 class Session:
@@ -66,7 +66,7 @@ class Session:
         except errors.ProtocolError:
             self.strange = True
         finally:
-            _forget()
+            once.forget(*_ONCE)
         now = now_ms()
         self._again_ms = now + self._wait_ms
         self._wait_ms = min(2 * self._wait_ms, _LONGEST_WAIT_MS)
@@ -129,11 +129,3 @@ async def _in_steps(steps, alive):
             return end.value
         alive()
         await asyncio.sleep_ms(0)
-
-
-def _forget():
-    for package, name in _ONCE:
-        sys.modules.pop(package + "." + name, None)
-        if hasattr(sys.modules[package], name):
-            delattr(sys.modules[package], name)
-    gc.collect()

@@ -18,6 +18,8 @@ from tools import build
 
 # What `firmware/radio/session.py` loads for an introduction and forgets after it; whole lives in 160 KiB bear it at its height.
 INTRODUCTION = (("protocol", "introduction"), ("protocol", "edhoc"), ("firmware.crypto", "ecdh"))
+# What a start reads and lets go of (`firmware/ground.py`), and what only a device has that is not set up (`firmware/main.py`).
+STARTING = (("firmware.flash", "settings"), ("firmware.flash", "identity"), ("firmware", "cable"), ("protocol", "improv"))
 
 # Of MicroPython's heap on 32 bits: what is held (a number, a line of words) is one or two of them longer at one moment than at another.
 TWO_BLOCKS_bytes = 32
@@ -191,7 +193,7 @@ def test_a_devices_bytecode_stays_within_60_KiB(device: str, tmp_path: Path) -> 
 
     That is the introduction's code, and the cuff's arithmetic, which is there for some seconds while the cuff holds no air.
     """
-    once = [f"{package.replace('.', '/')}/{name}.mpy" for package, name in INTRODUCTION]
+    once = [f"{package.replace('.', '/')}/{name}.mpy" for package, name in (*INTRODUCTION, *STARTING)]
     once += [f"firmware/cuff/{name}.mpy" for name in ("oscillometry", "envelope", "hill")]
     alone = ("firmware/flash/forgetting.mpy", "firmware/drivers/nau7802.mpy", "firmware/boards/s3n_scale.mpy", *once)
     files = build.files(device, tmp_path)
