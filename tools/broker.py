@@ -8,6 +8,7 @@ import datetime
 import os
 import secrets
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -139,6 +140,16 @@ class Broker:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    def pause(self) -> None:
+        """Let the broker hang: it holds its connections and answers nobody, until `go_on`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """End a pause."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End the broker as a power cut would."""
