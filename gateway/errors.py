@@ -47,6 +47,10 @@ class FileUnusable(CannotStart):
         self.path = path
 
 
+class Damaged(FileUnusable):
+    """The database contradicts itself, or is none."""
+
+
 class NoRoom(GatewayError):
     """The disk or the database is full, so nothing new is kept; what was kept before is safe."""
 

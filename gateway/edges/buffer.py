@@ -18,10 +18,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gateway.errors import FileUnusable, GatewayError, NoRoom
+from gateway.errors import Damaged, FileUnusable, GatewayError, NoRoom
 
 T = TypeVar("T")
 Question = Callable[[sqlite3.Connection], T]
+Connect = Callable[[Path], sqlite3.Connection]
 _Future = asyncio.Future[Any] | concurrent.futures.Future[Any]
 _Asked = tuple[Question[Any], _Future]
 _Outcome = tuple[_Future, Any, BaseException | None]
@@ -29,6 +30,8 @@ _Outcome = tuple[_Future, Any, BaseException | None]
 # A group this large takes some 10 ms; more would make the first of it wait for the last.
 _LARGEST_GROUP = 500
 _PAGE_BYTES = 4096
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_WHAT_NOW = "restore it from a backup, or move it away to begin anew"
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
@@ -45,12 +48,13 @@ class Buffer:
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path, largest_MiB: int) -> "Buffer":
+    async def open(cls, path: Path, largest_MiB: int, connect: Connect | None = None) -> "Buffer":
         """Open or make the database, bring it to the newest version and start its writer.
 
-        Raises FileUnusable: it cannot be opened, is damaged, or the disk is full.
+        connect: how to open a file, for a disk that is not a real one.
+        Raises Damaged: its pages contradict each other. Raises FileUnusable: it cannot be opened, or the disk is full.
         """
-        buffer = cls(path, *await asyncio.to_thread(_open_both, path, largest_MiB))
+        buffer = cls(path, *await asyncio.to_thread(_open_both, path, largest_MiB, connect or _connect))
         buffer._thread.start()
         return buffer
 
@@ -139,30 +143,36 @@ def _settle_all(outcomes: list[_Outcome]) -> None:
 
 
 def _is_full(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(code, int) and (code & 0xFF) in _FULL
+    return _code(error) in _FULL
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary error code, 0 if there is none."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return int(code) & 0xFF
 
 
 def _sort(error: sqlite3.Error) -> GatewayError | sqlite3.Error:
     return NoRoom(str(error)) if _is_full(error) else error
 
 
-def _open_both(path: Path, largest_MiB: int) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+def _open_both(path: Path, largest_MiB: int, connect: Connect) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     try:
         path.touch(mode=0o600)
-        writer = _connect(path)
+        writer = connect(path)
         writer.execute("PRAGMA journal_mode = WAL")
         writer.execute("PRAGMA synchronous = FULL")
         writer.execute(f"PRAGMA max_page_count = {largest_MiB * 1024 * 1024 // _PAGE_BYTES}")
-        if writer.execute("PRAGMA quick_check").fetchone()[0] != "ok":
-            raise FileUnusable(path, "it is damaged", "restore it from a backup, or move it away to begin anew")
+        if writer.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise Damaged(path, "it is damaged", _WHAT_NOW)
         _migrate(path, writer)
         # One write before anything is promised: a disk that is full says so now.
-        with writer:
-            writer.execute("INSERT INTO household VALUES ('opened', datetime()) ON CONFLICT DO UPDATE SET value = excluded.value")
-        reader = _connect(path)
+        writer.execute("INSERT INTO household VALUES ('opened', datetime()) ON CONFLICT DO UPDATE SET value = excluded.value")
+        reader = connect(path)
         reader.execute("PRAGMA query_only = TRUE")
     except (sqlite3.Error, OSError) as error:
+        if isinstance(error, sqlite3.Error) and _code(error) in _DAMAGED:
+            raise Damaged(path, str(error), _WHAT_NOW) from None
         step = "make room on its disk" if isinstance(error, sqlite3.Error) and _is_full(error) else "check its folder and its owner"
         raise FileUnusable(path, str(error), step) from None
     return writer, reader
