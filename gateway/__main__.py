@@ -36,6 +36,7 @@ from gateway.edges.ledger import BROKER, DEVICE, Ledger
 from gateway.edges.link_key import link_key_in
 from gateway.edges.linking import Linking
 from gateway.edges.mqtt import Outside
+from gateway.edges.orderbook import OrderBook
 from gateway.edges.pages import routes, words
 from gateway.edges.pages.access import Access
 from gateway.edges.pages.authority import papers
@@ -65,6 +66,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         changes = Changes()
         forwarding = Forwarding(buffer, way, log, home_secret, changes.happened)
 
+        orders = OrderBook(buffer, log, changes.happened)
         contexts = Contexts(link_key_in(folder / "keys"), lambda device: ledger.came(DEVICE, device.kid.hex()))
 
         async def enrolled(devices: list[Device]) -> None:
@@ -96,7 +98,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         edges.push_async_callback(door.close)
         access = Access(buffer, log, ledger, settings.page.session_days)
         house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "", log)
-        frame = Frame(house, access, linking, ledger, forwarding.wake, words.read(), papers_.authority, stop)
+        frame = Frame(house, access, linking, ledger, orders, forwarding.wake, words.read(), papers_.authority, stop)
         serving = functools.partial(server.run, routes.application(frame, settings.page.host_names), papers_)
         log.info(
             "gateway.ready",

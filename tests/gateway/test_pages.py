@@ -308,3 +308,25 @@ async def test_a_new_password_signs_every_other_browser_out(home: Browser) -> No
 def test_a_browser_is_named_coarsely(agent: str, named: str) -> None:
     """Family and system, and nothing that would tell two phones of one make apart."""
     assert browser_in(agent) == named
+
+
+async def test_an_order_waits_is_not_doubled_and_can_be_taken_back(home: Browser) -> None:
+    """A function of each device is a form; the same twice is one; what a device cannot do, or a wrong argument, is refused."""
+    await home.set_up()
+    kids = {device["kind"]: device["kid"] for device in (await home.state())["devices"]}
+    for _ in range(2):
+        assert (await home.post(f"/en/devices/{kids['scale']}/orders", kind=6, language=1, unit=2)).status_code == 303
+    page = (await home.client.get("/en/devices")).text
+    assert page.count("Waiting for the scale to wake: step on it.") == 1
+    for wrong in ({"kind": 1}, {"kind": 99}, {"kind": ""}, {"kind": 6, "unit": 7}, {"kind": 6, "unit": "x"}, {"kind": 6, "who": 3}):
+        assert (await home.post(f"/en/devices/{kids['scale']}/orders", **wrong)).status_code == 400, wrong
+    (number,) = re.findall(r"/orders/(\d+)", page)
+    assert (await home.post(f"/en/devices/{kids['cuff']}/orders/{number}", what="take_back")).status_code == 303
+    assert "Waiting for the scale" in (await home.client.get("/en/devices")).text, "another device's address takes nothing back"
+    assert (await home.post(f"/en/devices/{kids['scale']}/orders/{number}", what="explode")).status_code == 400
+    assert (await home.post(f"/en/devices/{kids['scale']}/orders/{number}", what="take_back")).status_code == 303
+    assert "Taken back today" in (await home.client.get("/en/devices")).text
+    assert (await home.post("/en/devices/00000000/orders", kind=3)).status_code == 404
+    for kind in range(3, 8):
+        await home.post(f"/en/devices/{kids['scale']}/orders", kind=kind)
+    assert (await home.client.get("/fr/devices")).text.count("En attente du réveil de la balance") == 5

@@ -1,31 +1,73 @@
 """The devices of the home: how each is, who uses it and where it stands."""
 
+import time
+from typing import Any
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway import orders
 from gateway.devices import Device
-from gateway.edges import households, questions
+from gateway.edges import households, orderbook, questions
+from gateway.edges.log import utc_ms
 from gateway.edges.pages import views
 from gateway.edges.pages.frame import DO, LOOK, Addresses, Frame
-from gateway.edges.pages.typed import choice
+from gateway.edges.pages.typed import choice, number
 from gateway.edges.pages.views import PERSON, ROOM
 from gateway.edges.pages.words import Words
+from gateway.orders import Wanted
+from protocol import commands
+from protocol.sentences import SENTENCES
+
+_ARGUMENTS = {"who": commands.WHO, "seconds": commands.SECONDS, "language": commands.LANGUAGE, "unit": commands.UNIT}
+_FIRST_OF_THE_HOME = 16  # of key 17 of a cuff's reading: below it stand the cuff's own buttons
+_DECISIONS = {"agree": orders.AGREED, "decline": orders.SAID_NO, "take_back": orders.TAKEN_BACK}
 
 
 async def show(frame: Frame, request: Request, words: Words) -> Response:
     """Show every device, and the way from the home to the account."""
     outside = frame.house.outside
+    rights = frame.house.buffer.read(orderbook.rights)
+    subjects = list(frame.house.subjects().values())
+    shown = [
+        {
+            **device,
+            "functions": [(kind, orders.NAMES[kind]) for kind in orders.FUNCTIONS[device["kind"]]],
+            "orders": [_line(each, device["kind"], frame, words) for each in frame.orders.shown(bytes.fromhex(device["kid"]))],
+            "rights": {subject for subject, kid in rights if kid.hex() == device["kid"]},
+        }
+        for device in views.devices(frame.house, words)
+    ]
     return frame.show(
         "devices",
         request,
         words,
-        devices=views.devices(frame.house, words),
-        subjects=list(frame.house.subjects().values()),
+        devices=shown,
+        subjects=subjects,
+        people=[{**row, "who": _FIRST_OF_THE_HOME + row["subject"]} for row in subjects if row["kind"] == PERSON],
         waiting=frame.house.buffer.read(questions.queue_length),
         way_out="none" if outside is None else "open" if outside.connected else "cut",
         sentence=views.way_out(frame.house, words),
     )
+
+
+def _line(each: Wanted, kind: str, frame: Frame, words: Words) -> dict[str, Any]:
+    moment = words.moment((each.ended_ms or each.made_ms) / 1000, time.time())
+    subject = frame.house.subjects().get(each.subject or 0)
+    sentence = f"order.{each.state}.{kind}" if each.state == orders.WAITING else f"order.{each.state}"
+    if (each.state, each.kind) == (orders.DONE, commands.ARM):
+        sentence = "order.armed"
+    reason = SENTENCES.get(each.fault or 0, {}).get(words.language, "")
+    return {
+        "number": each.number,
+        "what": words(f"function.{orders.NAMES[each.kind]}"),
+        "state": each.state,
+        "sentence": f"{words(sentence, when=moment)} {reason}".strip(),
+        "from": "" if each.origin == orders.HOME else words("order.from_site", name=subject["name"] if subject else words("log.erased")),
+        "asks": each.state == orders.ASKING,
+        "open": each.state in (orders.ASKING, orders.WAITING),
+    }
 
 
 async def give(frame: Frame, request: Request, words: Words) -> Response:
@@ -47,4 +89,43 @@ def named(frame: Frame, request: Request) -> Device:
     raise HTTPException(404)
 
 
-ADDRESSES: Addresses = {"/devices": (show, LOOK), "/devices/{kid}": (give, DO)}
+async def order(frame: Frame, request: Request, words: Words) -> Response:
+    """Tell a device to do something, once it is there."""
+    device = named(frame, request)
+    form = await request.form()
+    kind = number(form.get("kind"))
+    given = {key: number(form.get(name)) for name, key in _ARGUMENTS.items() if form.get(name)}
+    known = {key: value for key, value in given.items() if value is not None}
+    if kind is None or len(known) < len(given) or not await frame.orders.give(device, kind, known):
+        raise HTTPException(400)
+    return frame.back(words, "devices")
+
+
+async def decide(frame: Frame, request: Request, words: Words) -> Response:
+    """Say yes or no to an order from the site, or take one back."""
+    device = named(frame, request)
+    event = _DECISIONS.get(str((await request.form()).get("what", "")))
+    if event is None:
+        raise HTTPException(400)
+    await frame.orders.decide(device, request.path_params["number"], event)
+    return frame.back(words, "devices")
+
+
+async def share(frame: Frame, request: Request, words: Words) -> Response:
+    """Say whose accounts may steer a device from the site."""
+    device = named(frame, request)
+    form = await request.form()
+    subjects = frame.house.subjects()
+    chosen = [subject for subject, row in subjects.items() if row["kind"] == PERSON and form.get(f"subject-{subject}") == "yes"]
+    await frame.house.buffer.write(lambda connection: orderbook.set_rights(connection, device.kid, chosen, utc_ms()))
+    frame.orders.ended()
+    return frame.back(words, "devices")
+
+
+ADDRESSES: Addresses = {
+    "/devices": (show, LOOK),
+    "/devices/{kid}": (give, DO),
+    "/devices/{kid}/orders": (order, DO),
+    "/devices/{kid}/orders/{number:int}": (decide, DO),
+    "/devices/{kid}/rights": (share, DO),
+}

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from gateway.edges import questions
 from gateway.edges.ledger import Ledger
 from gateway.edges.linking import Linking
+from gateway.edges.orderbook import OrderBook
 from gateway.edges.pages.access import Access, token_of
 from gateway.edges.pages.views import House
 from gateway.edges.pages.words import LANGUAGES, Words
@@ -36,6 +37,7 @@ class Frame:
     access: Access
     linking: Linking | None
     ledger: Ledger
+    orders: OrderBook
     woken: Callable[[], None]
     words: dict[str, Words]
     authority: Path
