@@ -104,7 +104,7 @@ def _letter(settings: Configuration, given: argparse.Namespace) -> int:
 
 @contextmanager
 def _admission(settings: Configuration) -> Iterator[Admission]:
-    engine = stores.open_store(settings.stores.accounts)
+    engine = stores.open_store(configuration.of_role(settings.stores.accounts, configuration.SITE_ROLE))
     try:
         stores.wait_until_current(engine, "accounts", timeout_s=1)
         yield Admission(engine, keys.pepper(settings.keys), keys.ErasureKeys(settings.keys), settings.site.address)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from cloud import wrapping
+from cloud import stores, wrapping
 from cloud.accounts import LOG_ENTRIES
 from cloud.errors import CannotUnwrap
 from protocol import cbor
@@ -45,6 +45,7 @@ class BrokenChain(Exception):
 
 def write(connection: Connection, account_id: bytes, key: bytes, what: str, now_utc_s: int, **facts: str) -> None:
     """Add an entry, in the transaction of what it tells."""
+    stores.one_at_a_time(connection, account_id)
     columns = (LOG_ENTRIES.c.number, LOG_ENTRIES.c.entry_digest)
     newest = select(*columns).where(LOG_ENTRIES.c.account_id == account_id).order_by(LOG_ENTRIES.c.number.desc()).limit(1)
     last = connection.execute(newest).one_or_none()

@@ -18,6 +18,8 @@ from sqlalchemy.exc import ArgumentError
 from cloud.errors import BadConfiguration
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+# The two roles of a PostgreSQL server; what each may is in cloud/migrations/roles.sql.
+INGESTER_ROLE, SITE_ROLE = "foyer_ingester", "foyer_site"
 
 
 class Setting(NamedTuple):
@@ -30,8 +32,12 @@ class Setting(NamedTuple):
 
 SETTINGS: dict[str, dict[str, Setting]] = {
     "stores": {
-        "accounts": Setting("SQLAlchemy URL of the accounts store", None, "two stores, so that neither alone tells who weighs what"),
-        "readings": Setting("SQLAlchemy URL of the readings store", None, "the only store the ingester opens"),
+        "accounts": Setting(
+            "address of the accounts store: sqlite:///FILE or postgresql://HOST/DATABASE",
+            None,
+            "two stores, so that neither alone tells who weighs what",
+        ),
+        "readings": Setting("readings store, likewise", None, "the only store the ingester opens"),
     },
     "broker": {
         "host": Setting("name or address of the MQTT broker", None, "it must match the broker's certificate"),
@@ -214,11 +220,34 @@ def _store(name: str, values: dict[str, dict[str, object]], folder: Path) -> URL
         url = make_url(_text(setting, values["stores"][name]))
     except ArgumentError:
         raise BadConfiguration(setting, 'is no database address; write "sqlite:///NAME.db".') from None
+    if url.get_backend_name() == "postgresql":
+        return _server(setting, url, folder)
     if url.get_backend_name() != "sqlite":
-        raise BadConfiguration(setting, f"this release keeps its stores in SQLite, not in {url.get_backend_name()}.")
+        raise BadConfiguration(setting, f"a store is kept in SQLite or PostgreSQL, not in {url.get_backend_name()}.")
     if not url.database or url.database == ":memory:":
         raise BadConfiguration(setting, 'must name a file: "sqlite:///NAME.db".')
     return url.set(database=str(folder / url.database))
+
+
+def _server(setting: str, url: URL, folder: Path) -> URL:
+    if url.username or url.password:
+        raise BadConfiguration(
+            setting, "names nobody: each part signs in as a role of its own, with the password that ?passfile=FILE has for it."
+        )
+    if not url.database:
+        raise BadConfiguration(setting, 'must name a database: "postgresql://HOST/DATABASE".')
+    query = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
+    if "passfile" in query:
+        query["passfile"] = str(must_exist(setting, folder / query["passfile"]))
+    host = url.host or query.get("host", "")
+    if host and host not in LOOPBACK_NAMES and not host.startswith("/") and query.get("sslmode") != "verify-full":
+        raise BadConfiguration(setting, "must end in ?sslmode=verify-full, because it is on another machine.")
+    return url.set(drivername="postgresql+psycopg", query=query)
+
+
+def of_role(url: URL, role: str) -> URL:
+    """Return the address of a store for one part: on PostgreSQL it signs in as a role of its own, a file knows no roles."""
+    return url.set(username=role) if url.get_backend_name() == "postgresql" else url
 
 
 def _site(values: dict[str, object], folder: Path) -> Site:

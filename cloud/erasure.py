@@ -32,6 +32,11 @@ LARGEST_ORDER_BYTES = 4096
 ORDER_LIFE_S = 3600
 _ORDER_AAD = b"foyer erase"
 
+JOURNAL = {
+    "sqlite": "emptied, file rewritten",
+    "postgresql": "the database's own log keeps older bytes for a while; the keys that open them are destroyed",
+}
+
 
 class Order(NamedTuple):
     """What an owner wants gone: the rows named, or with no names all of the pseudonym."""
@@ -90,8 +95,11 @@ def lift(connection: Connection, pseudonym: bytes) -> None:
 def scrub(engine: Engine) -> None:
     """Empty the journal and rewrite the file, so that no byte of what was deleted is left in either.
 
-    Another process may be reading; it is waited for, and asked again at the next erasure or start.
+    Another process may be reading; it is waited for, and asked again at the next erasure or start. A PostgreSQL server keeps its log
+    for everybody and cleans up after deletions by itself; until then it is the destroyed keys that make the bytes unreadable.
     """
+    if stores.is_server(engine):
+        return
     raw = engine.raw_connection()
     try:
         for step in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
@@ -124,7 +132,7 @@ def erase_account(
             "rows_of_readings_erased": rows_erased,
             "other_rows": rows_left,
             "personal_columns": "deleted, and their key destroyed: no copy or backup of them can be opened",
-            "journal": "emptied, file rewritten",
+            "journal": JOURNAL[admission.engine.dialect.name],
             "kept": "a digest of each erased pseudonym for 13 months, so that nothing comes back",
         },
         ensure_ascii=False,

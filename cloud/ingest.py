@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from cloud import intake, readings, stores, tombstones, wrapping
 from cloud.broker import Delivery, Line, alias_of
-from cloud.configuration import Configuration
+from cloud.configuration import INGESTER_ROLE, Configuration, of_role
 from cloud.errors import CannotStart, Poison
 from cloud.keys import IngesterKeys, ingester_keys
 from cloud.logs import Log
@@ -41,6 +42,14 @@ class DeafSubscription(CannotStart):
 
     def __init__(self) -> None:
         super().__init__("The broker delivers nothing to a shared subscription; use one that does, for instance mosquitto.")
+
+
+class Opened(NamedTuple):
+    """One message and the batch in it, or why there is none that could ever be stored."""
+
+    delivery: Delivery
+    batch: Batch | None
+    reason: str
 
 
 class Outcome(NamedTuple):
@@ -67,42 +76,72 @@ class Ingester:
         """Take what arrives until told to stop. Raises DeafSubscription at the first connect."""
         self._line.start()
         try:
-            tested = False
-            while not stop.is_set():
-                self._keep_house()
-                if not tested:
-                    tested = self._test_subscription(stop)
-                    continue
-                group = self._next_group()
-                while group and not stop.is_set():
-                    try:
-                        outcomes = self.commit(group)
-                    except OperationalError as error:
-                        # a full disk or a locked file passes; nothing was acknowledged, so nothing is lost
-                        self._log.error("ingest.store_failed", reason=type(error.orig).__name__, detail=str(error.orig))
-                        stop.wait(STORE_RETRY_S)
-                        continue
-                    self.answer(outcomes)
-                    break
+            with ThreadPoolExecutor(1, "store") as storing:
+                self._take(stop, storing)
         finally:
             self._line.stop()
 
+    def _take(self, stop: threading.Event, storing: ThreadPoolExecutor) -> None:
+        """Opening messages is arithmetic and storing them is waiting: while one group is stored, the next is opened."""
+        tested = False
+        stored: Future[list[Outcome] | None] | None = None
+        while not stop.is_set():
+            self._keep_house()
+            if not tested:
+                tested = self._test_subscription(stop)
+                continue
+            opened = [self.open(delivery) for delivery in self._next_group()]
+            before, stored = stored, None
+            if before:
+                before.result()
+            if opened:
+                stored = storing.submit(self._store_in_the_end, opened, stop)
+            self._answer_stored(before)
+            if self._line.arrived.empty():
+                # nothing to open meanwhile
+                self._answer_stored(stored)
+                stored = None
+        self._answer_stored(stored)
+
+    def _answer_stored(self, stored: Future[list[Outcome] | None] | None) -> None:
+        outcomes = stored.result() if stored else None
+        if outcomes:
+            self.answer(outcomes)
+
+    def _store_in_the_end(self, opened: list[Opened], stop: threading.Event) -> list[Outcome] | None:
+        """Store, and again after a store that could not be used; None: told to stop before that went well."""
+        while True:
+            try:
+                return self.store(opened)
+            except OperationalError as error:
+                # a full disk or a server that is away passes; nothing was acknowledged, so nothing is lost
+                self._log.error("ingest.store_failed", reason=type(error.orig).__name__, detail=str(error.orig))
+                if stop.wait(STORE_RETRY_S):
+                    return None
+
+    def open(self, delivery: Delivery) -> Opened:
+        """Open and check one message."""
+        try:
+            return Opened(delivery, intake.open_message(delivery.payload, self._keys), "")
+        except Poison as poison:
+            digest = wrapping.digest(delivery.payload).hex()
+            self._log.warning("ingest.set_aside", reason=poison.reason, detail=poison.detail, digest=digest)
+            return Opened(delivery, None, poison.reason)
+
     def commit(self, group: list[Delivery]) -> list[Outcome]:
         """Store what a group of messages holds, in one transaction that is on disk when this returns."""
+        return self.store([self.open(delivery) for delivery in group])
+
+    def store(self, opened: list[Opened]) -> list[Outcome]:
+        """Store what was opened, in one transaction that is on disk when this returns."""
         day = int(time.time()) // 86400
-        outcomes = []
+        batches = [each.batch for each in opened if each.batch is not None]
         with stores.writing(self._engine) as connection:
-            for delivery in group:
-                try:
-                    batch = intake.open_message(delivery.payload, self._keys)
-                except Poison as poison:
-                    readings.set_aside(connection, delivery.payload[: intake.LARGEST_MESSAGE_BYTES], poison.reason, day)
-                    digest = wrapping.digest(delivery.payload).hex()
-                    self._log.warning("ingest.set_aside", reason=poison.reason, detail=poison.detail, digest=digest)
-                    outcomes.append(Outcome(delivery, None, None))
-                    continue
-                outcomes.append(Outcome(delivery, batch, readings.add_batch(connection, batch, day)))
-        return outcomes
+            for each in opened:
+                if each.batch is None:
+                    readings.set_aside(connection, each.delivery.payload[: intake.LARGEST_MESSAGE_BYTES], each.reason, day)
+            added = iter(readings.add_batches(connection, batches, day) if batches else [])
+        return [Outcome(each.delivery, each.batch, None if each.batch is None else next(added)) for each in opened]
 
     def answer(self, outcomes: list[Outcome]) -> None:
         """Send the receipts for what was committed, then let the broker forget the messages."""
@@ -203,7 +242,7 @@ def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
     keys = ingester_keys(configuration.keys)
     broker = configuration.broker
     line = Line(broker.ingester_name, broker, broker.ingester_certificate, broker.ingester_key, [SHARED], log)
-    engine = stores.open_store(configuration.stores.readings)
+    engine = stores.open_store(of_role(configuration.stores.readings, INGESTER_ROLE))
     try:
         stores.upgrade(engine, "readings")
         Ingester(engine, keys, line, log, configuration.keys / "tombstones").run(stop)

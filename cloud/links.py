@@ -67,7 +67,7 @@ def account_waiting(connection: Connection, link_mac: bytes, now_utc_s: int) -> 
 def take_box(connection: Connection, account_id: bytes, erasure_key: bytes, link_mac: bytes, box: bytes) -> tuple[int, bool]:
     """Keep a box under the account that made the code; return DONE, also for the same box again, or EXPIRED; and whether it is new."""
     digest = wrapping.digest(box)
-    kept = connection.execute(select(LINK_CODES.c.box_digest).where(LINK_CODES.c.link_mac == link_mac)).one_or_none()
+    kept = connection.execute(select(LINK_CODES.c.box_digest).where(LINK_CODES.c.link_mac == link_mac).with_for_update()).one_or_none()
     if kept is None:
         return EXPIRED, False
     if kept.box_digest is not None:

@@ -8,7 +8,9 @@ A withdrawn id and an erased pseudonym leave a digest, a tombstone, so that noth
 withdrawal and its row may come in any order (T12). A pseudonym that nobody wrote under or asked after for 13 months lapses.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -22,18 +24,23 @@ from sqlalchemy import (
     Text,
     delete,
     func,
-    insert,
     select,
-    update,
 )
-from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
-from cloud import wrapping
+from cloud import stores, wrapping
 from protocol import cbor
 from protocol.envelope import ALREADY, CONFLICT, ERASED, STANDS, STORED, WITHDRAWN, Batch, Row
 
 # Set-aside messages are evidence, not an archive: beyond this many the newest are counted in the log only.
 SET_ASIDE_AT_MOST = 10_000
+# So many ids in one question; SQLite takes at most 32,766 of anything.
+NAMED_AT_ONCE = 500
+
+_Values = tuple[bytes, bytes, int, bytes]
+_UNNEST = (
+    "INSERT INTO sealed_rows (pseudonym, id, minute, sealed)"
+    " SELECT * FROM unnest(%b::bytea[], %b::bytea[], %b::int4[], %b::bytea[]) ON CONFLICT DO NOTHING"
+)
 
 METADATA = MetaData()
 
@@ -109,63 +116,146 @@ class Added(NamedTuple):
 
 
 def add_batch(connection: Connection, batch: Batch, day: int) -> Added:
-    """Do what a batch asks: store and withdraw rows, erase all, or nothing but note that its pseudonym is still wanted."""
-    if batch.erases:
-        erase(connection, batch.pseudonym, day)
-        return Added([], ERASED)
-    return add_rows(connection, batch.pseudonym, batch.rows, day)
+    """Do what one batch asks, as add_batches does."""
+    return add_batches(connection, [batch], day)[0]
 
 
 def add_rows(connection: Connection, pseudonym: bytes, rows: list[Row], day: int) -> Added:
-    """Store rows; return the status of each: STORED, ALREADY (same bytes) or CONFLICT (other bytes, set aside).
+    """Store rows of one pseudonym, as add_batches does."""
+    return add_batches(connection, [Batch(pseudonym, rows, 0, b"", False)], day)[0]
 
-    A row without bytes withdraws that id. What was withdrawn or deleted does not come back: such a row is ALREADY, so its home need
-    not send it again. All rows of an erased pseudonym are CONFLICT, and nothing of them is kept: no receipt says that they are here.
+
+def add_batches(connection: Connection, batches: Sequence[Batch], day: int) -> list[Added]:
+    """Do what each batch asks: store and withdraw rows, erase all, or nothing but note that its pseudonym is still wanted.
+
+    A row is STORED, ALREADY there (same bytes) or a CONFLICT (other bytes, set aside). A row without bytes withdraws that id. What was
+    withdrawn or deleted does not come back: such a row is ALREADY, so its home need not send it again. All rows of an erased pseudonym
+    are CONFLICT, and nothing of them is kept: no receipt says that they are here.
     """
-    own = tombstone_of(pseudonym)
-    by_digest = {tombstone_of_row(pseudonym, row.row_id): row.row_id for row in rows}
-    laid = set(connection.execute(select(TOMBSTONES.c.digest).where(TOMBSTONES.c.digest.in_([own, *by_digest]))).scalars())
-    if own in laid:
-        return Added([CONFLICT] * len(rows), ERASED)
-    see(connection, pseudonym, day)
-    withdrawn = [row.row_id for row in rows if row.sealed == WITHDRAWN]
-    if withdrawn:
-        withdraw(connection, pseudonym, withdrawn, day)
-    gone = {by_digest[digest] for digest in laid}
-    known = {
-        row.id: (row.minute, row.sealed)
-        for row in connection.execute(
-            select(SEALED_ROWS.c.id, SEALED_ROWS.c.minute, SEALED_ROWS.c.sealed).where(
-                SEALED_ROWS.c.pseudonym == pseudonym, SEALED_ROWS.c.id.in_([row.row_id for row in rows])
+    if all(_only_brings(batch) for batch in batches):
+        stores.hold_off_erasing(connection)
+    else:
+        stores.erasing(connection)
+    added: list[Added] = []
+    for brings, run in groupby(batches, key=_only_brings):
+        some = list(run)
+        added += _bring(connection, some, day) if brings else [_erase_or_withdraw(connection, batch, day) for batch in some]
+    return added
+
+
+def _only_brings(batch: Batch) -> bool:
+    return not batch.erases and all(row.sealed != WITHDRAWN for row in batch.rows)
+
+
+def _erase_or_withdraw(connection: Connection, batch: Batch, day: int) -> Added:
+    if batch.erases:
+        erase(connection, batch.pseudonym, day)
+        return Added([], ERASED)
+    laid = _tombstones_among(connection, [batch])
+    if tombstone_of(batch.pseudonym) in laid:
+        return Added([CONFLICT] * len(batch.rows), ERASED)
+    withdraw(connection, batch.pseudonym, [row.row_id for row in batch.rows if row.sealed == WITHDRAWN], day)
+    # they find the tombstones just laid
+    (others,) = _bring(connection, [batch._replace(rows=[row for row in batch.rows if row.sealed != WITHDRAWN])], day)
+    rest = iter(others.statuses)
+    gone = [ALREADY if tombstone_of_row(batch.pseudonym, row.row_id) in laid else STORED for row in batch.rows]
+    return Added([status if row.sealed == WITHDRAWN else next(rest) for row, status in zip(batch.rows, gone, strict=True)], STANDS)
+
+
+def _bring(connection: Connection, batches: Sequence[Batch], day: int) -> list[Added]:
+    laid = _tombstones_among(connection, batches)
+    added: list[Added] = []
+    # what is new as far as these batches tell, in their order; a second row of the same id is compared with the first
+    new: dict[tuple[bytes, bytes], tuple[Row, int, int]] = {}
+    again: list[tuple[int, int]] = []
+    for number, batch in enumerate(batches):
+        if laid and tombstone_of(batch.pseudonym) in laid:
+            added.append(Added([CONFLICT] * len(batch.rows), ERASED))
+            continue
+        statuses = [STORED] * len(batch.rows)
+        for place, row in enumerate(batch.rows):
+            if laid and tombstone_of_row(batch.pseudonym, row.row_id) in laid:
+                statuses[place] = ALREADY
+            elif (batch.pseudonym, row.row_id) in new:
+                again.append((number, place))
+            else:
+                new[batch.pseudonym, row.row_id] = (row, number, place)
+        added.append(Added(statuses, STANDS))
+    see(connection, {batch.pseudonym for batch, each in zip(batches, added, strict=True) if each.standing == STANDS}, day)
+    # one order for everybody, so that two ingesters with the same rows wait for each other and not in a circle
+    keys = sorted(new)
+    kept = {} if _all_inserted(connection, [(*key, new[key][0].minute, new[key][0].sealed) for key in keys]) else _kept(connection, keys)
+    for key, known in kept.items():
+        row, number, place = new[key]
+        added[number].statuses[place] = _compared(connection, key[0], row, known, day)
+    if kept:
+        _insert(connection, [(*key, new[key][0].minute, new[key][0].sealed) for key in keys if key not in kept])
+    for number, place in again:
+        pseudonym, row = batches[number].pseudonym, batches[number].rows[place]
+        first = new[pseudonym, row.row_id][0]
+        known = kept.get((pseudonym, row.row_id), (first.minute, first.sealed))
+        added[number].statuses[place] = _compared(connection, pseudonym, row, known, day)
+    return added
+
+
+def _tombstones_among(connection: Connection, batches: Sequence[Batch]) -> set[bytes]:
+    if connection.execute(select(TOMBSTONES.c.digest).limit(1)).first() is None:
+        return set()
+    digests = {tombstone_of(batch.pseudonym) for batch in batches}
+    digests.update(tombstone_of_row(batch.pseudonym, row.row_id) for batch in batches for row in batch.rows)
+    laid: set[bytes] = set()
+    asked = list(digests)
+    for start in range(0, len(asked), NAMED_AT_ONCE):
+        some = asked[start : start + NAMED_AT_ONCE]
+        laid |= set(connection.execute(select(TOMBSTONES.c.digest).where(TOMBSTONES.c.digest.in_(some))).scalars())
+    return laid
+
+
+def _all_inserted(connection: Connection, rows: list[_Values]) -> bool:
+    """Insert rows; when some are there already, insert none and return False."""
+    attempt = connection.begin_nested()
+    if _insert(connection, rows) == len(rows):
+        attempt.commit()
+        return True
+    attempt.rollback()
+    return False
+
+
+def _insert(connection: Connection, rows: list[_Values]) -> int:
+    """Insert rows that are not there; return how many were not."""
+    if not rows:
+        return 0
+    if stores.is_server(connection):
+        # four arrays in PostgreSQL's binary form: nothing is quoted, and one statement is planned once
+        return connection.exec_driver_sql(_UNNEST, tuple(list(column) for column in zip(*rows, strict=True))).rowcount
+    return connection.exec_driver_sql(
+        "INSERT OR IGNORE INTO sealed_rows (pseudonym, id, minute, sealed) VALUES (?, ?, ?, ?)", rows
+    ).rowcount
+
+
+def _kept(connection: Connection, keys: list[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], tuple[int, bytes]]:
+    """Return minute and sealed bytes of the rows with these keys that are there."""
+    found: dict[tuple[bytes, bytes], tuple[int, bytes]] = {}
+    for pseudonym, own in groupby(keys, key=itemgetter(0)):
+        ids = [row_id for _, row_id in own]
+        for start in range(0, len(ids), NAMED_AT_ONCE):
+            chosen = select(SEALED_ROWS.c.id, SEALED_ROWS.c.minute, SEALED_ROWS.c.sealed).where(
+                SEALED_ROWS.c.pseudonym == pseudonym, SEALED_ROWS.c.id.in_(ids[start : start + NAMED_AT_ONCE])
             )
-        )
-    }
-    statuses = []
-    new: list[Row] = []
-    for row in rows:
-        kept = known.get(row.row_id)
-        if row.sealed == WITHDRAWN:
-            statuses.append(ALREADY if row.row_id in gone else STORED)
-        elif row.row_id in gone or row.row_id in withdrawn:
-            statuses.append(ALREADY)
-        elif kept is None:
-            known[row.row_id] = (row.minute, row.sealed)
-            new.append(row)
-            statuses.append(STORED)
-        elif kept == (row.minute, row.sealed):
-            statuses.append(ALREADY)
-        else:
-            set_aside(connection, _as_bytes(pseudonym, row), "conflict", day)
-            statuses.append(CONFLICT)
-    if new:
-        connection.execute(
-            insert(SEALED_ROWS), [{"pseudonym": pseudonym, "id": row.row_id, "minute": row.minute, "sealed": row.sealed} for row in new]
-        )
-    return Added(statuses, STANDS)
+            found |= {(pseudonym, row.id): (row.minute, row.sealed) for row in connection.execute(chosen)}
+    return found
+
+
+def _compared(connection: Connection, pseudonym: bytes, row: Row, known: tuple[int, bytes], day: int) -> int:
+    if known == (row.minute, row.sealed):
+        return ALREADY
+    set_aside(connection, _as_bytes(pseudonym, row), "conflict", day)
+    return CONFLICT
 
 
 def withdraw(connection: Connection, pseudonym: bytes, row_ids: list[bytes], day: int) -> int:
     """Delete rows and lay their tombstones; return how many were there."""
+    stores.erasing(connection)
     own = (SEALED_ROWS.c.pseudonym == pseudonym) & SEALED_ROWS.c.id.in_(row_ids)
     count = connection.execute(delete(SEALED_ROWS).where(own)).rowcount
     lay(connection, [tombstone_of_row(pseudonym, row_id) for row_id in row_ids], day + LAPSE_DAYS)
@@ -174,6 +264,7 @@ def withdraw(connection: Connection, pseudonym: bytes, row_ids: list[bytes], day
 
 def erase(connection: Connection, pseudonym: bytes, day: int) -> int:
     """Delete all of a pseudonym, what was set aside of it too, and lay its tombstone; return how many rows went."""
+    stores.erasing(connection)
     # what was set aside as a conflict holds the pseudonym in clear
     found = connection.execute(select(SET_ASIDE.c.digest, SET_ASIDE.c.bytes).where(SET_ASIDE.c.reason == "conflict"))
     for digest in [row.digest for row in found if pseudonym in row.bytes]:
@@ -187,7 +278,7 @@ def erase(connection: Connection, pseudonym: bytes, day: int) -> int:
 def lay(connection: Connection, digests: list[bytes], until_day: int) -> None:
     """Lay tombstones."""
     values = [{"digest": digest, "until_day": until_day} for digest in digests]
-    connection.execute(insert_or_ignore(TOMBSTONES).on_conflict_do_nothing(), values)
+    connection.execute(stores.insert_new(connection, TOMBSTONES), values)
 
 
 def lapsed(connection: Connection, day: int) -> list[bytes]:
@@ -213,20 +304,25 @@ def unseen_since(connection: Connection, pseudonyms: Iterable[bytes], day: int) 
     return list(connection.execute(select(PSEUDONYMS.c.pseudonym).where(asked)).scalars())
 
 
-def see(connection: Connection, pseudonym: bytes, day: int) -> None:
-    """Note that a pseudonym's write key was used."""
-    seen = connection.execute(select(PSEUDONYMS.c.seen_day).where(PSEUDONYMS.c.pseudonym == pseudonym)).scalar_one_or_none()
-    if seen is None:
-        connection.execute(insert(PSEUDONYMS).values(pseudonym=pseudonym, seen_day=day))
-    elif seen <= day - SEEN_STEP_DAYS:
-        connection.execute(update(PSEUDONYMS).where(PSEUDONYMS.c.pseudonym == pseudonym).values(seen_day=day))
+def see(connection: Connection, pseudonyms: Iterable[bytes], day: int) -> None:
+    """Note that the write keys of pseudonyms were used."""
+    asked = sorted(pseudonyms)
+    found = connection.execute(select(PSEUDONYMS).where(PSEUDONYMS.c.pseudonym.in_(asked)))
+    seen: dict[bytes, int] = {row.pseudonym: row.seen_day for row in found}
+    old = [pseudonym for pseudonym in asked if seen.get(pseudonym, day) <= day - SEEN_STEP_DAYS]
+    if old:
+        # rows of this store are put and taken and never changed: the site's role may do no more
+        connection.execute(delete(PSEUDONYMS).where(PSEUDONYMS.c.pseudonym.in_(old)))
+    new = [{"pseudonym": pseudonym, "seen_day": day} for pseudonym in asked if pseudonym not in seen or pseudonym in old]
+    if new:
+        connection.execute(stores.insert_new(connection, PSEUDONYMS), new)
 
 
 def set_aside(connection: Connection, data: bytes, reason: str, day: int) -> None:
     """Keep bytes that can never be stored, once per reason, while there is room."""
     if connection.execute(select(func.count()).select_from(SET_ASIDE)).scalar_one() < SET_ASIDE_AT_MOST:
         values = {"digest": wrapping.digest(data), "reason": reason, "day": day, "bytes": data}
-        connection.execute(insert_or_ignore(SET_ASIDE).values(values).on_conflict_do_nothing())
+        connection.execute(stores.insert_new(connection, SET_ASIDE).values(values))
 
 
 def rows_since(connection: Connection, pseudonym: bytes, minute: int) -> list[SealedRow]:

@@ -1,8 +1,11 @@
 """Opening a store: the engine with what durability and erasing ask of it, and its migrations.
 
-The two stores are opened by two processes with different rights, so nothing here knows both. A transaction that writes begins
-with BEGIN IMMEDIATE: two writers wait for each other instead of failing half-way. `secure_delete` overwrites what is deleted;
-that alone erases nothing (notes on privacy, point 8), which is why personal columns are under an erasure key as well.
+The address chooses: SQLite in a file, or PostgreSQL over a socket; everything above asks the same questions of both. The two stores
+are opened by two processes with different rights, so nothing here knows both. On SQLite a transaction that writes begins with
+BEGIN IMMEDIATE: two writers wait for each other instead of failing half-way. `secure_delete` overwrites what is deleted; that alone
+erases nothing (notes on privacy, point 8), which is why personal columns are under an erasure key as well. On PostgreSQL writers
+wait for the rows they share, and a transaction that wrote says so afterwards (NOTIFY), for whoever shows a live page; said
+within the transaction it would make all commits queue behind one another.
 """
 
 import time
@@ -11,12 +14,14 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 
@@ -24,6 +29,11 @@ from cloud.errors import CannotStart
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MS = 5000
+CONNECT_TIMEOUT_S = 5
+# The channel on which a PostgreSQL store tells that it has changed.
+CHANGED = "foyer_changed"
+# Numbers of advisory locks: any, as long as each is used for one thing.
+_UPGRADING, _ERASING = 0x666F79_01, 0x666F79_02
 
 
 def open_store(url: URL, *, read_only: bool = False) -> Engine:
@@ -31,6 +41,10 @@ def open_store(url: URL, *, read_only: bool = False) -> Engine:
 
     Raises CannotStart: the file cannot be opened.
     """
+    return _open_server(url, read_only) if url.get_backend_name() == "postgresql" else _open_file(url, read_only)
+
+
+def _open_file(url: URL, read_only: bool) -> Engine:
     folder = Path(str(url.database)).parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,11 +74,55 @@ def open_store(url: URL, *, read_only: bool = False) -> Engine:
     return engine
 
 
+def _open_server(url: URL, read_only: bool) -> Engine:
+    # fsync belongs to whoever runs the server; that a commit waits for it is asked for here
+    asked = ["synchronous_commit=on", "lock_timeout=10s", "idle_in_transaction_session_timeout=60s"]
+    asked += ["default_transaction_read_only=on"] if read_only else []
+    options = " ".join(f"-c {each}" for each in asked)
+    arguments = {"options": options, "connect_timeout": CONNECT_TIMEOUT_S, "application_name": "foyer"}
+    # a connection may have ended since it was last used: the server was restarted, a standby took its place
+    return create_engine(url, pool_pre_ping=True, connect_args=arguments)
+
+
+def is_server(connection: Connection | Engine) -> bool:
+    """Whether the store is PostgreSQL."""
+    return connection.dialect.name == "postgresql"
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes: committed at the end, rolled back on any error."""
-    with engine.connect().execution_options(foyer_writing=True) as connection, connection.begin():
-        yield connection
+    with engine.connect().execution_options(foyer_writing=True) as connection:
+        with connection.begin():
+            yield connection
+        if is_server(connection):
+            with connection.begin():
+                connection.execute(select(func.pg_notify(CHANGED, "")))
+
+
+def insert_new(connection: Connection, table: Table) -> Any:
+    """Return an INSERT that leaves alone what is there already."""
+    insert = postgresql.insert if is_server(connection) else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def hold_off_erasing(connection: Connection) -> None:
+    """Until this transaction ends nobody erases, so what was looked for and not found is still gone when it commits."""
+    if is_server(connection):
+        connection.execute(select(func.pg_advisory_xact_lock_shared(_ERASING)))
+
+
+def erasing(connection: Connection) -> None:
+    """Until this transaction ends nobody adds rows who has not yet seen what it lays."""
+    if is_server(connection):
+        connection.execute(select(func.pg_advisory_xact_lock(_ERASING)))
+
+
+def one_at_a_time(connection: Connection, about: bytes) -> None:
+    """Wait for every other transaction that asked this about the same bytes; on SQLite writers wait anyhow."""
+    if is_server(connection):
+        number = int.from_bytes(about[:8], "big", signed=True)
+        connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 def upgrade(engine: Engine, store: str) -> None:
@@ -79,13 +137,15 @@ def upgrade(engine: Engine, store: str) -> None:
                 return
         configuration = _configuration(store)
         with writing(engine) as connection:
+            if is_server(connection):
+                connection.execute(select(func.pg_advisory_xact_lock(_UPGRADING)))
             current = MigrationContext.configure(connection).get_current_revision()
             if current is not None and current not in known:
                 raise CannotStart(f"The {store} store was written by a later release of Foyer; install that one.")
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
     except DatabaseError as error:
-        raise CannotStart(f"The {store} store {engine.url.database} cannot be used: {error.orig}.") from None
+        raise _cannot_use(engine, store, error) from None
 
 
 def wait_until_current(engine: Engine, store: str, timeout_s: float = 30) -> None:
@@ -103,9 +163,15 @@ def wait_until_current(engine: Engine, store: str, timeout_s: float = 30) -> Non
         except DatabaseError as error:
             # the other process may be in the middle of it; the loop's end says so if not
             if "locked" not in str(error.orig):
-                raise CannotStart(f"The {store} store {engine.url.database} cannot be used: {error.orig}.") from None
+                raise _cannot_use(engine, store, error) from None
         time.sleep(0.05)
     raise CannotStart(f"The {store} store is not of this release; start the ingester first: python -m cloud ingest.")
+
+
+def _cannot_use(engine: Engine, store: str, error: DatabaseError) -> CannotStart:
+    # PostgreSQL says it in several lines, the cause last in the first
+    cause = str(error.orig).strip().partition("\n")[0]
+    return CannotStart(f"The {store} store {engine.url.database} cannot be used: {cause}.")
 
 
 @cache

@@ -5,14 +5,13 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 
 import uvicorn
 
 from cloud import erasure, keys, stores
 from cloud.admission import Admission
 from cloud.broker import Line
-from cloud.configuration import Configuration
+from cloud.configuration import SITE_ROLE, Configuration, of_role
 from cloud.errors import CannotStart
 from cloud.limits import Limiter
 from cloud.logs import Log
@@ -56,18 +55,16 @@ def open_premises(configuration: Configuration, log: Log) -> Premises:
     """Open the keys and both stores: the accounts store brought up to date, the readings store read-only."""
     pepper = keys.pepper(configuration.keys)
     erasing = keys.ErasureKeys(configuration.keys)
-    accounts = stores.open_store(configuration.stores.accounts)
+    accounts_url, readings_url = (of_role(url, SITE_ROLE) for url in (configuration.stores.accounts, configuration.stores.readings))
+    accounts = stores.open_store(accounts_url)
     stores.upgrade(accounts, "accounts")
-    readings = stores.open_store(configuration.stores.readings, read_only=True)
+    readings = stores.open_store(readings_url, read_only=True)
     stores.wait_until_current(readings, "readings")
-    paths = [Path(str(url.database)) for url in (configuration.stores.accounts, configuration.stores.readings)]
     mail = configuration.mail
-    url = configuration.stores.readings
     postman = None if mail is None else Postman(mail, accounts, erasing, log)
     admission = Admission(accounts, pepper, erasing, configuration.site.address if mail else "")
-    made = Premises(
-        configuration.site, accounts, readings, admission, pepper, Watch(paths), log, postman, Limiter(), configuration.keys, url, mail
-    )
+    watch, folder = Watch([accounts, readings]), configuration.keys
+    made = Premises(configuration.site, accounts, readings, admission, pepper, watch, log, postman, Limiter(), folder, readings_url, mail)
     with made.owners_hand() as writable:
         back = erasure.after_restore(admission, writable, configuration.keys / "tombstones", int(time.time()))
     if any(back):

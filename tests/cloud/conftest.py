@@ -105,11 +105,11 @@ def start() -> Iterator[Callable[..., Running]]:
 class Cloud:
     """A configured account store that is not running yet."""
 
-    def __init__(self, folder: Path, broker: broker_tool.Broker) -> None:
+    def __init__(self, folder: Path, broker: broker_tool.Broker, **stores: tuple[str, str]) -> None:
         self.folder = folder
         self.port = free_ports(1)[0]
         self.address = f"http://127.0.0.1:{self.port}"
-        self.configuration = counterpart.write_configuration(folder, broker, self.port)
+        self.configuration = counterpart.write_configuration(folder, broker, self.port, **stores)
         public = keys.make_missing(folder / "keys")
         self.sealing_key = bytes.fromhex(public["sealing_key"])
         self.receipt_key = bytes.fromhex(public["receipt_key"])

@@ -200,15 +200,17 @@ class Gateway:
         self.client.loop_stop()
 
 
-def write_configuration(folder: Path, broker: broker_tool.Broker, site_port: int) -> Path:
+def write_configuration(
+    folder: Path, broker: broker_tool.Broker, site_port: int, stores: tuple[str, str] = ("sqlite:///accounts.db", "sqlite:///readings.db")
+) -> Path:
     """Write the account store's settings for this broker; return the file."""
     ingester, site = broker.issue("ingester"), broker.issue("site")
     path = folder / "cloud.toml"
     path.write_text(
         f"""
 [stores]
-accounts = "sqlite:///accounts.db"
-readings = "sqlite:///readings.db"
+accounts = "{stores[0]}"
+readings = "{stores[1]}"
 [broker]
 host = "127.0.0.1"
 port = {broker.port}

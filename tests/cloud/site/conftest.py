@@ -1,6 +1,9 @@
 """The site as an application without a server: its pages, its stores, and a home that puts rows where an ingester would."""
 
 import asyncio
+import atexit
+import itertools
+import os
 import re
 import shutil
 import tempfile
@@ -23,13 +26,19 @@ from protocol import linking
 from protocol.envelope import Row
 from tests.cloud.counterpart import Person
 from tests.cloud.postbox import Postbox
+from tools.postgres import Postgres
 
+ON_POSTGRES = os.environ.get("FOYER_TESTS_ON") == "postgresql"
+READS_FILES = "it searches the files of SQLite; tests/cloud/test_postgres.py searches PostgreSQL's"
+_NUMBERS = itertools.count()
 ADDRESS = "http://127.0.0.1:8080"
 PASSWORD = "ashtray velvet horizon"
-CONFIGURATION = """
+ON_FILES = """
 [stores]
 accounts = "sqlite:///accounts.db"
 readings = "sqlite:///readings.db"
+"""
+CONFIGURATION = """
 [broker]
 host = "127.0.0.1"
 authority = "a.pem"
@@ -54,18 +63,38 @@ def _migrated(store: str) -> Path:
     return path
 
 
+@cache
+def server() -> Postgres:
+    """A PostgreSQL of this release with nothing in it, made once and copied for each test that asks for one."""
+    made = Postgres(max_connections="300")
+    atexit.register(made.remove)
+    for store, role in (("readings", "foyer_ingester"), ("accounts", "foyer_site")):
+        engine = stores.open_store(configuration.of_role(make_url(made.url(store)).set(drivername="postgresql+psycopg"), role))
+        stores.upgrade(engine, store)
+        engine.dispose()
+    return made
+
+
+def on_server() -> str:
+    """Return the [stores] of a configuration that leads to two fresh databases of that server."""
+    number = next(_NUMBERS)
+    lines = (f'{store} = "{server().copy_of(store, f"{store}_{number}")}"\n' for store in ("accounts", "readings"))
+    return "[stores]\n" + "".join(lines)
+
+
 class Premises:
     """The site under test, and the ways around it that a test needs."""
 
-    def __init__(self, folder: Path, mail: str = "") -> None:
+    def __init__(self, folder: Path, mail: str = "", stores_toml: str = "") -> None:
         self.folder = folder
-        (folder / "cloud.toml").write_text(CONFIGURATION + mail)
+        stores_toml = stores_toml or (on_server() if ON_POSTGRES else ON_FILES)
+        (folder / "cloud.toml").write_text(stores_toml + CONFIGURATION + mail)
         settings = self.settings = configuration.read(folder / "cloud.toml")
         keys.make_missing(settings.keys)
-        for name in ("accounts", "readings"):
+        for name in ("accounts", "readings") if stores_toml == ON_FILES else ():
             if not (folder / f"{name}.db").exists():
                 shutil.copy(_migrated(name), folder / f"{name}.db")
-        self.writer = stores.open_store(settings.stores.readings)
+        self.writer = stores.open_store(configuration.of_role(settings.stores.readings, configuration.INGESTER_ROLE))
         stores.upgrade(self.writer, "readings")
         self.premises = open_premises(settings, configure("test"))
         self.app = make_site(self.premises)

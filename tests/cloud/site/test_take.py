@@ -25,7 +25,7 @@ from cloud.site.serving import open_premises
 from protocol import linking
 from protocol.envelope import ALREADY, CONFLICT, Row
 from tests.cloud.counterpart import Device, Person, climate, pressure, weight
-from tests.cloud.site.conftest import PASSWORD, Premises
+from tests.cloud.site.conftest import ON_POSTGRES, PASSWORD, READS_FILES, Premises
 
 NOW_UTC_S = int(time.time())
 
@@ -286,6 +286,7 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.skipif(ON_POSTGRES, reason=READS_FILES)
 def test_after_an_erasure_nothing_of_the_person_can_be_read_anywhere(ada: Furnished) -> None:
     """No pseudonym, row, key, address or box is in any file, journal included; the receipt is signed; the password opens nothing."""
     bob = Furnished(ada.site, "bob@example.org")
@@ -321,6 +322,7 @@ def account_of(site: Any, furnished: Furnished) -> bytes:
         return bytes(connection.exec_driver_sql(query, (cookie.session_digest,)).scalar())
 
 
+@pytest.mark.skipif(ON_POSTGRES, reason=READS_FILES)
 def test_a_restored_backup_is_erased_again_and_opens_nothing_before(ada: Furnished, tmp_path: Path) -> None:
     """A full backup of both databases put back after the erasure: the password opens nothing, and the next start removes all of it."""
     backup = tmp_path / "backup"
