@@ -118,8 +118,8 @@ class Postgres:
             self._process = None
 
     def remove(self) -> None:
-        """Stop, and leave nothing behind."""
-        self.stop()
+        """Leave nothing behind."""
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write_passwords(self) -> None:

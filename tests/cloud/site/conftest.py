@@ -66,7 +66,7 @@ def _migrated(store: str) -> Path:
 @cache
 def server() -> Postgres:
     """A PostgreSQL of this release with nothing in it, made once and copied for each test that asks for one."""
-    made = Postgres(max_connections="300")
+    made = Postgres(max_connections="300", fsync="off")
     atexit.register(made.remove)
     for store, role in (("readings", "foyer_ingester"), ("accounts", "foyer_site")):
         engine = stores.open_store(configuration.of_role(make_url(made.url(store)).set(drivername="postgresql+psycopg"), role))
