@@ -35,6 +35,7 @@ from gateway.edges.home_secret import home_secret_in
 from gateway.edges.ledger import BROKER, DEVICE, Ledger
 from gateway.edges.link_key import link_key_in
 from gateway.edges.linking import Linking
+from gateway.edges.mdns import Announcement
 from gateway.edges.mqtt import Outside
 from gateway.edges.orderbook import OrderBook
 from gateway.edges.pages import routes, words
@@ -108,6 +109,8 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             authority_sha256=papers_.fingerprint,
             authority=str(papers_.authority),
         )
+        if settings.discovery.announce:
+            work.append(Announcement(settings.page.host_names, settings.coap.bind, door.port, server.port, log).run)
         access.print_set_up_code()
         end_page = functools.partial(_end_page, server, changes)
         await _until(stop, work, serving, end_page)

@@ -65,6 +65,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Discovery:
+    """[discovery]: whether the home can be found on its own network."""
+
+    announce: bool = field(
+        default=True,
+        metadata=_about("whether devices and browsers find this home by name (mDNS), also after its address changed", "flag"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Broker:
     """[broker]: the way out; leave the table out and everything stays at home."""
 
@@ -113,12 +123,21 @@ class Configuration:
     home: Home
     coap: Coap
     page: Page
+    discovery: Discovery
     delivery: Delivery
     broker: Broker | None
     cloud: Cloud | None
 
 
-_TABLES: dict[str, type[Any]] = {"home": Home, "coap": Coap, "page": Page, "broker": Broker, "cloud": Cloud, "delivery": Delivery}
+_TABLES: dict[str, type[Any]] = {
+    "home": Home,
+    "coap": Coap,
+    "page": Page,
+    "discovery": Discovery,
+    "broker": Broker,
+    "cloud": Cloud,
+    "delivery": Delivery,
+}
 
 
 def read(path: Path) -> Configuration:
@@ -147,7 +166,7 @@ def parse(text: str, path: Path) -> Configuration:
     broker, cloud = read_.get("broker"), read_.get("cloud")
     if (broker is None) != (cloud is None):
         raise BadConfiguration("cloud", f"The configuration {path} needs both [broker] and [cloud], or neither.")
-    return Configuration(read_["home"], read_["coap"], read_["page"], read_["delivery"], broker, cloud)
+    return Configuration(read_["home"], read_["coap"], read_["page"], read_["discovery"], read_["delivery"], broker, cloud)
 
 
 def describe() -> list[tuple[str, str, str, str]]:
@@ -187,6 +206,8 @@ def _value(setting: str, about: Any, given: object, folder: Path) -> object:
         return given
     if form == "whole" and isinstance(given, int) and not isinstance(given, bool) and about["least"] <= given <= about["most"]:
         return given
+    if form == "flag" and isinstance(given, bool):
+        return given
     if form == "hosts" and isinstance(given, list) and given and all(isinstance(name, str) and _is_host(name) for name in given):
         return tuple(given)
     if form == "key" and isinstance(given, str) and _HEX_32.fullmatch(given):
@@ -197,6 +218,7 @@ def _value(setting: str, about: Any, given: object, folder: Path) -> object:
         "path": "a path",
         "port": "a port from 0 to 65535",
         "whole": f"a whole number of {about['unit']} from {about['least']} to {about['most']}",
+        "flag": "true or false",
         "hosts": "a list of host names in lower case or addresses",
         "key": "64 hexadecimal digits",
         "text": "a text",

@@ -47,13 +47,15 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
             "babel",
             "cbor2",
             "cryptography",
+            "ifaddr",
             "jinja2",
             "lakers",
             "paho",
             "starlette",
             "structlog",
             "uvicorn",
-        },  # lakers: aiocoap's own EDHOC, a part of its oscore extra
+            "zeroconf",
+        },  # ifaddr: what zeroconf itself looks for addresses with; lakers: aiocoap's own EDHOC, a part of its oscore extra
     ),
     "cloud": (
         {"cloud", "protocol"},

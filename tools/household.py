@@ -235,6 +235,9 @@ bind = "127.0.0.1"
 port = {self.ports.page}
 host_names = ["localhost", "127.0.0.1"]
 
+[discovery]
+announce = false
+
 [broker]
 host = "localhost"
 port = {self.ports.broker}

@@ -322,7 +322,7 @@ class Ordeal:
         certificate = self._broker.issue(broker.gateway_alias())
         (self._folder / "gateway.toml").write_text(
             f'[home]\ndata = "{self._home}"\n[coap]\nbind = "127.0.0.1"\nport = {self._ports["coap"]}\n'
-            f'[page]\nbind = "127.0.0.1"\nport = {self._ports["page"]}\nhost_names = ["localhost"]\n'
+            f'[page]\nbind = "127.0.0.1"\nport = {self._ports["page"]}\nhost_names = ["localhost"]\n[discovery]\nannounce = false\n'
             f'[broker]\nhost = "localhost"\nport = {self._ports["broker"]}\nauthority = "{self._broker.authority}"\n'
             f'certificate = "{certificate.certificate}"\nkey = "{certificate.key}"\n'
             f'[cloud]\nsealing_key = "{public["sealing_key"]}"\nreceipt_key = "{public["receipt_key"]}"\n'
