@@ -30,10 +30,10 @@ def check(port: str, records: Records, radio: bool) -> Found:
     kind = introduce.check_firmware(port, seen, None)
     if not seen["kid"] or seen["unfinished"]:
         raise Fault("not-provisioned", port=port)
-    built = release.of_sources(kind)
+    built = next((made for made in _possible(kind) if made.digest == seen["release"]["digest"]), None)
     lines = []
     files = {}
-    if built.digest == seen["release"]["digest"]:
+    if built is not None:
         files = {name: hashlib.sha256(data).hexdigest() for name, data in built.files.items()}
     else:
         lines.append(Line("release", True, f"{seen['release']['version']} is not what these sources build, so files are not compared"))
@@ -45,3 +45,8 @@ def check(port: str, records: Records, radio: bool) -> Found:
         kept = {"at": now(), "passed": all(line.passed for line in lines), "lines": [list(line) for line in lines]}
         records.write({**record, "checks": [*record.get("checks", []), kept]})
     return Found(seen["serial"], lines, record is not None)
+
+
+def _possible(kind: str) -> list[release.Release]:
+    """Return what these sources may have built for a kind of device: for its processor, and for any."""
+    return [release.of_sources(kind, portable) for portable in (False, True)]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import zxingcpp
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -33,6 +34,17 @@ def test_other_codes_are_refused(text: str) -> None:
     """A parcel's code is no label."""
     with pytest.raises(label.BadLabel):
         label.read_code(text)
+
+
+def test_a_camera_reads_the_printed_code(tmp_path: Path) -> None:
+    """Another project's reader finds the label in the picture, small, turned and grey as a phone may see it."""
+    made = label.Label("cuff", "FY-C-0123456789", bytes(range(16)))
+    picture = Image.open(label.save(made, tmp_path)[0]).convert("L")
+    seen = picture.rotate(17, expand=True, fillcolor=255).resize((picture.width // 3, picture.height // 3)).point(lambda dark: 60 + dark // 2)
+    for image in (picture, seen):
+        (found,) = zxingcpp.read_barcodes(image)
+        assert found.format == zxingcpp.BarcodeFormat.QRCode
+        assert label.read_code(found.text) == made
 
 
 def test_both_files_are_the_label_in_its_size(tmp_path: Path) -> None:

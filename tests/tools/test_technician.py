@@ -107,6 +107,23 @@ def test_check_passes_a_good_device_and_keeps_it_in_the_record(room: BenchRoom, 
     assert "✗ it has no Wi-Fi yet" in failed.stdout
 
 
+@pytest.mark.parametrize("kind", ["cuff", "babyphone"])
+def test_every_kind_of_device_passes_its_check_from_a_release(room: BenchRoom, kind: str) -> None:
+    """Built for any processor, signed, flashed from that file, provisioned and checked: its own chips answer and its files are whole."""
+    key = room.folder / "keys/release.pem"
+    packed = room.folder / f"{kind}.foyer"
+    built = room.foyer("build", kind, "--portable", "--image", room.folder / "image", "--release", packed, "--key", key)
+    assert built.returncode == 0, built.stdout
+    device = room.board(kind=kind)
+    done = room.flash(device, "--release", packed, "--trust", key.with_suffix(".pub"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert room.provision(device).returncode == 0
+    checked = room.foyer("check", "--port", device.port, "--records", room.records, "--no-radio")
+    assert checked.returncode == 0, checked.stdout
+    assert "sensor answers" in checked.stdout
+    assert "files whole" in checked.stdout
+
+
 def test_power_cuts_while_flashing_and_provisioning_are_made_good_by_the_same_command(room: BenchRoom) -> None:
     """Wherever the cut comes, no board looks finished, and running the command again finishes it."""
     chosen = random.Random(SEED)
@@ -214,6 +231,7 @@ def cut_while_flashing(room: BenchRoom, name: str, operation: int, torn_percent:
     room.do(device.to_download_mode())
     again = room.flash(device)
     assert again.returncode == 0, again.stdout
+    room.do(device.cut_power())
 
 
 def looks_finished(room: BenchRoom, device: BenchDevice) -> bool:
