@@ -90,6 +90,12 @@ class NotCalibrated(FlashError):
     fault = faults.SCALE_NOT_CALIBRATED
 
 
+class BatteryEmpty(DeviceError):
+    """The cells are so empty that nothing is written to flash any more. Facts: cell_mV."""
+
+    fault = faults.BATTERY_LOW
+
+
 class CountersBroken(FlashError):
     """The counters cannot be read, so no number can be given without the risk of giving it twice. Facts: path."""
 

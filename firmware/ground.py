@@ -45,10 +45,11 @@ Ground = namedtuple(
 )
 
 
-async def live(display, held, cause: int, measuring, screen) -> None:
+async def live(display, held, cause: int, measuring, screen, cells) -> None:
     """Live on this ground; measuring(device) gives the device's own main, and is None in the safe mode.
 
-    held: the RTC's memory; screen(device, board): the display's panel or None. Ends by an exception only.
+    held: the RTC's memory; screen(device, board): the display's panel or None; cells(device, board): as in `scale/battery.py`, or None on
+    mains. Ends by an exception only.
     """
     if replacing.read(FORGETTING) is not None:
         from firmware.flash import forgetting  # spares memory: once in a device's life, and the next start is fresh
@@ -59,6 +60,7 @@ async def live(display, held, cause: int, measuring, screen) -> None:
     board = _board(chosen)
     display.light(screen(chosen["device"], board))
     woken = machine.wake_reason()
+    battery = cells(chosen["device"], board)
     if not woken:
         display.show("", "starting")
     clock = Clock(time.ticks_ms, time.ticks_diff)
@@ -69,10 +71,16 @@ async def live(display, held, cause: int, measuring, screen) -> None:
     p256.power_on_test()
     watch = Watch(machine.WDT(timeout=TIMEOUT_MS), clock)
     sending_alive = watch.expect("sending", _SENDING_LIMIT_MS)
-    keys = session.Session(owner, numbers.next_sender, chosen["retry_ms"], held)
+
+    def next_sender():
+        if battery:
+            battery.check()  # neither a block of numbers nor the end of what is receipted is written on empty cells
+        return numbers.next_sender()
+
+    keys = session.Session(owner, next_sender, chosen["retry_ms"], held)
     link = wifi.Wifi(chosen, keys, clock, sending_alive)
     sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive, display.person)
-    signer = Signer(owner, numbers, box, clock)
+    signer = Signer(owner, numbers, box, clock, battery)
 
     async def keep_status(kind, fields, reserve=False):
         await signer.keep(kind, fields, reserve)

@@ -20,6 +20,7 @@ from firmware.flash import endings
 from protocol import faults
 
 _BEFORE_RESTART_MS = const(5000)
+_NEW_CELLS_MS = const(3_600_000)  # they start it at once; this is for a measurement that was wrong
 _LONGEST_BEFORE_RESTART_MS = const(20_000)  # the watchdog already counts, and has 30
 _WITH_A_TECHNICIAN_MS = const(600_000)
 # Nobody's mistake: such a device waits for a technician, without a watchdog as long as it has not even begun to live.
@@ -35,7 +36,7 @@ def run() -> None:
     held.put(memory.STARTS, min(starts + 1, 255))
     what = ""
     try:
-        asyncio.run(ground.live(display, held, machine.reset_cause(), None if starts >= ground.SAFE_AFTER else _measuring, _screen))
+        asyncio.run(ground.live(display, held, machine.reset_cause(), None if starts >= ground.SAFE_AFTER else _measuring, _screen, _cells))
         fault = faults.SOFTWARE_FAULT  # a life has no end of its own
     except DeviceError as error:
         fault = error.fault
@@ -51,6 +52,11 @@ def run() -> None:
         what = _place(error)
     console.fault(fault)
     display.fault(fault)
+    if fault == faults.BATTERY_LOW:
+        held.put(memory.STARTS, starts)
+        time.sleep_ms(_BEFORE_RESTART_MS)
+        display.off()
+        machine.deepsleep(_NEW_CELLS_MS)
     if fault not in _NOT_SET_UP:
         try:
             endings.note(fault, what)
@@ -106,6 +112,15 @@ def _screen(device, board):
     from firmware.scale import screen  # spares memory where there is none
 
     return screen.screen(board)
+
+
+def _cells(device, board):
+    """Return the cells that the device lives on, or None on mains. Raises BatteryEmpty."""
+    if device != "scale":
+        return None
+    from firmware.scale import supply  # spares memory where there is none
+
+    return supply.battery(board)
 
 
 # /main.py on a device is `import firmware.main`; a computer that reads this file must not start living.

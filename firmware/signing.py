@@ -15,30 +15,36 @@ from protocol import cose, readings
 
 
 class Signer:
-    """Makes this device's readings; identity, counters, outbox and clock as in `flash/` and `clock.py`."""
+    """Makes this device's readings; identity, counters, outbox and clock as in `flash/` and `clock.py`; battery: cells, or None."""
 
-    def __init__(self, identity, counters, outbox, clock):
+    def __init__(self, identity, counters, outbox, clock, battery):
         self._identity = identity
         self._counters = counters
         self._outbox = outbox
         self._clock = clock
+        self._battery = battery
         self._protected = cose.protected_header(identity.kid)
         self._busy = asyncio.Lock()
 
     async def keep(self, kind: int, fields: dict, reserve: bool = False):
         """Return the reading of `kind` with these fields once it is signed and in flash; reserve: as in `flash/outbox.py`.
 
-        Raises OutboxFull, OSError (the flash refuses) or BadReading (a bug of ours: a field out of range); then it is not kept.
+        Raises OutboxFull, BatteryEmpty, OSError (the flash refuses) or BadReading (a bug of ours: a field out of range); then it is not
+        kept.
         """
         up_ms = self._clock.up_ms()
         async with self._busy:  # one signature at a time: two at once would hold twice the garbage
             self._outbox.check_room(reserve)
+            if self._battery:
+                self._battery.check()
             sequence = self._counters.next_reading()
             console.stop("measured", kind, sequence, up_ms)
             reading = {readings.KIND: kind, readings.SEQUENCE: sequence, readings.UPTIME: [self._counters.boot, up_ms]}
             utc_s = self._clock.utc_s()
             if utc_s is not None:
                 reading[readings.UTC] = utc_s - (self._clock.up_ms() - up_ms) // 1000
+            if self._battery:
+                reading[readings.BATTERY] = self._battery.percent
             reading.update(fields)
             payload = readings.encode(reading)
             signed_bytes = cose.sig_structure(self._protected, cose.reading_aad(kind, self._identity.pairing), payload)

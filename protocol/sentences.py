@@ -45,8 +45,8 @@ SENTENCES = {
         "persiste, faites-le vérifier.",
     },
     faults.BATTERY_LOW: {
-        "en": "The battery is nearly empty. Readings already taken are kept. Replace or charge it.",
-        "fr": "La batterie est presque vide. Les mesures déjà prises sont gardées. Remplacez-la ou rechargez-la.",
+        "en": "The batteries are empty. What was measured before is kept, and nothing new is saved. Put in new batteries.",
+        "fr": "Les piles sont vides. Ce qui a été mesuré avant est gardé, et rien de nouveau n'est enregistré. Mettez des piles neuves.",
     },
     faults.RECORD_BROKEN: {
         "en": "An unsent reading was damaged in the device's memory. That reading is lost, the others are not. Measure again.",
@@ -305,6 +305,7 @@ WORDS = {
         # faults
         "full": ("full, not saved", "plein, non gardé"),
         "sensor": ("sensor trouble", "capteur en panne"),
+        "batteries_empty": ("batteries empty", "piles vides"),
         "memory_fault": ("memory fault", "défaut de mémoire"),
         "set_up_again": ("set me up again", "à configurer"),
         "again": ("please try again", "recommencez"),
@@ -349,6 +350,7 @@ WORDS = {
 WORDS_OF_FAULT = {
     faults.SAFE_MODE: "safe_mode",
     faults.OUTBOX_FULL: "full",
+    faults.BATTERY_LOW: "batteries_empty",
     faults.CHIP_ABSENT: "sensor",
     faults.WRONG_CHIP: "sensor",
     faults.CHIP_SILENT: "sensor",

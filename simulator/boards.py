@@ -19,6 +19,7 @@ from simulator.chips.sht4x import SHT4x
 from simulator.chips.ssd1306 import SSD1306
 from simulator.clock import Clock
 from simulator.parts import load_cell
+from simulator.parts.battery import Cells
 from simulator.parts.button import Button
 from simulator.parts.comparator import Comparator
 from simulator.parts.electrodes import Electrodes, SENSED_ohm
@@ -34,6 +35,7 @@ Report = Callable[[str, dict[str, object]], None]  # what, facts
 BUTTON = 0
 HX711_DOUT, HX711_SCK = 4, 5
 SWITCH = 2
+BATTERY = 1
 I2C_SCL, I2C_SDA = 9, 8
 PUMP, VALVE, SECOND_VALVE = 6, 7, 5
 BUTTON_A, BUTTON_B, BUTTON_GUEST, BUTTON_TWICE = 10, 11, 12, 13
@@ -73,7 +75,7 @@ class Board:
 
 
 class ScaleBoard(Board):
-    """The body scale: plate, load cells, HX711 or NAU7802, spring switch, electrodes with an AD5933, display."""
+    """The body scale: plate, load cells, HX711 or NAU7802, spring switch, electrodes with an AD5933, display, four AA cells."""
 
     kind = "scale"
 
@@ -87,6 +89,8 @@ class ScaleBoard(Board):
         self.lines.connect_input(HX711_DOUT, self.hx711.data_level)
         self.switch = SpringSwitch(self.plate.load_N)
         self.lines.connect_input(SWITCH, self.switch.level)
+        self.cells = Cells()
+        self.lines.connect_voltage(BATTERY, self.cells.pin_V)
         self.electrodes = Electrodes()
         self.ad5933 = AD5933(seed)
         self.ad5933.follow(self.electrodes.ratio)

@@ -47,7 +47,8 @@ SCALE = (
     Part(("SWITCH",), "spring switch under the plate", "to ground while something lies on it; 1 MΩ up; wakes the processor"),
     Part(("BUTTON",), "button", "to ground; held for 10 s the scale forgets its home"),
     Part((), "front end of the AD5933, four electrodes", "at most 0.5 mA at 50 kHz, 100 nF in each lead"),
-    Part((), "four AA cells, regulator to 3.3 V", "of 2 µA at rest; the bridge is fed by the converter's own"),
+    Part(("BATTERY",), "four AA cells in series, by 2 MΩ and 1 MΩ", "a third of their voltage, 100 nF to ground; 2 µA"),
+    Part((), "regulator to 3.3 V", "of 2 µA at rest; the bridge is fed by the converter's own"),
 )
 DEVICES = {"cuff": CUFF, "scale": SCALE}
 WORDS = {

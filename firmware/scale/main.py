@@ -3,12 +3,14 @@
 The deciding is in `weighing.py` and `states.py`, the converter in `converter.py`, the current through the feet in `feet.py`.
 """
 
+import asyncio
+
 import esp32
 import machine
 from micropython import const
 
 from firmware import memory
-from firmware.errors import ChipError, OutboxFull
+from firmware.errors import BatteryEmpty, ChipError, OutboxFull
 from firmware.scale import states
 from firmware.scale.calibration import Curve
 from firmware.scale.converter import Converter
@@ -21,6 +23,7 @@ _TIMER_WAKE = const(4)  # machine.wake_reason() of the stock port
 _AFTER_POWER_ON_MS = const(120_000)
 _LEFT_LYING_MS = const(60_000)
 _AFTER_TIMER_MS = const(4000)
+_LAST_WORDS_MS = const(4000)
 _ZERO_AGAIN_MS = const(7_200_000)  # the plate warms and cools with its room, and its zero with it
 _WORDS = {states.ZEROING: "empty_plate", states.READY: "step_on", states.LOADING: "stand_still"}
 
@@ -116,6 +119,10 @@ async def _keep(ground, weight_g, fields):
         # the person sees it at once, and the way out too: none of the kept readings gives way
         ground.display.show(shown, "full")
         return
+    except BatteryEmpty:
+        ground.display.show(shown, "batteries_empty")
+        await asyncio.sleep_ms(_LAST_WORDS_MS)
+        raise
     ground.display.reading(shown, kept.sequence, "no_bare_feet" if readings.BARE_FEET in fields else "arrived")
 
 

@@ -85,7 +85,7 @@ def many_readings(folder, number):
     os.mkdir(folder)
     outbox = Outbox(folder + "/outbox")
     clock = Clock(time.ticks_ms, time.ticks_diff)
-    signer = Signer(identity.check(IDENTITY), Counters(folder + "/counters.cbor"), outbox, clock)
+    signer = Signer(identity.check(IDENTITY), Counters(folder + "/counters.cbor"), outbox, clock, None)
     home = ScriptedHome(outbox, *["receipt"] * number)
     pieces = []
 
@@ -112,7 +112,7 @@ def signed_reading(folder):
     outbox = Outbox(folder + "/outbox", 1)
     clock = Clock(time.ticks_ms, time.ticks_diff)
     clock.learn(UTC_MS)
-    signer = Signer(identity.check(IDENTITY), Counters(folder + "/counters.cbor"), outbox, clock)
+    signer = Signer(identity.check(IDENTITY), Counters(folder + "/counters.cbor"), outbox, clock, None)
 
     async def life():
         kept = await signer.keep(0, {10: 72400, 11: 1})
@@ -163,7 +163,7 @@ def whole_weigh_ins(folder, number, every):
     os.mkdir(folder)
     outbox = Outbox(folder + "/outbox")
     clock = Clock(time.ticks_ms, time.ticks_diff)
-    signer = Signer(identity.check(IDENTITY), Counters(folder + "/counters.cbor"), outbox, clock)
+    signer = Signer(identity.check(IDENTITY), Counters(folder + "/counters.cbor"), outbox, clock, None)
     bus = Echo()
     display = Display("en", lambda _line: None)
     display.light(Panel(SSD1306(bus)))

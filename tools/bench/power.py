@@ -24,6 +24,7 @@ BRIDGE_mA = 4.3
 DISPLAY_mA, DISPLAY_OFF_mA = 12.0, 0.010
 AD5933_mA, AD5933_OFF_mA = 15.0, 0.0007
 REGULATOR_mA = 0.002
+DIVIDER_mA = 0.002  # 6 V over 3 Mohm, from which the cells' voltage is seen
 
 
 class State(NamedTuple):
@@ -48,7 +49,7 @@ WEIGH_IN = (
     State("shown beside the plate", 15.0, ESP_RECEIVING_mA + _SENSING_mA + DISPLAY_mA),
 )
 ZEROING = (State("starting", 1.5, ESP_AWAKE_mA), State("finding the zero", 4.0, ESP_AWAKE_mA + _SENSING_mA))
-ASLEEP_mA = ESP_DEEP_SLEEP_mA + HX711_OFF_mA + DISPLAY_OFF_mA + AD5933_OFF_mA + REGULATOR_mA
+ASLEEP_mA = ESP_DEEP_SLEEP_mA + HX711_OFF_mA + DISPLAY_OFF_mA + AD5933_OFF_mA + REGULATOR_mA + DIVIDER_mA
 
 
 def measure() -> list[Figure]:

@@ -1,7 +1,8 @@
 """Weighings that run under both Pythons."""
 
-from firmware.errors import NotCalibrated
+from firmware.errors import BatteryEmpty, NotCalibrated
 from firmware.scale import calibration, states
+from firmware.scale.battery import Battery
 from firmware.scale.calibration import Curve
 from firmware.scale.label import weight
 from firmware.scale.weighing import Weighing
@@ -71,3 +72,31 @@ def calibrated(zero_counts: int, laid: list[tuple[int, int]], date: int) -> obje
 def labels(grams_: int) -> list[str]:
     """Return a weight in every unit and language."""
     return [weight(grams_, unit, language) for language in ("en", "fr") for unit in ("kg", "lb", "st")]
+
+
+class Adc:
+    """A converter that always sees the same."""
+
+    def __init__(self, uV: int) -> None:
+        self._uV = uV
+
+    def read_uv(self) -> int:
+        """machine.ADC's."""
+        return self._uV
+
+
+def percents(pin_uV: list[int]) -> list[int]:
+    """Return what a device says is left in its cells for these voltages at the pin."""
+    return [Battery(Adc(uV)).percent for uV in pin_uV]
+
+
+def are_empty(pin_uV: list[int]) -> list[bool]:
+    """Return whether the cells are called empty."""
+    found = []
+    for uV in pin_uV:
+        try:
+            Battery(Adc(uV)).check()
+            found.append(False)
+        except BatteryEmpty:
+            found.append(True)
+    return found
