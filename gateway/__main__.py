@@ -20,9 +20,9 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 
 from gateway import configuration
-from gateway.configuration import Configuration
+from gateway.configuration import Configuration, HomeAssistant
 from gateway.devices import Device
-from gateway.edges import households
+from gateway.edges import home_assistant, households
 from gateway.edges import log as logging
 from gateway.edges.arrivals import Arrivals
 from gateway.edges.buffer import Buffer
@@ -99,7 +99,18 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         edges.push_async_callback(door.close)
         access = Access(buffer, log, ledger, settings.page.session_days)
         house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "", log)
-        frame = Frame(house, access, linking, ledger, orders, forwarding.wake, words.read(), papers_.authority, stop)
+        frame = Frame(
+            house,
+            access,
+            linking,
+            ledger,
+            orders,
+            forwarding.wake,
+            words.read(),
+            papers_.authority,
+            stop,
+            settings.home_assistant is not None,
+        )
         serving = functools.partial(server.run, routes.application(frame, settings.page.host_names), papers_)
         log.info(
             "gateway.ready",
@@ -109,12 +120,21 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             authority_sha256=papers_.fingerprint,
             authority=str(papers_.authority),
         )
+        if settings.home_assistant is not None:
+            work.append(await _neighbour(settings.home_assistant, house, changes))
         if settings.discovery.announce:
             work.append(Announcement(settings.page.host_names, settings.coap.bind, door.port, server.port, log).run)
         access.print_set_up_code()
         end_page = functools.partial(_end_page, server, changes)
         await _until(stop, work, serving, end_page)
         log.info("gateway.stopping", counts=dict(way.counts))
+
+
+async def _neighbour(settings: HomeAssistant, house: House, changes: Changes) -> Work:
+    home = await house.buffer.write(home_assistant.home_name)
+    language = words.read()[settings.language]
+    labels = {name.removeprefix("neighbour."): language(name) for name in language.names if name.startswith("neighbour.")}
+    return home_assistant.Neighbour(settings, home, house, changes, labels).run
 
 
 async def _from_outside(outside: Outside, sending: Sending, linking: Linking, changes: Changes, ledger: Ledger) -> None:

@@ -117,6 +117,19 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class HomeAssistant:
+    """[home_assistant]: a broker in this home that a Home Assistant listens to; leave the table out and nobody is told anything."""
+
+    host: str = field(metadata=_about("the broker's name or address; refused unless every address of it is in this home"))
+    port: int = field(default=1883, metadata=_about("the port of MQTT, without TLS as Home Assistant's own broker has it", "port"))
+    user: str = field(default="", metadata=_about("the name this gateway has at the broker; empty: none is needed"))
+    password_file: Path | None = field(
+        default=None, metadata=_about("the file with its password, mode 0600, so that it is in no configuration", "path")
+    )
+    language: str = field(default="en", metadata=_about("en or fr: what the values are called there", "language"))
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything the gateway was told."""
 
@@ -127,6 +140,7 @@ class Configuration:
     delivery: Delivery
     broker: Broker | None
     cloud: Cloud | None
+    home_assistant: HomeAssistant | None
 
 
 _TABLES: dict[str, type[Any]] = {
@@ -137,6 +151,7 @@ _TABLES: dict[str, type[Any]] = {
     "broker": Broker,
     "cloud": Cloud,
     "delivery": Delivery,
+    "home_assistant": HomeAssistant,
 }
 
 
@@ -166,7 +181,9 @@ def parse(text: str, path: Path) -> Configuration:
     broker, cloud = read_.get("broker"), read_.get("cloud")
     if (broker is None) != (cloud is None):
         raise BadConfiguration("cloud", f"The configuration {path} needs both [broker] and [cloud], or neither.")
-    return Configuration(read_["home"], read_["coap"], read_["page"], read_["discovery"], read_["delivery"], broker, cloud)
+    return Configuration(
+        read_["home"], read_["coap"], read_["page"], read_["discovery"], read_["delivery"], broker, cloud, read_.get("home_assistant")
+    )
 
 
 def describe() -> list[tuple[str, str, str, str]]:
@@ -208,6 +225,8 @@ def _value(setting: str, about: Any, given: object, folder: Path) -> object:
         return given
     if form == "flag" and isinstance(given, bool):
         return given
+    if form == "language" and given in ("en", "fr"):
+        return given
     if form == "hosts" and isinstance(given, list) and given and all(isinstance(name, str) and _is_host(name) for name in given):
         return tuple(given)
     if form == "key" and isinstance(given, str) and _HEX_32.fullmatch(given):
@@ -219,6 +238,7 @@ def _value(setting: str, about: Any, given: object, folder: Path) -> object:
         "port": "a port from 0 to 65535",
         "whole": f"a whole number of {about['unit']} from {about['least']} to {about['most']}",
         "flag": "true or false",
+        "language": "en or fr",
         "hosts": "a list of host names in lower case or addresses",
         "key": "64 hexadecimal digits",
         "text": "a text",

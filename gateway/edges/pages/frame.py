@@ -31,7 +31,10 @@ def _templates() -> Environment:
 
 @dataclass(frozen=True)
 class Frame:
-    """The pages of one home. woken: called when somebody's readings may move on; linking: None while nothing leaves the home."""
+    """The pages of one home. woken: called when somebody's readings may move on; linking: None while nothing leaves the home.
+
+    neighbour: whether a Home Assistant of this home is told anything.
+    """
 
     house: House
     access: Access
@@ -42,6 +45,7 @@ class Frame:
     words: dict[str, Words]
     authority: Path
     stopping: asyncio.Event
+    neighbour: bool = False
     exporting: asyncio.Lock = field(default_factory=asyncio.Lock)
     templates: Environment = field(default_factory=_templates)
 

@@ -12,12 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway import export, records
-from gateway.edges import ledger
+from gateway.edges import home_assistant, ledger
 from gateway.edges.log import utc_ms
-from gateway.edges.pages import holdings
+from gateway.edges.pages import holdings, views
 from gateway.edges.pages.access import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from gateway.edges.pages.frame import DO, LOOK, Addresses, Frame
 from gateway.edges.pages.words import Words
+from gateway.home_assistant import HEALTH
+from protocol import readings
 
 _PART_BYTES = 1 << 16
 
@@ -66,6 +68,15 @@ async def take(frame: Frame, request: Request, words: Words) -> Response:  # noq
     return StreamingResponse(_parts(file), media_type="application/zip", headers=headers, background=BackgroundTask(file.close))
 
 
+async def tell_neighbour(frame: Frame, request: Request, words: Words) -> Response:
+    """Say whose readings of which kind a Home Assistant in this home is told."""
+    form = await request.form()
+    people = [subject for subject, row in frame.house.subjects().items() if row["kind"] == views.PERSON]
+    ticked = [(subject, kind) for subject in people for kind in HEALTH if form.get(f"tell-{subject}-{kind}") == "yes"]
+    await frame.house.buffer.write(lambda connection: home_assistant.set_ticks(connection, ticked, utc_ms()))
+    return frame.back(words, "settings")
+
+
 def _parts(file: IO[bytes]) -> Iterator[bytes]:
     file.seek(0)
     while part := file.read(_PART_BYTES):
@@ -84,12 +95,33 @@ def _show(frame: Frame, request: Request, words: Words, wrong: str = "", done: s
         }
         for each in frame.access.sessions(request.state.session)
     ]
-    return frame.show("settings", request, words, status, browsers=browsers, wrong=wrong, done=done, least=SHORTEST_PASSWORD)
+    ticked = frame.house.buffer.read(home_assistant.ticks)
+    people = [
+        {
+            "name": row["name"],
+            "kinds": [(f"tell-{subject}-{kind}", readings.KIND_NAMES[kind], (subject, kind) in ticked) for kind in HEALTH],
+        }
+        for subject, row in frame.house.subjects().items()
+        if row["kind"] == views.PERSON
+    ]
+    return frame.show(
+        "settings",
+        request,
+        words,
+        status,
+        neighbour=frame.neighbour,
+        people=people,
+        browsers=browsers,
+        wrong=wrong,
+        done=done,
+        least=SHORTEST_PASSWORD,
+    )
 
 
 ADDRESSES: Addresses = {
     "/settings": (show, LOOK),
     "/settings/password": (password, DO),
     "/settings/sessions": (end_session, DO),
+    "/settings/neighbour": (tell_neighbour, DO),
     "/settings/export": (take, DO),
 }
