@@ -40,7 +40,8 @@ def test_a_camera_reads_the_printed_code(tmp_path: Path) -> None:
     """Another project's reader finds the label in the picture, small, turned and grey as a phone may see it."""
     made = label.Label("cuff", "FY-C-0123456789", bytes(range(16)))
     picture = Image.open(label.save(made, tmp_path)[0]).convert("L")
-    seen = picture.rotate(17, expand=True, fillcolor=255).resize((picture.width // 3, picture.height // 3)).point(lambda dark: 60 + dark // 2)
+    small = picture.rotate(17, expand=True, fillcolor=255).resize((picture.width // 3, picture.height // 3))
+    seen = small.point(lambda dark: 60 + dark // 2)
     for image in (picture, seen):
         (found,) = zxingcpp.read_barcodes(image)
         assert found.format == zxingcpp.BarcodeFormat.QRCode
