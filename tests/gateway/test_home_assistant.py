@@ -228,7 +228,7 @@ async def test_a_room_is_told_at_once_and_a_person_only_when_ticked(tmp_path: Pa
                 await page.post("/en/settings/neighbour", **{f"tell-{anna}-0": "yes"})
                 shown = await heard.until(lambda shown: "Anna" in shown)
                 assert shown["Anna"] == {"Weight": "72.4"}
-                assert 'name="tell-1-0" value="yes" checked' in (await page.client.get("/en/settings")).text
+                assert f'name="tell-{anna}-0" value="yes" checked' in (await page.client.get("/en/settings")).text
             assert await running.stop() == 0
         await heard.until(lambda _: [text for topic, text in heard.there.items() if topic.endswith("availability")] == ["offline"])
         async with home(tmp_path, port) as (running, page):
