@@ -64,7 +64,12 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     if not woken:
         display.show("", "starting")
     clock = Clock(time.ticks_ms, time.ticks_diff)
-    owner = _identity()
+    fields, owner, homeless = _identity()
+    if homeless or (fields and held.get(memory.PAIRING)):
+        from firmware import pairing  # spares memory: once in a device's life with a home, and what measures is not there yet
+
+        await pairing.find_home(chosen, fields, board, clock, display, held, woken)
+    may_pair, fields = bool(fields), None
     replacing.make_folder(STATE_FOLDER)
     numbers = counters.Counters()
     box = outbox.Outbox()
@@ -131,7 +136,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     gc.collect()
     gc.threshold(-1)
     console.ready(chosen["device"], numbers.boot, gc.mem_free(), _largest_bytes())
-    await asyncio.gather(watch.run(), sending.run(), reporting.run(), _button(board, clock, display, held), own)
+    await asyncio.gather(watch.run(), sending.run(), reporting.run(), _button(board, clock, display, held, may_pair), own)
 
 
 def _settings():
@@ -144,10 +149,14 @@ def _settings():
 
 
 def _identity():
+    """Return the fields a pairing needs (None: it has none), who this device is (None: it has no home), and whether it has none."""
     from firmware.flash import identity  # spares memory: once in a life
 
     try:
-        return identity.load()
+        fields = identity.read()
+        may_pair = identity.may_pair(fields)
+        homeless = may_pair and identity.homeless(fields)
+        return fields if may_pair else None, None if homeless else identity.check(fields), homeless
     finally:
         once.forget("firmware.flash.identity")
 
@@ -159,8 +168,8 @@ async def _rest(held):
     machine.reset()
 
 
-async def _button(board, clock, display, held):
-    """Forget the home when the button is held for 10 s."""
+async def _button(board, clock, display, held, may_pair):
+    """Forget the home when the button is held for 10 s; let go after 3 s, be ready to be paired with it again."""
     button = machine.Pin(board.BUTTON, machine.Pin.IN, machine.Pin.PULL_UP)
     hold = Hold()
     while True:
@@ -169,6 +178,9 @@ async def _button(board, clock, display, held):
             replacing.replace(FORGETTING, b"")
             display.show("", "forgotten")
             held.put(memory.STARTS, 0)
+            machine.reset()
+        elif event == LET_GO and may_pair:
+            held.put(memory.PAIRING, 1)
             machine.reset()
         elif event:
             display.show("", "starting" if event == LET_GO else event)

@@ -13,9 +13,10 @@ ZERO = const(1)  # of a scale, in counts
 ZERO_KNOWN = const(2)  # 1: the zero above was found in this life of the cells
 WAITING = const(3)  # readings in the outbox when the device fell asleep
 SILENCES = const(4)  # wakes in a row in which the home did not answer
+PAIRING = const(5)  # 1: the person asked for a pairing; the next start is for that
 
-_FORMAT = "<5i"
-_BYTES = const(20)
+_FORMAT = "<6i"
+_BYTES = const(24)
 _CRC_BYTES = const(4)
 
 
@@ -27,7 +28,7 @@ class Memory:
         held = rtc.memory()
         end = len(held) - _CRC_BYTES
         right = end >= _BYTES and crc32(held[:end]) == struct.unpack_from("<I", held, end)[0]
-        self._numbers = list(struct.unpack_from(_FORMAT, held)) if right else [0] * 5
+        self._numbers = list(struct.unpack_from(_FORMAT, held)) if right else [0] * 6
         self._link = held[_BYTES:end] if right else b""
 
     def get(self, which: int) -> int:

@@ -44,6 +44,7 @@ from gateway.edges.pages.authority import papers
 from gateway.edges.pages.frame import Frame
 from gateway.edges.pages.serve import Server
 from gateway.edges.pages.views import House
+from gateway.edges.pairings import Pairings
 from gateway.edges.sending import Sending
 from gateway.edges.way import Way
 from gateway.errors import CannotStart, FileUnusable
@@ -68,15 +69,25 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         forwarding = Forwarding(buffer, way, log, home_secret, changes.happened)
 
         orders = OrderBook(buffer, log, changes.happened)
-        contexts = Contexts(link_key_in(folder / "keys"), lambda device: ledger.came(DEVICE, device.kid.hex()))
+
+        def came(device: Device) -> None:
+            ledger.came(DEVICE, device.kid.hex())
+            pairings.introduced(device)
+
+        link_key = link_key_in(folder / "keys")
+        contexts = Contexts(link_key, came)
 
         async def enrolled(devices: list[Device]) -> None:
-            contexts.enrol(devices)
+            contexts.enrol([*devices, *enrolments.staged])
             room_id = secrets.token_bytes(16)
-            await buffer.write(lambda connection: households.meet_devices(connection, devices, "Nursery", room_id, logging.utc_ms()))
+            former = enrolments.former
+            await buffer.write(
+                lambda connection: households.meet_devices(connection, devices, former, "Nursery", room_id, logging.utc_ms())
+            )
             changes.happened()
 
         enrolments = Enrolments(folder / "enrolments", enrolled, log)
+        pairings = Pairings(link_key, enrolments, lambda taken: contexts.find(taken) is not None, changes.happened, log)
         await enrolments.look()
         papers_ = papers(folder / "page", settings.page.host_names, datetime.datetime.now(datetime.UTC))
         server = Server(settings.page.bind, settings.page.port)
@@ -93,6 +104,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             settings.coap.bind,
             settings.coap.port,
             contexts,
+            pairings,
             Arrivals(buffer, way, log, forwarding.wake, forwarding.settled, changes.live),
             way,
         )
@@ -103,6 +115,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             house,
             access,
             linking,
+            pairings,
             ledger,
             orders,
             forwarding.wake,

@@ -5,7 +5,7 @@ The record is one JSON file a device. This file turns its text into a Device or 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -37,6 +37,7 @@ class Device:
     verify_key: EllipticCurvePublicKey
     pairing: bytes
     link_key: bytes
+    paired_ms: int = 0  # when it was paired here; 0: enrolled by a technician. Of several with one serial number the latest is in force
 
     def __repr__(self) -> str:
         return f"Device({self.kid.hex()}, {self.kind})"
@@ -76,13 +77,28 @@ def parse(path: str, text: str) -> Device:
         verify_key=keys["public_key"],
         pairing=data["pairing"],
         link_key=data["link_key"],
+        paired_ms=_time(path, record),
     )
+
+
+def in_force(devices: Iterable[Device]) -> list[Device]:
+    """Return those devices of which there is none with the same serial number that was paired later."""
+    known = list(devices)
+    latest = {each.serial: max(other.paired_ms for other in known if other.serial == each.serial) for each in known}
+    return [each for each in known if each.paired_ms == latest[each.serial]]
 
 
 def _text(path: str, record: Mapping[str, object], key: str) -> str:
     value = record.get(key)
     if not isinstance(value, str) or not 0 < len(value) <= 80:
         raise BadEnrolment(path, f"{key} is missing or not a short text")
+    return value
+
+
+def _time(path: str, record: Mapping[str, object]) -> int:
+    value = record.get("paired_ms", 0)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**48:
+        raise BadEnrolment(path, "paired_ms is no time")
     return value
 
 

@@ -159,6 +159,10 @@ class LinkRefused(GatewayError):
         self.sentence = sentence
 
 
+class NotNow(GatewayError):
+    """Too many tries in a short time; nothing was begun."""
+
+
 class IllegalEvent(GatewayError):
     """An event without a row in a table of states."""
 

@@ -75,6 +75,7 @@ NotEDHOC got
  MacBroken
 BadBatch field got
 BadCommand field got
+BadPairing field got
 BadManifest field got
  OlderRelease
  OtherDevice
@@ -90,6 +91,7 @@ BadEnvelope got
 SealBroken got
 BadLinkCode part got
 BadLinkMessage got
+BadLabelText part got
 """
 
 

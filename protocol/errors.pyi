@@ -225,6 +225,12 @@ class BadCommand(ProtocolError):
     field: object
     got: object
 
+class BadPairing(ProtocolError):
+    """A message of a pairing with a field absent, unknown or out of range."""
+
+    field: object
+    got: object
+
 class BadManifest(ProtocolError):
     """An update manifest with a field missing, unknown or out of range."""
 
@@ -288,4 +294,10 @@ class BadLinkCode(ProtocolError):
 class BadLinkMessage(ProtocolError):
     """A link message or link box that is not one."""
 
+    got: object
+
+class BadLabelText(ProtocolError):
+    """Text that stands on no label: of the wrong length, with a letter that is in none, or mistyped."""
+
+    part: str
     got: object

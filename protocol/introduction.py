@@ -26,11 +26,19 @@ _TRUE = b"\xf5"  # stands before message 1 (appendix A.2.1)
 class Introduction:
     """At most one unprotected request in flight."""
 
-    def __init__(self, random: "Callable[[int], bytes]", timing: exchange.Timing = exchange.RFC7252_TIMING) -> None:
+    def __init__(
+        self,
+        random: "Callable[[int], bytes]",
+        timing: exchange.Timing = exchange.RFC7252_TIMING,
+        path: "tuple[bytes, ...]" = PATH,
+        content_format: int = FORMAT_CID_EDHOC,
+    ) -> None:
+        """path, content_format: another question in clear than EDHOC's goes the same way (`pairing.py`)."""
         self.answer: bytes | None = None
         self.refused = False  # the other end answered with an error
         self.ignored = 0
         self._random = random
+        self._options = tuple([(coap.URI_PATH, part) for part in path]) + ((coap.CONTENT_FORMAT, coap.uint(content_format)),)
         self._timing = timing
         self._exchange: exchange.Exchange | None = None
         self._replies: list[bytes] = []
@@ -48,11 +56,11 @@ class Introduction:
 
     def ask(self, message_1: bytes, now_ms: int) -> None:
         """Send message 1; the answer will be message 2."""
-        self._begin(_TRUE + message_1, now_ms)
+        self.begin(_TRUE + message_1, now_ms)
 
     def tell(self, message_3: bytes, connection_id: bytes, now_ms: int) -> None:
         """Send message 3. connection_id: the other end's, as it came in message 2. The answer holds nothing we need."""
-        self._begin(edhoc.encode_identifier(connection_id) + message_3, now_ms)
+        self.begin(edhoc.encode_identifier(connection_id) + message_3, now_ms)
 
     def poll(self, now_ms: int) -> bytes | None:
         """Return a datagram that is to be sent now, or None; call again until None."""
@@ -86,13 +94,13 @@ class Introduction:
             self.answer = None if self.refused else message.payload
             self._exchange.happened(exchange.RESPONSE, now_ms)
 
-    def _begin(self, payload: bytes, now_ms: int) -> None:
+    def begin(self, payload: bytes, now_ms: int) -> None:
+        """Send any payload; what was in flight is forgotten."""
         self.answer = None
         self.refused = False
         self._token = self._random(4)  # nothing else ties this answer to its request, against those who do not hear it
         self._message_id = (self._message_id + 1) & 0xFFFF
-        options = tuple([(coap.URI_PATH, part) for part in PATH]) + ((coap.CONTENT_FORMAT, coap.uint(FORMAT_CID_EDHOC)),)
-        self._datagram = coap.encode(coap.Message(coap.CON, coap.POST, self._message_id, self._token, options, payload))
+        self._datagram = coap.encode(coap.Message(coap.CON, coap.POST, self._message_id, self._token, self._options, payload))
         self._exchange = exchange.Exchange(now_ms, self._random(1)[0], self._timing)
 
 

@@ -63,6 +63,7 @@ SENTENCES = {
     "MacBroken": "The proof in message {got} does not hold: the other end does not have its key, or a message was altered.",
     "BadBatch": "Part {field} of the batch is no signed reading, or there are too many.",
     "BadCommand": "Field {field} of the command is {got}: missing, unknown, or out of range.",
+    "BadPairing": "Field {field} of the pairing's message is {got}: missing, unknown, or out of range.",
     "BadManifest": "Field {field} of the manifest is {got}: missing, unknown, or out of range.",
     "OlderRelease": "The manifest's sequence {got} is not above the one installed.",
     "OtherDevice": "Field {field} of the manifest says {got}: it is for another device.",
@@ -78,6 +79,7 @@ SENTENCES = {
     "SealBroken": "No key of its owner opens this row.",
     "BadLinkCode": "The link code is wrong in its {part}.",
     "BadLinkMessage": "This is no link message: {got}.",
+    "BadLabelText": "This stands on no label: its {part} is wrong.",
 }
 
 

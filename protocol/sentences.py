@@ -280,6 +280,42 @@ SENTENCES = {
         "en": "The device is busy with something else. It did not do what it was asked for. Ask again in a moment.",
         "fr": "L'appareil est occupé à autre chose. La demande n'a pas été exécutée. Recommencez dans un instant.",
     },
+    faults.PAIRING_WRONG_CODE: {
+        "en": "A device asked for a home, and this code is not its own. Nothing was changed. Compare the code with its label and type it "
+        "again.",
+        "fr": "Un appareil cherche un foyer, et ce code n'est pas le sien. Rien n'a changé. Comparez le code avec son étiquette et "
+        "saisissez-le à nouveau.",
+    },
+    faults.PAIRING_REPLAYED: {
+        "en": "Somebody played back an earlier pairing. Nothing was changed. Press the button on the device itself and try again.",
+        "fr": "Quelqu'un a rejoué une association passée. Rien n'a changé. Appuyez sur le bouton de l'appareil lui-même et recommencez.",
+    },
+    faults.PAIRING_NOT_THIS_HOME: {
+        "en": "A gateway answered that does not know this device's code. Nothing was changed. Type the code from the label at your own "
+        "home's page.",
+        "fr": "Une passerelle qui ne connaît pas le code de cet appareil a répondu. Rien n'a changé. Saisissez le code de l'étiquette "
+        "sur la page de votre foyer.",
+    },
+    faults.PAIRING_HAS_HOME: {
+        "en": "This device belongs to another home. Nothing was changed. If it is yours now, hold its button for ten seconds: it "
+        "forgets that home. Then pair it again.",
+        "fr": "Cet appareil appartient à un autre foyer. Rien n'a changé. S'il est à vous maintenant, maintenez son bouton dix "
+        "secondes : il oublie ce foyer. Puis associez-le à nouveau.",
+    },
+    faults.PAIRING_NOT_THE_SAME: {
+        "en": "The two numbers were not the same, or somebody said so. Nothing was changed. Somebody may stand between: try again "
+        "nearer to the gateway.",
+        "fr": "Les deux nombres différaient, ou quelqu'un l'a dit. Rien n'a changé. Quelqu'un s'interpose peut-être : recommencez "
+        "plus près de la passerelle.",
+    },
+    faults.PAIRING_TOO_MANY: {
+        "en": "Five tries failed. Nothing was changed. Wait two minutes, check the code on the label, and begin again.",
+        "fr": "Cinq essais ont échoué. Rien n'a changé. Attendez deux minutes, vérifiez le code de l'étiquette, et recommencez.",
+    },
+    faults.PAIRING_TOO_LATE: {
+        "en": "The two minutes are over. Nothing was changed. Press the device's button and begin again.",
+        "fr": "Les deux minutes sont écoulées. Rien n'a changé. Appuyez sur le bouton de l'appareil et recommencez.",
+    },
 }
 
 
@@ -302,6 +338,13 @@ WORDS = {
         "hold_on": ("hold to forget all", "maintenir : oublier"),
         "forgotten": ("home forgotten", "foyer oublié"),
         "here": ("here I am", "me voici"),
+        # looking for a home
+        "homeless": ("press to pair me", "appuyez : m'associer"),
+        "pairing": ("type my code at home", "tapez mon code"),
+        "same": ("same? press me", "pareil ? appuyez"),
+        "agreed": ("say so at home too", "dites-le au foyer"),
+        "paired": ("paired", "associé"),
+        "not_paired": ("not paired", "non associé"),
         # faults
         "full": ("full, not saved", "plein, non gardé"),
         "sensor": ("sensor trouble", "capteur en panne"),
@@ -379,6 +422,12 @@ WORDS_OF_FAULT = {
     faults.CUFF_LOOSE: "loose",
     faults.CUFF_CUT_OFF: "moved",
     faults.CUFF_SENSOR: "sensor",
+    faults.PAIRING_REPLAYED: "not_paired",
+    faults.PAIRING_NOT_THIS_HOME: "not_paired",
+    faults.PAIRING_HAS_HOME: "not_paired",
+    faults.PAIRING_NOT_THE_SAME: "not_paired",
+    faults.PAIRING_TOO_MANY: "not_paired",
+    faults.PAIRING_TOO_LATE: "not_paired",
 }
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from protocol import labels
 from tools import label, provision, technician
 from tools.faults import Fault
 from tools.records import Records, now
@@ -70,7 +71,7 @@ def introduce(port: str, wish: Wish, records: Records, tell: Callable[[str], Non
         "chip": seen["chip"],
         "kid": answer["kid"],
         "public_key": answer["public_key"],
-        "label": label.write_secret(secret),
+        "label": labels.write_secret(secret),
         "firmware": {name: seen["release"][name] for name in ("version", "digest")},
         "micropython": seen["micropython"],
         "wifi": answer["wifi"],
@@ -114,7 +115,7 @@ def _finish(
     tell("writing its record and its label")
     records.write(record)
     try:
-        labels = label.save(label.Label(record["kind"], record["serial"], label.read_secret(record["label"])), records.folder)
+        pictures = label.save(labels.Label(record["kind"], record["serial"], labels.read_secret(record["label"])), records.folder)
     except OSError as error:
         raise Fault("cannot-write", file=records.folder, reason=error.strerror) from None
     tell("the device takes its keys into use")
@@ -127,7 +128,7 @@ def _finish(
     record = {**record, "finished": now()}
     path = records.write(record)
     technician.reset(port)
-    return Introduced(record, path, labels, record["enrolment"], was_begun)
+    return Introduced(record, path, pictures, record["enrolment"], was_begun)
 
 
 def _prove(port: str, answer: Mapping[str, Any], challenge: bytes) -> None:

@@ -1,70 +1,23 @@
 """A device's label: its name, serial number and secret, in words and as a QR code, on 50 x 30 mm.
 
-The secret has 128 bits and is written in Crockford's base 32, which has no letters that look like digits: 26 characters, in groups that a
-person can type. Who reads the label can pair with the device while its button is held, so the label belongs inside the battery lid.
+What it says is `protocol/labels.py`'s. Who reads the label can pair with the device once its button is pressed, so the label belongs inside
+the battery lid.
 """
 
 import io
 from pathlib import Path
-from typing import NamedTuple
 
 import segno
 from PIL import Image, ImageDraw, ImageFont
 
-SECRET_BYTES = 16
+from protocol.labels import Label, code, write_secret
+
 DOTS_PER_INCH = 600
 WIDTH_mm, HEIGHT_mm, MARGIN_mm = 50.0, 30.0, 2.0
 QR_mm = 22.0
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_CHARACTERS = 26
 _GROUPS = (5, 5, 5, 5, 6)
-_MEANT = {"O": "0", "I": "1", "L": "1"}
 _NAMES = {"scale": "Body scale", "cuff": "Blood pressure cuff", "babyphone": "Babyphone"}
 _INK = "#1F2328"
-
-
-class BadLabel(ValueError):
-    """Not what stands on a label."""
-
-
-class Label(NamedTuple):
-    """What stands on a label."""
-
-    kind: str
-    serial: str
-    secret: bytes
-
-
-def write_secret(secret: bytes) -> str:
-    """Return the secret as 26 characters."""
-    number = int.from_bytes(secret, "big") << 2  # 130 bits are 26 characters of five
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(5 * (_CHARACTERS - 1), -1, -5))
-
-
-def read_secret(text: str) -> bytes:
-    """Return the secret that a person typed, forgiving case, spaces, hyphens and look-alikes. Raises BadLabel."""
-    letters = [_MEANT.get(letter, letter) for letter in text.upper() if letter not in " -"]
-    if len(letters) != _CHARACTERS or any(letter not in _ALPHABET for letter in letters):
-        raise BadLabel("a label's secret has 26 letters and digits")
-    number = 0
-    for letter in letters:
-        number = number << 5 | _ALPHABET.index(letter)
-    if number & 3:
-        raise BadLabel("a letter of the secret is mistyped")
-    return (number >> 2).to_bytes(SECRET_BYTES, "big")
-
-
-def code(label: Label) -> str:
-    """Return the text of the QR code; all of it is in the alphabet that QR codes hold most densely."""
-    return f"FOYER:1:{label.kind.upper()}:{label.serial}:{write_secret(label.secret)}"
-
-
-def read_code(text: str) -> Label:
-    """Return what a QR code says. Raises BadLabel."""
-    parts = text.strip().split(":")
-    if len(parts) != 5 or parts[:2] != ["FOYER", "1"] or parts[2].lower() not in _NAMES:
-        raise BadLabel("this is not the code of a Foyer label")
-    return Label(parts[2].lower(), parts[3], read_secret(parts[4]))
 
 
 def draw(label: Label) -> Image.Image:

@@ -29,12 +29,17 @@ class Provisioned(NamedTuple):
 
 
 def provision(
-    kind: str, name: str, gateway: tuple[str, int], gateway_key: bytes, settings: Mapping[str, object] | None = None
+    kind: str,
+    name: str,
+    gateway: tuple[str, int],
+    gateway_key: bytes = NO_HOME,
+    settings: Mapping[str, object] | None = None,
+    label: bytes | None = None,
 ) -> Provisioned:
     """Return what makes a blank device into this home's `kind` ("scale", "cuff" or "babyphone").
 
     gateway: address and UDP port at which the device finds its home; gateway_key: the home's public key for links, 65 bytes; settings: what
-    differs from the device's defaults.
+    differs from the device's defaults; label: the secret of its label, with which it may be paired.
     """
     signing_key, public_key = _key_pair()
     link_key, link_public = _key_pair()
@@ -49,6 +54,8 @@ def provision(
         "link_public": link_public,
         "gateway_key": gateway_key,
     }
+    if label is not None:
+        identity["label"] = label
     written = {"device": kind, "board": "s3", "language": "en", "ssid": "home", "password": secrets.token_hex(8), "gateway": list(gateway)}
     files = {SETTINGS: cbor.encode({**written, **(settings or {})}), IDENTITY: cbor.encode(identity)}
     enrolment = {

@@ -1,8 +1,9 @@
-"""Factory reset: the device forgets its home, and stays the device it is.
+"""Factory reset: the device forgets its home and its keys, and keeps what it is made of.
 
-What goes: Wi-Fi, the gateway's address, the link's secrets, unsent readings. What stays: serial number, signing key, calibration,
-board, language, and the counters, because a number signed with a key must never come twice. The decision is the file `MARK`; it is
-removed last, so a power cut in between is made good at the next start.
+What goes: both private keys and their names, the home's key, Wi-Fi, the gateway's address, unsent readings. What stays: serial number and
+label secret, without which nobody could pair it again, calibration, board, language, and the counters, because numbers that never fall
+cost nothing. New keys are made at the next pairing, with the radio on (threats T19, T20). The decision is the file `MARK`; it is removed
+last, so a power cut in between is made good at the next start.
 """
 
 import os
@@ -14,13 +15,13 @@ from protocol.errors import ProtocolError
 MARK = "/state/forgetting"
 _OUTBOX = "/state/outbox"
 _KEPT_SETTINGS = ("device", "board", "language", "unit", "calibration")
-_KEPT_IDENTITY = ("serial", "signing_key", "kid")
+_KEPT_IDENTITY = ("serial", "label")
 
 
 def finish(root: str = "") -> None:
     """Forget. Raises OSError: the flash refuses; the next start tries again."""
+    _strip(root + "/identity.cbor", _KEPT_IDENTITY)  # the keys first: without them the rest is worth little
     _strip(root + "/settings.cbor", _KEPT_SETTINGS)
-    _strip(root + "/identity.cbor", _KEPT_IDENTITY)
     for name in _names(root + _OUTBOX):
         os.remove(f"{root}{_OUTBOX}/{name}")
     os.remove(root + MARK)

@@ -7,7 +7,7 @@
 | language    | "en" or "fr"                                                  | "en"        |
 | ssid        | name of the Wi-Fi, up to 32 bytes                             | refused     |
 | password    | of the Wi-Fi                                                  | ""          |
-| gateway     | [address, UDP port]                                           | refused     |
+| gateway     | [address, UDP port]; until a pairing finds it, all the network | as shown    |
 | unit        | of weights on the display: "kg", "lb" or "st"                 | "kg"        |
 | sleep_ms    | a scale falls asleep after a weighing, 5 s to 1 h; 0 never    | 15,000      |
 | calibration | whole numbers or lists of them by name (docs/devices)         | {}          |
@@ -41,6 +41,7 @@ def check(settings: object) -> dict:
     for name, value in _DEFAULTS:
         full.setdefault(name, value)
     full.setdefault("calibration", {})
+    full.setdefault("gateway", ["255.255.255.255", 5683])
     gateway = full.get("gateway")
     right = (
         ("device", full.get("device") in DEVICES),

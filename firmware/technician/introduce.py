@@ -12,25 +12,23 @@ import sys
 import machine
 import network
 
-from firmware.crypto import p256
+from firmware.crypto import new_key, p256
 from firmware.flash import replacing
 from protocol import cbor
 
 STAGED = "/introduced.cbor"
-_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 GIVEN = globals().get("GIVEN", {})
 
 
-def new_key(entropy: bytes) -> bytes:
-    """Return a private key from the device's own random numbers, with the computer's mixed in (threats T19).
-
-    The number is drawn from 384 bits, so it is even over the range to within 2^-128 (FIPS 186-5 A.2.1).
-    """
-    own = os.urandom(64)
-    drawn = b"".join(hashlib.sha256(bytes((part,)) + own + entropy).digest() for part in (1, 2))
-    number = int.from_bytes(drawn[:48], "big") % (_ORDER - 1) + 1
-    return number.to_bytes(32, "big")
+def key_pair(radio, purpose):
+    """Return a private key and its public half. Raises RadioOff."""
+    steps = p256.new_key_steps(new_key.draw(radio, purpose, GIVEN["entropy"]))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def introduce() -> dict:
@@ -38,15 +36,14 @@ def introduce() -> dict:
     radio = network.WLAN(network.STA_IF)
     radio.active(True)  # the chip's random numbers need the radio's noise
     try:
-        signing, link = new_key(GIVEN["entropy"]), new_key(GIVEN["entropy"])
+        (signing, public), (link, link_public) = key_pair(radio, b"sign"), key_pair(radio, b"link")
     finally:
         radio.active(False)
     p256.power_on_test()
-    public, link_public = p256.public_key(signing), p256.public_key(link)
     kid = hashlib.sha256(public).digest()[:4]
     identity = dict(GIVEN["identity"])
     identity.update({"signing_key": signing, "kid": kid, "link_key": link, "link_public": link_public})
-    proof = p256.sign(signing, hashlib.sha256(GIVEN["challenge"] + link_public).digest())
+    proof = p256.sign(signing, hashlib.sha256(GIVEN["challenge"] + link_public).digest(), os.urandom(32))
     settings = _with_network(GIVEN["settings"])
     replacing.replace(STAGED, cbor.encode({"identity": identity, "settings": settings}))
     shown = {"public_key": public.hex(), "link_key": link_public.hex(), "kid": kid.hex(), "proof": proof.hex()}

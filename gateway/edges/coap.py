@@ -21,15 +21,18 @@ from gateway.devices import Device
 from gateway.edges import arrivals
 from gateway.edges.arrivals import Arrivals
 from gateway.edges.contexts import Contexts, DeviceContext
-from gateway.edges.datagrams import INTRODUCTION, Datagrams
+from gateway.edges.datagrams import HELLO, INTRODUCTION, Datagrams
 from gateway.edges.introductions import Refused
+from gateway.edges.pairings import PairingContext, Pairings
 from gateway.edges.way import Way
 from gateway.errors import PortTaken
 from gateway.reception import LARGEST_SIGNED_BYTES
 from protocol import faults, receipts
+from protocol.pairing import MAX_MESSAGE_BYTES, PATH
 
 _COSE_SIGN1 = 18  # application/cose; cose-type="cose-sign1"
 _CBOR = 60
+PAIRING = (PATH.decode(),)
 _EDHOC = 64  # application/edhoc+cbor-seq
 _CODES = {
     arrivals.STORED: Code.CHANGED,
@@ -43,9 +46,10 @@ _SILENCE = 26  # RFC 7967: no response of any class
 class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface is untyped
     """Everything a device can ask for, behind its protected link."""
 
-    def __init__(self, contexts: Contexts, arrive: Arrivals, way: Way) -> None:
+    def __init__(self, contexts: Contexts, pairings: Pairings, arrive: Arrivals, way: Way) -> None:
         super().__init__()
         self._contexts = contexts
+        self._pairings = pairings
         self._arrive = arrive
         self._way = way
 
@@ -57,7 +61,8 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
             return
         try:
             unprotected = oscore.verify_start(request)
-            context = self._contexts.find(unprotected[oscore.COSE_KID])
+            device_id = unprotected[oscore.COSE_KID]
+            context = self._contexts.find(device_id) or self._pairings.find(device_id)
             if context is None or request.code is not Code.POST:
                 raise KeyError
         except (oscore.ProtectionInvalid, KeyError, IndexError):
@@ -69,10 +74,15 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
             self._refuse(pipe, "replayed")
         except (oscore.ProtectionInvalid, ValueError, IndexError):
             context.fail()
+            if isinstance(context, PairingContext):
+                self._pairings.forged()
             self._refuse(pipe, "not_opened")
         else:
-            self._contexts.confirm(context)
-            response = await self._answer(context, inner)
+            if isinstance(context, PairingContext):
+                response = await self._pair(context, inner)
+            else:
+                self._contexts.confirm(context)
+                response = await self._answer(context, inner)
             if response is None:
                 pipe.add_response(aiocoap.Message(code=Code.CHANGED, no_response=_SILENCE), is_last=True)
             else:
@@ -80,7 +90,14 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
                 pipe.add_response(protected, is_last=True)
 
     def _introduce(self, pipe: Any) -> None:
-        """Answer a request in clear; only introductions pass `datagrams.py`."""
+        """Answer a request in clear; only introductions and hellos pass `datagrams.py`."""
+        if pipe.request.code is Code.POST and pipe.request.opt.uri_path == HELLO:
+            greeted = self._pairings.hello(pipe.request.payload)
+            if greeted is None:  # whoever does not know the label learns nothing, not even that a pairing is under way
+                pipe.add_response(aiocoap.Message(code=Code.UNAUTHORIZED, no_response=_SILENCE), is_last=True)
+            else:
+                pipe.add_response(aiocoap.Message(code=Code.CHANGED, payload=greeted, content_format=_CBOR), is_last=True)
+            return
         if pipe.request.code is not Code.POST or pipe.request.opt.uri_path != INTRODUCTION:
             self._refuse(pipe, "not_protected")
             return
@@ -98,6 +115,15 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
         self._way.refuse(reason)
         silent = None if pipe.request.mtype is aiocoap.CON else _SILENCE
         pipe.add_response(aiocoap.Message(code=Code.UNAUTHORIZED, no_response=silent), is_last=True)
+
+    async def _pair(self, context: PairingContext, request: Any) -> Any:
+        """Return the response to an opened message of a pairing."""
+        right = request.code is Code.POST and request.opt.uri_path == PAIRING and len(request.payload) <= MAX_MESSAGE_BYTES
+        answer = await self._pairings.answer(context, request.payload) if right else None
+        if answer is None:
+            self._way.refuse("pairing")
+            return _refusal(Code.BAD_REQUEST, faults.PAIRING_REPLAYED)
+        return aiocoap.Message(code=Code.CHANGED, payload=answer)
 
     async def _answer(self, context: DeviceContext, request: Any) -> Any:
         """Return the response to an opened request; None: it asked for none."""
@@ -152,15 +178,16 @@ class Door:
         self._datagrams = datagrams
 
     @classmethod
-    async def open(cls, bind: str, port: int, contexts: Contexts, arrive: Arrivals, way: Way) -> "Door":
+    async def open(cls, bind: str, port: int, contexts: Contexts, pairings: Pairings, arrive: Arrivals, way: Way) -> "Door":
         """Open the UDP port. Raises PortTaken: somebody else has it, or the address is not this machine's."""
         loop = asyncio.get_running_loop()
-        context = aiocoap.Context(loop=loop, serversite=Front(contexts, arrive, way), loggername="coap-server")
+        context = aiocoap.Context(loop=loop, serversite=Front(contexts, pairings, arrive, way), loggername="coap-server")
         tokens = TokenManager(context)
         messages = MessageManager(tokens)
         try:
             _, datagrams = await loop.create_datagram_endpoint(
-                lambda: Datagrams(messages, lambda device_id: contexts.find(device_id) is not None, way.refuse), local_addr=(bind, port)
+                lambda: Datagrams(messages, lambda name: bool(contexts.find(name) or pairings.find(name)), way.refuse),
+                local_addr=(bind, port),
             )
         except OSError as error:
             raise PortTaken("coap.port", bind, port, error.strerror or str(error)) from None

@@ -18,8 +18,8 @@ _MOST_FAILURES = 2**20
 _WINDOW = 32
 
 
-class DeviceContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils):  # type: ignore[misc]  # untyped
-    """The protected link of one device."""
+class LinkContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils):  # type: ignore[misc]  # untyped
+    """A protected link whose keys are new and die with it."""
 
     alg_aead = oscore.algorithms["AES-CCM-16-64-128"]
     hashfun = oscore.hashfunctions["sha256"]
@@ -29,15 +29,13 @@ class DeviceContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityConte
 
     echo_recovery = None
 
-    def __init__(self, agreed: Agreed) -> None:
-        self.device = agreed.device
-        self.sender_id = agreed.gateway_id
-        self.recipient_id = agreed.device_id
-        self.derive_keys(agreed.master_salt, agreed.master_secret)
+    def __init__(self, device_id: bytes, gateway_id: bytes, master_secret: bytes, master_salt: bytes) -> None:
+        self.sender_id = gateway_id
+        self.recipient_id = device_id
+        self.derive_keys(master_salt, master_secret)
         self.recipient_replay_window = oscore.ReplayWindow(_WINDOW, lambda: None)
         self.recipient_replay_window.initialize_empty()
         self.sender_sequence_number = 0
-        self.confirmed = False
         self._failures = 0
 
     def post_seqnoincrease(self) -> None:
@@ -51,6 +49,15 @@ class DeviceContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityConte
     def exhausted(self) -> bool:
         """Whether so many tags have failed that a forged one becomes likely."""
         return self._failures >= _MOST_FAILURES
+
+
+class DeviceContext(LinkContext):
+    """The protected link of one device."""
+
+    def __init__(self, agreed: Agreed) -> None:
+        super().__init__(agreed.device_id, agreed.gateway_id, agreed.master_secret, agreed.master_salt)
+        self.device = agreed.device
+        self.confirmed = False
 
 
 class Contexts:

@@ -16,9 +16,12 @@ from aiocoap.numbers.codes import Code
 from aiocoap.numbers.constants import TransportTuning
 from aiocoap.util import hostportjoin
 
+from protocol.pairing import HELLO_PATH
+
 LARGEST_DATAGRAM_BYTES = 4096
 _LONGEST_TOKEN_BYTES = 8
 INTRODUCTION = (".well-known", "edhoc")
+HELLO = (HELLO_PATH.decode(),)
 _LARGEST_INTRODUCTION_BYTES = 256
 # Strangers' messages that may pass a second, so that answering them as politely as everybody else stays cheap.
 _STRANGERS_PER_S = 50
@@ -116,7 +119,7 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
 
     def _may_pass(self, message: Any) -> bool:
         device_id = _device_id(message.opt.oscore) if message.payload else None
-        if message.opt.oscore is None and message.code is Code.POST and message.opt.uri_path == INTRODUCTION:
+        if message.opt.oscore is None and message.code is Code.POST and message.opt.uri_path in (INTRODUCTION, HELLO):
             if len(message.payload) <= _LARGEST_INTRODUCTION_BYTES and self._stranger_may_pass():
                 return True
             self._refused("introduction")

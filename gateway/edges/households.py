@@ -48,10 +48,20 @@ def devices(connection: Connection) -> dict[bytes, dict[str, Any]]:
     return {row["kid"]: dict(row) for row in connection.execute("SELECT * FROM devices")}
 
 
-def meet_devices(connection: Connection, enrolled: Iterable[Device], room_name: str, room_id: bytes, now_ms: int) -> None:
-    """Note the enrolled devices; the first babyphone without a room brings the home's first room with it."""
+def meet_devices(
+    connection: Connection, enrolled: Iterable[Device], former: Iterable[Device], room_name: str, room_id: bytes, now_ms: int
+) -> None:
+    """Note the enrolled devices; the first babyphone without a room brings the home's first room with it.
+
+    former: devices with older keys; one that is paired anew goes on being somebody's and standing somewhere.
+    """
+    older = {device.serial: device.kid for device in sorted(former, key=lambda device: device.paired_ms)}
     for device in enrolled:
-        connection.execute("INSERT INTO devices (kid) VALUES (?) ON CONFLICT DO NOTHING", (device.kid,))
+        connection.execute(
+            "INSERT INTO devices (kid, used_by, room) VALUES (?, (SELECT used_by FROM devices WHERE kid = ?),"
+            " (SELECT room FROM devices WHERE kid = ?)) ON CONFLICT DO NOTHING",
+            (device.kid, older.get(device.serial), older.get(device.serial)),
+        )
         known = connection.execute("SELECT room FROM devices WHERE kid = ?", (device.kid,)).fetchone()
         if device.kind != "babyphone" or known["room"] is not None:
             continue

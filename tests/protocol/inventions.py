@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from protocol import batches, commands, manifest, readings
+from protocol import batches, commands, manifest, pairing, readings
 from protocol.receipts import ALREADY_STORED
 
 BIG = (1 << 48) - 1
@@ -55,6 +55,16 @@ FILES = st.lists(st.integers(0, 50), min_size=1, max_size=4, unique=True).map(
 RUNS = st.lists(
     st.tuples(st.integers(0, (1 << 40) - 1), st.integers(1, 16), st.binary(min_size=8, max_size=8)).map(list), min_size=1, max_size=16
 )
+PAIRINGS = {
+    "hello": pairing.HELLO,
+    "answer": pairing.ANSWER,
+    "open": pairing.OPEN,
+    "home": pairing.HOME,
+    "device": pairing.DEVICE,
+    "refusal": pairing.REFUSAL,
+    "ask": pairing.ASK,
+    "state": pairing.STATE,
+}
 RULES: dict[str, Table] = {
     **{name: _reading(kind) for kind, name in enumerate(readings.KIND_NAMES)},
     "live": {0: (st.just(2), None, None, True), 2: (UPTIME, None, None, True), **_integers(readings._LIVE)},
@@ -69,6 +79,7 @@ RULES: dict[str, Table] = {
     **{name: _command(kind) for kind, name in enumerate(KINDS, 1)},
     "presence": {2: (UPTIME, None, None, True)},
     "result": _typed(commands.RESULT),
+    **{f"pairing-{name}": _typed(rules) for name, rules in PAIRINGS.items()},
     "manifest": {**_typed(manifest.RULES), 6: (FILES, None, None, True)},
 }
 assert batches.MAX_READINGS == 16  # as RUNS has it

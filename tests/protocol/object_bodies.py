@@ -1,6 +1,6 @@
 """What the tests of whole objects run under both Pythons: is it accepted, and if not, with which of our errors."""
 
-from protocol import batches, commands, errors, manifest, readings, receipts
+from protocol import batches, commands, errors, manifest, pairing, readings, receipts
 
 DECODERS = {
     "live": readings.decode_live,
@@ -11,6 +11,14 @@ DECODERS = {
     "presence": commands.decode_presence,
     "result": commands.decode_result,
     "manifest": manifest.decode,
+    "pairing-hello": lambda data: pairing.decode(data, pairing.HELLO),
+    "pairing-answer": lambda data: pairing.decode(data, pairing.ANSWER),
+    "pairing-open": lambda data: pairing.decode(data, pairing.OPEN),
+    "pairing-home": lambda data: pairing.decode(data, pairing.HOME),
+    "pairing-device": lambda data: pairing.decode(data, pairing.DEVICE),
+    "pairing-refusal": lambda data: pairing.decode(data, pairing.REFUSAL),
+    "pairing-ask": lambda data: pairing.decode(data, pairing.ASK),
+    "pairing-state": lambda data: pairing.decode(data, pairing.STATE),
 }
 for _command in ("arm", "stop", "identify", "update", "report", "choose", "restart"):
     DECODERS[_command] = commands.decode

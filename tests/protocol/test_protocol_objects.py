@@ -35,10 +35,11 @@ def test_both_sides_judge_as_the_definition_does(rule: str) -> None:
     assert there(bodies.outcomes, rule, messages, heap_KiB=BATCH_KiB) == here
     for message, outcome in zip(messages, here, strict=True):
         assert (outcome == "accepted") is valid(rule, message), (message.hex(), outcome)
-    assert 0.1 < sum(outcome == "accepted" for outcome in here) / len(here) < 0.9
+    # of a message with one field of two values there are few right ones to invent
+    assert (0.02 if len(RULES[rule]) == 1 else 0.1) < sum(outcome == "accepted" for outcome in here) / len(here) < 0.9
 
 
-EXTENSIBLE = [rule for rule in RULES if rule not in ("receipt", "refusal", "range-receipt")]
+EXTENSIBLE = [rule for rule in RULES if rule not in ("receipt", "refusal", "range-receipt", "pairing-hello", "pairing-answer")]
 
 
 @pytest.mark.parametrize("rule", EXTENSIBLE)

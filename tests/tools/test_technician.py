@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from littlefs import LittleFSError
 
-from protocol import cbor
+from protocol import cbor, labels
 from simulator.usb import rfc2217, standin
 from simulator.usb.board import BenchDevice
 from tests.tools.bench_room import BenchRoom
-from tools import build, label, micropython
+from tools import build, micropython
 
 pytestmark = [
     pytest.mark.timeout(180),
@@ -66,7 +66,7 @@ def test_a_blank_board_becomes_a_device_with_keys_of_its_own(room: BenchRoom, fl
     assert record["finished"]
     assert record["kid"] == identity["kid"].hex()
     assert record["serial"] == identity["serial"]
-    assert identity["label"] == label.read_secret(record["label"])
+    assert identity["label"] == labels.read_secret(record["label"])
     (enrolment,) = (room.folder / "enrolments").glob("*.json")
     for place in (text, enrolment.read_text(), done.stdout, done.stderr, "\n".join(flashed.console)):
         for private in ("signing_key", "link_key"):

@@ -22,6 +22,7 @@ from gateway.edges.orderbook import OrderBook
 from gateway.edges.pages.access import Access, token_of
 from gateway.edges.pages.views import House
 from gateway.edges.pages.words import LANGUAGES, Words
+from gateway.edges.pairings import Pairings
 
 
 def _templates() -> Environment:
@@ -39,6 +40,7 @@ class Frame:
     house: House
     access: Access
     linking: Linking | None
+    pairings: Pairings
     ledger: Ledger
     orders: OrderBook
     woken: Callable[[], None]

@@ -62,8 +62,9 @@ class House:
         return {row["subject"]: row for row in self.buffer.read(households.subjects)}
 
     def device(self, kid: bytes) -> Device | None:
-        """Return an enrolled device by its key id."""
-        return next((device for device in self.enrolments.devices if device.kid == kid), None)
+        """Return a device by its key id, one with older keys too."""
+        known = (*self.enrolments.devices, *self.enrolments.former)
+        return next((device for device in known if device.kid == kid), None)
 
 
 def values_of(kind: int, signed: bytes) -> dict[str, float]:

@@ -20,7 +20,7 @@ CAMPAIGNS = {
     "counters_never_repeat": 40,
     "settings_and_identity_are_old_or_new": 40,
     "ending_is_old_or_new": 28,
-    "forgetting_is_finished_by_the_next_start": 50,
+    "forgetting_is_finished_by_the_next_start": 48,
     "whole_life_survives": 130,
 }
 

@@ -1,0 +1,54 @@
+"""The Wi-Fi of a device that has no home yet: where it was told to look, or all over its network until somebody answers rightly."""
+
+import socket
+
+from firmware.radio import wifi
+
+_LARGEST_BYTES = 512
+
+
+class Seeking(wifi.Wifi):
+    """As `Wifi`; `settle` says that whoever spoke last is the one. An address of the network as a whole (broadcast) may be asked."""
+
+    def __init__(self, settings, session, clock, alive):
+        wifi.Wifi.__init__(self, settings, session, clock, alive)
+        self._to = None
+        self._from = None
+
+    @property
+    def station(self):
+        """The radio."""
+        return self._station
+
+    def settle(self) -> None:
+        """Speak to nobody else from now on."""
+        self._to = self._from
+
+    @property
+    def found(self) -> list:
+        """Return address and port of whom we speak to, as settings have them."""
+        if isinstance(self._to, tuple):
+            return [self._to[0], self._to[1]]
+        _, address, port = socket.sockaddr(self._to)[:3]  # where addresses are bytes, as in MicroPython's unix build
+        return [".".join([str(part) for part in address]), port]
+
+    def _open(self):
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            self._to = socket.getaddrinfo(self._gateway[0], self._gateway[1])[0][-1]
+        return self._socket
+
+    def _send(self, datagram):
+        try:
+            self._open().sendto(datagram, self._to)
+        except OSError:
+            pass  # lost on the way, as any datagram may be: the exchange repeats it
+
+    def _receive(self):
+        try:
+            data, self._from = self._open().recvfrom(_LARGEST_BYTES)
+        except OSError:
+            return None
+        return data or None
