@@ -23,7 +23,7 @@ from firmware.errors import GatewayStrange, LinkError
 from firmware.flash import identity, settings
 from firmware.radio import seeking
 from firmware.watch import TIMEOUT_MS, Watch
-from protocol import coap, edhoc, errors, exchange, faults, introduction, link, oscore, pairing
+from protocol import coap, errors, exchange, faults, introduction, link, oscore, pairing
 
 _ALIVE_MS = const(20_000)
 _IDLE_MS = const(120_000)  # then it sleeps until its button is pressed
@@ -87,7 +87,8 @@ class Acquaintance:
         except errors.ProtocolError:
             answer = {pairing.NONCE: b"", pairing.TAG: b""}
         home_nonce = answer[pairing.NONCE]
-        if not edhoc.same(answer[pairing.TAG], pairing.answer_tag(label, nonce, home_nonce, hkdf.hmac_sha256)):
+        right = pairing.answer_tag(label, nonce, home_nonce, hkdf.hmac_sha256)
+        if sha256(answer[pairing.TAG]).digest() != sha256(right).digest():  # so that its time tells nothing of where they differ
             self.strange = True
             self._nonce = None
             return

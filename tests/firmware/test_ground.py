@@ -187,6 +187,21 @@ def test_the_heap_stays_in_one_piece_over_a_hundred_readings(tmp_path: Path) -> 
     assert late > early * 3 // 4
 
 
+# A pairing is a life of its own, in which nothing is measured.
+PAIRING = ["firmware/pairing.mpy", "firmware/radio/seeking.mpy", "firmware/crypto/new_key.mpy", "protocol/pairing.mpy"]
+
+
+@pytest.mark.parametrize("device", build.DEVICES)
+def test_a_pairings_bytecode_stays_within_60_KiB(device: str, tmp_path: Path) -> None:
+    """Everything but what only a device that measures imports: as if all of it were imported at once."""
+    files = build.files(device, tmp_path)
+    measuring = (f"firmware/{device}/", "firmware/drivers/", "firmware/sending", "firmware/signing", "firmware/cable", "protocol/improv")
+    measuring += ("firmware/crypto/ecdh", "protocol/edhoc")
+    sizes = {name: len(data) for name, data in files.items() if name.endswith(".mpy") and not name.startswith(measuring)}
+    assert set(PAIRING) < set(sizes)
+    assert sum(sizes.values()) <= 60 * 1024
+
+
 @pytest.mark.parametrize("device", build.DEVICES)
 def test_a_devices_bytecode_stays_within_60_KiB(device: str, tmp_path: Path) -> None:
     """Everything that a device keeps imported: all but what another board carries, begins a start anew, or is let go of again.
@@ -195,6 +210,7 @@ def test_a_devices_bytecode_stays_within_60_KiB(device: str, tmp_path: Path) -> 
     """
     once = [f"{package.replace('.', '/')}/{name}.mpy" for package, name in (*INTRODUCTION, *STARTING)]
     once += [f"firmware/cuff/{name}.mpy" for name in ("oscillometry", "envelope", "hill")]
+    once += PAIRING
     alone = ("firmware/flash/forgetting.mpy", "firmware/drivers/nau7802.mpy", "firmware/boards/s3n_scale.mpy", *once)
     files = build.files(device, tmp_path)
     sizes = {name: len(data) for name, data in files.items() if name.endswith(".mpy") and name not in alone}
