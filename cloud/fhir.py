@@ -32,6 +32,7 @@ class Quantity(NamedTuple):
 TABLE: dict[str, Quantity] = {
     "weight_kg": Quantity(LOINC, "29463-7", "Body weight", "kg", "kg", 1, 250),
     "impedance_ohm": Quantity(OWN, "impedance", "Foot-to-foot impedance", "Ohm", "Ohm", 1, 10_000),
+    "fat_percent": Quantity(LOINC, "41982-0", "Percentage of body fat Measured", "%", "%", 0, 100),
     "systolic_mmHg": Quantity(LOINC, "8480-6", "Systolic blood pressure", "mmHg", "mm[Hg]", 30, 300),
     "diastolic_mmHg": Quantity(LOINC, "8462-4", "Diastolic blood pressure", "mmHg", "mm[Hg]", 20, 250),
     "map_mmHg": Quantity(LOINC, "8478-0", "Mean blood pressure", "mmHg", "mm[Hg]", 20, 280),
@@ -41,7 +42,11 @@ TABLE: dict[str, Quantity] = {
 }
 PANEL = {"system": LOINC, "code": "85354-9", "display": "Blood pressure panel with all children optional"}
 COMPONENTS = ("systolic_mmHg", "diastolic_mmHg", "map_mmHg")
-ALONE = {"weight": ("weight_kg", "impedance_ohm"), "pressure": ("pulse_per_min",), "climate": ("room_Cel", "humidity_percent")}
+ALONE = {
+    "weight": ("weight_kg", "impedance_ohm", "fat_percent"),
+    "pressure": ("pulse_per_min",),
+    "climate": ("room_Cel", "humidity_percent"),
+}
 
 
 class Measured(NamedTuple):

@@ -16,6 +16,9 @@ SYSTOLIC, DIASTOLIC, MAP, PULSE, FLAGS, WHO = 10, 11, 12, 13, 14, 17
 TEMPERATURE, HUMIDITY, LOUDNESS, CRYING = 13, 14, 16, 18
 RESET_CAUSE, FAULT_CODE, WAITING, REFUSED, STARTS = 20, 21, 22, 23, 24
 
+# What the home works out and adds to what a device signed, inside the seal only. No device can sign a negative key.
+FAT_PERMILLE, FAT_FREE_GRAMS = -1, -2  # of a weighing: fat as a share of the weight, and the weight without it
+
 FIRST_EXTENSION = 32
 LAST_EXCEPTION = 32  # of a status: kind and place of what ended the last life, as text for a developer
 MAX_EXTENSION_BYTES = 32

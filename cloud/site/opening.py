@@ -32,6 +32,15 @@ VERDICTS_AT_MOST = 100_000
 _VERDICTS: dict[bytes, bool] = {}
 
 
+# What a weighing may tell besides the weight; negative keys are the home's own working out, which no device signed.
+_OF_A_BODY = {
+    readings.IMPEDANCE: ("impedance_ohm", 1),
+    readings.BARE_FEET: ("bare_feet", 1),
+    readings.FAT_PERMILLE: ("fat_percent", 10),
+    readings.FAT_FREE_GRAMS: ("fat_free_kg", 1000),
+}
+
+
 class Subject(NamedTuple):
     """A person or a room whose readings this account may open."""
 
@@ -132,7 +141,9 @@ def named(kind: int, values: dict[int, object]) -> dict[str, float] | None:
     try:
         if kind == readings.SCALE:
             weight: dict[str, float] = {"weight_kg": units.kg_from_grams(numbers[readings.GRAMS]), "stable": numbers[readings.STABLE]}
-            return weight | ({"impedance_ohm": numbers[readings.IMPEDANCE]} if readings.IMPEDANCE in numbers else {})
+            return weight | {
+                name: numbers[key] if scale == 1 else numbers[key] / scale for key, (name, scale) in _OF_A_BODY.items() if key in numbers
+            }
         if kind == readings.CUFF:
             return {
                 "systolic_mmHg": numbers[readings.SYSTOLIC],

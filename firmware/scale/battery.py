@@ -4,7 +4,8 @@ What a device measures at its start, before its radio draws anything, is what it
 flash only decides whether it still may: a supply that sags in the middle of an erase is the one thing a file system cannot foresee.
 
 Source of the curve: alkaline cells at small loads now and then, as their makers draw it, second-hand
-(candlepowerforums.com/threads/alkaline-percentage-table.263582). Cells differ, and a load pulls them down; fifteen points are what it is worth.
+(candlepowerforums.com/threads/alkaline-percentage-table.263582). Cells differ, and a load pulls them down: it is worth
+some fifteen points.
 """
 
 from micropython import const

@@ -11,7 +11,7 @@ from sqlite3 import Connection
 
 from structlog.typing import FilteringBoundLogger
 
-from gateway import people, reception, sealing
+from gateway import body, people, reception, sealing
 from gateway.edges import households, questions, way
 from gateway.edges.buffer import Buffer
 from gateway.edges.log import utc_ms
@@ -121,6 +121,8 @@ class Forwarding:
             keys = self.keys(row["person_id"], row["epoch"])
             chain = chains.get(keys.pseudonym) or questions.chain(self._buffer.reader, keys.pseudonym)
             values = reception.stored_values(row["signed"])
+            if row["kind"] == readings.SCALE:
+                values |= body.added(values, row["utc_s"], households.body_facts(self._buffer.reader, row["subject"]))
             origin = Origin(row["signed"], row["pairing"], row["public_key"])
             closed, chains[keys.pseudonym] = sealing.seal(keys, chain, row["kind"], int(row["utc_s"]), values, origin, secrets.token_bytes)
             sealed.append(questions.Sealed(row["reading"], row["subject"], row["epoch"], keys.pseudonym, closed))

@@ -5,6 +5,7 @@ from sqlite3 import Connection
 from sqlite3 import Row as Found
 from typing import Any
 
+from gateway.body import Facts
 from gateway.devices import Device
 from gateway.people import Person
 
@@ -41,6 +42,17 @@ def add_subject(connection: Connection, kind: int, name: str, usual_g: int | Non
 def change_subject(connection: Connection, subject: int, name: str, usual_g: int | None) -> None:
     """Change what a person or room is called, and a person's usual weight."""
     connection.execute("UPDATE subjects SET name = ?, usual_g = coalesce(?, usual_g) WHERE subject = ?", (name, usual_g, subject))
+
+
+def tell_body(connection: Connection, subject: int, facts: Facts) -> None:
+    """Keep what was said of a person's body, and nothing of what was said before."""
+    connection.execute("UPDATE subjects SET height_cm = ?, birth_year = ?, sex = ? WHERE subject = ? AND kind = 0", (*facts, subject))
+
+
+def body_facts(connection: Connection, subject: int) -> Facts:
+    """Return what was said of a person's body."""
+    row = connection.execute("SELECT height_cm, birth_year, sex FROM subjects WHERE subject = ?", (subject,)).fetchone()
+    return Facts() if row is None else Facts(*row)
 
 
 def devices(connection: Connection) -> dict[bytes, dict[str, Any]]:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -160,6 +161,38 @@ async def test_people_are_added_and_a_weight_finds_its_owner(home: Browser, tmp_
     french = (await home.client.get("/fr/readings")).text
     assert "62,9" in french
     assert "Gardée à la maison\u00a0: Anna n’a pas de compte lié." in french
+
+
+async def test_a_body_told_on_the_page_gives_a_composition_there_and_can_be_forgotten(home: Browser, tmp_path: Path) -> None:
+    """Nonsense is refused with a sentence; shoes are said; a form that does not ask leaves it, an empty field forgets it."""
+    await home.set_up()
+    await home.post("/en/people", name="Ada Lovelace", usual_kg="72.4")
+    born = str(time.gmtime().tm_year - 36)
+    said = {"name": "Ada Lovelace", "usual_kg": "72.4", "height_cm": "168", "birth_year": born, "sex": "female"}
+    for wrong in ({"height_cm": "1.68"}, {"height_cm": "700"}, {"birth_year": "2999"}, {"birth_year": "x"}, {"sex": "Ada"}):
+        answer = await home.post("/en/people/1", **(said | wrong))
+        assert (answer.status_code, "That cannot be" in answer.text) == (400, True)
+    assert (await home.post("/en/people/1", **said)).status_code == 303
+    device = Counterpart()
+    device.enrol(tmp_path / "data")
+    port = (await home.home.event("gateway.ready"))["coap_port"]
+    await home.home.event("enrolment.changed", devices=4)
+    async with link(device, port) as way:
+        await way.send(device.signed(device.fields(1)))
+        shod = {key: value for key, value in device.fields(2).items() if key != 12} | {15: 0}
+        await way.send(device.signed(shod))
+    await home.home.event("reading.assigned", sequence=2)
+    page = (await home.client.get("/en/readings")).text
+    assert "body fat 38.3 %, an estimate" in page
+    assert "no bare feet, so no body composition" in page
+    assert "masse grasse 38,3\u00a0%, une estimation" in (await home.client.get("/fr/readings")).text
+    assert "On the scale’s display: AL" in (await home.client.get("/en/people")).text
+    assert (await home.post("/en/people/1", name="Ada Lovelace", usual_kg="72.4")).status_code == 303
+    assert 'value="168"' in (await home.client.get("/en/people")).text
+    assert (await home.post("/en/people/1", **(said | {"height_cm": ""}))).status_code == 303
+    page = (await home.client.get("/en/people")).text
+    assert ('value="168"' in page, f'value="{born}"' in page) == (False, True)
+    assert "an estimate" not in (await home.client.get("/en/readings")).text
 
 
 async def test_every_page_shows_in_both_languages(home: Browser) -> None:

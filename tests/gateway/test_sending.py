@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -80,6 +81,25 @@ async def test_a_linked_persons_reading_reaches_the_account_and_opens_there(tmp_
     with closing(sqlite3.connect(tmp_path / "data/home.db")) as kept:
         written = kept.execute("SELECT what, sum(count) FROM exchanges GROUP BY what ORDER BY what").fetchall()
     assert written == [("linked", 1), ("sent", 30)], "the log of exchanges counts what the account has"
+
+
+async def test_a_composition_leaves_the_home_inside_the_seal_and_what_it_is_made_from_does_not(tmp_path: Path) -> None:
+    """Height, year of birth and sex, told on the page, turn into two numbers of each barefoot weighing; nothing else is in the row."""
+    device = Counterpart()
+    async with linked_home(tmp_path, device) as (outside, _, home, page):
+        await page.post(
+            "/en/people/1", name="Anna", usual_kg="72.4", height_cm="168", birth_year=str(time.gmtime().tm_year - 36), sex="female"
+        )
+        await send(home, device, range(1, 2))
+        await drained(page)
+        shod = {key: value for key, value in device.fields(2).items() if key != 12} | {15: 0}
+        async with link(device, (await home.event("gateway.ready"))["coap_port"]) as way:
+            await way.send(device.signed(shod))
+        await drained(page)
+        bare, without = outside.entries()
+        assert bare[seals.VALUES] == {9: 88, 10: 72400, 11: 1, 12: 512, -1: 383, -2: 44600}
+        assert without[seals.VALUES] == {9: 88, 10: 72400, 11: 1, 15: 0}
+        assert set(bare) == {seals.KIND, seals.UTC, seals.VALUES, seals.SIGNED, *range(seals.PAIRING, seals.NUMBER + 1)}
 
 
 async def test_readings_before_the_link_wait_at_home_and_then_go(tmp_path: Path) -> None:

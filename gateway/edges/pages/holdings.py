@@ -32,6 +32,9 @@ def home(house: House) -> dict[str, Any]:
                 "kind": "person" if row["kind"] == PERSON else "room",
                 "name": row["name"],
                 "usual_g": row["usual_g"],
+                "height_cm": row["height_cm"],
+                "birth_year": row["birth_year"],
+                "sex": row["sex"],
                 "linked_ms": row["linked_ms"],
                 "account_key": None if row["account_key"] is None else row["account_key"].hex(),
             }

@@ -1,15 +1,19 @@
 """The people and rooms of the home, and the link of each to an account."""
 
 import secrets
+import time
+from sqlite3 import Connection
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway import display
+from gateway.body import Facts
 from gateway.edges import households, linkbook
 from gateway.edges.log import utc_ms
 from gateway.edges.pages.frame import BOTH, DO, Addresses, Frame
-from gateway.edges.pages.typed import grams, name_in
+from gateway.edges.pages.typed import body_facts, grams, name_in
 from gateway.edges.pages.views import PERSON, ROOM
 from gateway.edges.pages.words import Words
 from gateway.errors import LinkRefused
@@ -43,14 +47,20 @@ async def add_room(frame: Frame, request: Request, words: Words) -> Response:
 
 
 async def change(frame: Frame, request: Request, words: Words) -> Response:
-    """Change a name, and a person's usual weight."""
+    """Change a name, a person's usual weight, and what is said of their body."""
     subject = frame.subject(request)
     form = await request.form()
     name, usual_g = name_in(form.get("name")), grams(form.get("usual_kg"))
-    if name is None or (subject["kind"] == PERSON and usual_g is None):
-        return _show(frame, request, words, words("people.wrong"), 400)
+    said = body_facts(form, Facts(*(subject[field] for field in Facts._fields)), time.gmtime().tm_year)
+    if name is None or said is None or (subject["kind"] == PERSON and usual_g is None):
+        return _show(frame, request, words, words("people.wrong_body" if said is None else "people.wrong"), 400)
     changed_g = usual_g if subject["kind"] == PERSON else None
-    await frame.house.buffer.write(lambda connection: households.change_subject(connection, subject["subject"], name, changed_g))
+
+    def write(connection: Connection) -> None:
+        households.change_subject(connection, subject["subject"], name, changed_g)
+        households.tell_body(connection, subject["subject"], said)
+
+    await frame.house.buffer.write(write)
     return frame.back(words, "people")
 
 
@@ -70,9 +80,11 @@ async def link(frame: Frame, request: Request, words: Words) -> Response:
 
 def _show(frame: Frame, request: Request, words: Words, wrong: str, status: int = 200) -> Response:
     links = frame.house.buffer.read(linkbook.last_links)
+    names = {number: row["name"] for number, row in frame.house.subjects().items() if row["kind"] == PERSON}
     shown = [
         {
             **row,
+            "initials": display.initials(row["subject"], names) if row["kind"] == PERSON else "",
             "usual": "" if row["usual_g"] is None else words.number(row["usual_g"] / 1000, 1),
             "link": words("people.linked") if row["account_key"] else _link_words(links.get(row["subject"]), words),
         }

@@ -2,9 +2,11 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from gateway import people
+from gateway.body import FEMALE, MALE, Facts
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,40}")
 
@@ -29,6 +31,21 @@ def grams(typed: object) -> int | None:
 def number(typed: object) -> int | None:
     """Return a whole number of at most 14 digits; None: it is none."""
     return int(typed) if isinstance(typed, str) and typed.isascii() and typed.isdecimal() and len(typed) < 15 else None
+
+
+def body_facts(form: Mapping[str, object], now: Facts, this_year: int) -> Facts | None:
+    """Return what a form says of a body: what it does not name stays as it is now, what it leaves empty is forgotten.
+
+    None: something typed cannot be.
+    """
+    said = now._asdict() | {name: str(form[name]).strip() or None for name in Facts._fields if name in form}
+    for name, least, most in (("height_cm", 40, 250), ("birth_year", this_year - 130, this_year)):
+        if isinstance(said[name], str):
+            typed = number(said[name])
+            if typed is None or not least <= typed <= most:
+                return None
+            said[name] = typed
+    return Facts(**said) if said["sex"] in (None, FEMALE, MALE) else None
 
 
 def choice(chosen: object, subjects: dict[int, dict[str, Any]], kind: int) -> int | None:

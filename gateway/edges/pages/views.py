@@ -11,7 +11,8 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from gateway import reception
+from gateway import body, reception
+from gateway.body import Facts
 from gateway.devices import Device
 from gateway.edges import households, linkbook, questions, way
 from gateway.edges.buffer import Buffer
@@ -90,6 +91,18 @@ def in_words(kind: int, signed: bytes, words: Words) -> tuple[str, str]:
     return "", str(sentence or words("reading.fault", code=int(fault)))
 
 
+def body_words(row: Found, subjects: Mapping[int, Mapping[str, Any]], words: Words) -> str:
+    """Return the composition of a weighing as a few words, or why there is none where somebody can do something about it."""
+    somebody = subjects.get(row["subject"])
+    facts = Facts(*(somebody[field] for field in Facts._fields)) if somebody else Facts()
+    values = reception.stored_values(row["signed"])
+    permille = body.added(values, row["utc_s"], facts).get(readings.FAT_PERMILLE)
+    if permille is not None:
+        return words("body.composition", percent=words.number(permille / 10, 1))
+    why = body.why_not(values, row["utc_s"], facts)
+    return words(f"body.{why}") if why in (body.NO_BARE_FEET, body.NOT_FOR_THEM) else ""
+
+
 def state(row: Found, house: House, subjects: Mapping[int, Mapping[str, Any]], words: Words) -> str:
     """Return where a reading is, as a sentence."""
     place = row["place"]
@@ -146,6 +159,7 @@ def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]
                 "kind": readings.KIND_NAMES[row["kind"]],
                 "number": number,
                 "unit": unit,
+                "body": body_words(row, subjects, words) if row["kind"] == readings.SCALE else "",
                 "when": words.moment(row["utc_s"], time.time()),
                 "arrived": row["uncertainty_s"] is None or row["uncertainty_s"] > _VAGUE_S,
                 "who": somebody["name"] if somebody else "",

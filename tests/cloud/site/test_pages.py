@@ -113,6 +113,29 @@ def test_readings_are_shown_with_their_provenance(site: Any) -> None:
         }
 
 
+def test_a_weighings_page_shows_its_composition_or_that_the_feet_were_not_bare(site: Any) -> None:
+    """What the home worked out is shown as an estimate beside what the device signed, whose signature still holds."""
+    browser, person, device = site.browser(), Person("Ada"), Device()
+    browser.register()
+    browser.link(person)
+    barefoot, shod = weight(72_413, ohm=512), weight(72_413) | {readings.BARE_FEET: 0}
+    made = {key: value for key, value in barefoot.items() if key >= readings.GRAMS}
+    made |= {readings.FAT_PERMILLE: 241, readings.FAT_FREE_GRAMS: 55_000}
+    rows = [person.row(device, barefoot, NOW_UTC_S - 7200, shown=made), person.row(device, shod, NOW_UTC_S - 3600)]
+    site.store(person, rows)
+    found = browser.get("/en/weight.json").json()["readings"]
+    assert [each["verified"] for each in found] == [True, True]
+    assert found[0]["values"] == {"weight_kg": 72.413, "stable": 1, "impedance_ohm": 512, "fat_percent": 24.1, "fat_free_kg": 55.0}
+    said = ("body fat 24.1 %, 55.0 kg without fat: an estimate made at your home", "No bare feet, so no body composition.")
+    french = ("masse grasse 24,1\u00a0%, 55,0\u00a0kg sans graisse", "Pas de pieds nus, donc pas de composition corporelle.")
+    for language, sentences in (("en", said), ("fr", french)):
+        for row, here, other in zip(rows, sentences, reversed(sentences), strict=True):
+            address = re.search(rf"/{language}/reading/\w+/{row.row_id.hex()}", browser.get(f"/{language}/weight").text)
+            assert address
+            page = html.unescape(browser.get(address[0]).text)
+            assert (here in page, other in page) == (True, False)
+
+
 @pytest.mark.parametrize("lie", ["values", "time", "kind of signed bytes", "other pairing", "other key", "signature", "garbage"])
 def test_a_reading_that_is_not_what_the_device_signed_says_so(site: Any, lie: str) -> None:
     """It stands in the table with a mark; it is not the latest, not in the chart, and not verified in JSON."""

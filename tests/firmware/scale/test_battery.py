@@ -30,7 +30,7 @@ def cells(device: Device) -> Cells:
 
 @both_pythons
 def test_what_is_left_is_told_within_fifteen_points_and_never_too_much(call: Callable[..., list[int]]) -> None:
-    """The device's curve against the part's, each typed for itself; the load of a start pulls a cell down, so it tells less than there is."""
+    """The device's curve against the part's, each typed for itself; the load of a start pulls a cell down, so less is told."""
     shares = [share / 100 for share in range(0, 101, 5)]
     found = call(bodies.percents, [round(_pin_uV(share)) for share in shares])
     assert all(-15 <= percent - 100 * share < 1 for percent, share in zip(found, shares, strict=True))
