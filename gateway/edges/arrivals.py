@@ -108,16 +108,14 @@ class Arrivals:
         if kept.status == questions.STORED:
             self._way.count("committed")
             self._way.passed(kept.reading, way.COMMITTED, now_ms)
+            self._way.passed(kept.reading, way.RECEIPTED, now_ms)  # due from here on, whoever it turns out to be
             self._log.info("reading.committed", **facts)
             self._settled()
         else:
             self._way.count("already")
         initials, trend = await self._whose(kept) if reading.kind == readings.SCALE else ("", receipts.STEADY)
-        now_ms = utc_ms()
-        if kept.status == questions.STORED:
-            self._way.passed(kept.reading, way.RECEIPTED, now_ms)
         self._log.info("reading.receipted", **facts, status=kept.status)
-        return Answer(STORED, receipts.encode(reading.sequence, reading.digest8, now_ms, kept.status, initials, trend))
+        return Answer(STORED, receipts.encode(reading.sequence, reading.digest8, utc_ms(), kept.status, initials, trend))
 
     async def _whose(self, kept: questions.Kept) -> tuple[str, int]:
         """Return what the scale's display may say of whose weight it is: it is on disk already, and waits for nobody long.
