@@ -11,7 +11,7 @@ from sqlite3 import Connection
 
 from structlog.typing import FilteringBoundLogger
 
-from gateway import body, people, reception, sealing
+from gateway import body, cuff, people, reception, sealing
 from gateway.edges import households, questions, way
 from gateway.edges.buffer import Buffer
 from gateway.edges.log import utc_ms
@@ -73,13 +73,18 @@ class Forwarding:
         if not rows:
             return 0
         known = {person.subject: person for person in self._buffer.read(households.people)}
+        everybody = {subject["subject"] for subject in self._buffer.read(households.subjects) if subject["kind"] == 0}
         decided: list[tuple[int, str, people.Assignment]] = []
         followed: dict[int, int] = {}
         notes: list[tuple[bytes, int | None, int | None]] = []
         for row in rows:
             fields = reception.stored_fields(row["signed"])
             weight_g = fields.get(readings.GRAMS) if row["kind"] == readings.SCALE else None
-            whose = people.assign(row["kind"], weight_g, list(known.values()), row["used_by"], row["room"])
+            if row["kind"] == readings.CUFF:
+                buttons = (row["button_a"], row["button_b"])
+                whose = cuff.whose(fields.get(readings.WHO), buttons, row["used_by"], everybody)
+            else:
+                whose = people.assign(row["kind"], weight_g, list(known.values()), row["used_by"], row["room"])
             place = questions.INBOX if whose.subject is None and people.needs_somebody(row["kind"]) else questions.HOME
             decided.append((row["reading"], place, whose))
             notes.append((row["kid"], fields.get(readings.BATTERY), fields.get(readings.FAULT_CODE)))

@@ -91,6 +91,11 @@ def give_device(connection: Connection, kid: bytes, used_by: int | None, room: i
     )
 
 
+def set_buttons(connection: Connection, kid: bytes, button_a: int | None, button_b: int | None) -> None:
+    """Say who stands behind the buttons A and B of a cuff that is known."""
+    connection.execute("UPDATE devices SET button_a = ?, button_b = ? WHERE kid = ?", (button_a, button_b, kid))
+
+
 def follow_weight(connection: Connection, subject: int, usual_g: int) -> None:
     """Set a person's usual weight."""
     connection.execute("UPDATE subjects SET usual_g = ? WHERE subject = ?", (usual_g, subject))

@@ -125,7 +125,7 @@ def pass_stops(connection: Connection, stops: Iterable[tuple[int, str, int]]) ->
 def unsettled(connection: Connection, limit: int) -> list[Found]:
     """Return readings nobody has looked at yet, oldest first, with what was said of their device."""
     return connection.execute(
-        "SELECT r.reading, r.kid, r.kind, r.sequence, r.digest, r.signed, d.used_by, d.room"
+        "SELECT r.reading, r.kid, r.kind, r.sequence, r.digest, r.signed, d.used_by, d.room, d.button_a, d.button_b"
         " FROM readings r LEFT JOIN devices d USING (kid) WHERE r.place = ? ORDER BY r.reading LIMIT ?",
         (KEPT, limit),
     ).fetchall()

@@ -1,6 +1,7 @@
 """The devices of the home: how each is, who uses it and where it stands."""
 
 import time
+from sqlite3 import Connection
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import orders
+from gateway.cuff import FIRST_OF_THE_HOME
 from gateway.devices import Device
 from gateway.edges import households, orderbook, questions
 from gateway.edges.log import utc_ms
@@ -21,7 +23,6 @@ from protocol import commands
 from protocol.sentences import SENTENCES
 
 _ARGUMENTS = {"who": commands.WHO, "seconds": commands.SECONDS, "language": commands.LANGUAGE, "unit": commands.UNIT}
-_FIRST_OF_THE_HOME = 16  # of key 17 of a cuff's reading: below it stand the cuff's own buttons
 _DECISIONS = {"agree": orders.AGREED, "decline": orders.SAID_NO, "take_back": orders.TAKEN_BACK}
 
 
@@ -45,7 +46,7 @@ async def show(frame: Frame, request: Request, words: Words) -> Response:
         words,
         devices=shown,
         subjects=subjects,
-        people=[{**row, "who": _FIRST_OF_THE_HOME + row["subject"]} for row in subjects if row["kind"] == PERSON],
+        people=[{**row, "who": FIRST_OF_THE_HOME + row["subject"]} for row in subjects if row["kind"] == PERSON],
         waiting=frame.house.buffer.read(questions.queue_length),
         way_out="none" if outside is None else "open" if outside.connected else "cut",
         sentence=views.way_out(frame.house, words),
@@ -76,7 +77,13 @@ async def give(frame: Frame, request: Request, words: Words) -> Response:
     form = await request.form()
     subjects = frame.house.subjects()
     used_by, room = choice(form.get("used_by"), subjects, PERSON), choice(form.get("room"), subjects, ROOM)
-    await frame.house.buffer.write(lambda connection: households.give_device(connection, device.kid, used_by, room))
+    button_a, button_b = (choice(form.get(name), subjects, PERSON) for name in ("button_a", "button_b"))
+
+    def write(connection: Connection) -> None:
+        households.give_device(connection, device.kid, used_by, room)
+        households.set_buttons(connection, device.kid, button_a, button_b)
+
+    await frame.house.buffer.write(write)
     frame.woken()
     return frame.back(words, "devices")
 

@@ -217,6 +217,7 @@ def devices(house: House, words: Words) -> list[dict[str, Any]]:
                 "sentences": sentences,
                 "seen": seen is not None,
                 "used_by": facts.get("used_by"),
+                "buttons": {"a": facts.get("button_a"), "b": facts.get("button_b")},
                 "room": facts.get("room"),
             }
         )
