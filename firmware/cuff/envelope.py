@@ -27,6 +27,7 @@ _STRIDE = const(60)
 _LIKE = 0.45  # a window less like itself has no rhythm
 _REACH_percent = const(55)  # of a period, to each side, within which a top is the highest
 BANDWIDTH_mmHg = 9.0
+_LOOKS = const(300)
 _LEAST_WEIGHT = 0.01
 
 # at: the top, in samples, between two
@@ -153,6 +154,15 @@ def beats(samples, waves, first: int, end: int, rhythm: float, found):
         found.append(Beat(place, cuff / (2 * half + 1) / CENTI, (height - floor) / MILLI))
         if number & 7 == 7:
             yield
+
+
+def roughness_mmHg(samples, first: int, end: int) -> float:
+    """Return how rough the calmest quarter of the series is: its fourth difference, in which hardly any pulse is left."""
+    found = []
+    for at in range(first, end - 4, max(1, (end - first) // _LOOKS)):
+        one, two, three, four, five = samples[at : at + 5]
+        found.append(abs(one + five - 4 * (two + four) + 6 * three))
+    return sorted(found)[len(found) // 4] / CENTI
 
 
 def _lowest(waves, start, end):

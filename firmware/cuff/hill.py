@@ -84,7 +84,7 @@ def _refine(bell, beats, distances, spread):
                 for column in range(4):
                     rows[row][column] += weighted * slopes[column]
                 rows[row][4] += weighted * distance
-    step = _solve(rows)
+    step = solve(rows)
     if step is None:
         return False
     bell[0] = max(0.05, bell[0] + max(-0.5 * bell[0], min(0.5 * bell[0], step[0])))
@@ -94,22 +94,23 @@ def _refine(bell, beats, distances, spread):
     return max(abs(step[1]), abs(step[2]), abs(step[3])) > 0.1
 
 
-def _solve(rows):
-    """Return the solution of four equations, a little damped, or None."""
-    for row in range(4):
+def solve(rows: list[list[float]]) -> list[float] | None:
+    """Return the solution of as many equations as there are rows, the right side last in each; a little damped; None: there is none."""
+    size = len(rows)
+    for row in range(size):
         rows[row][row] = rows[row][row] * 1.02 + 1e-6
-    for row in range(4):
+    for row in range(size):
         pivot = rows[row][row]
         if pivot <= 1e-9:
             return None
-        for below in range(row + 1, 4):
+        for below in range(row + 1, size):
             share = rows[below][row] / pivot
-            for column in range(row, 5):
+            for column in range(row, size + 1):
                 rows[below][column] -= share * rows[row][column]
-    answer = [0.0] * 4
-    for row in (3, 2, 1, 0):
-        total = rows[row][4]
-        for column in range(row + 1, 4):
+    answer = [0.0] * size
+    for row in range(size - 1, -1, -1):
+        total = rows[row][size]
+        for column in range(row + 1, size):
             total -= rows[row][column] * answer[column]
         answer[row] = total / rows[row][row]
     return answer

@@ -34,7 +34,7 @@ _WORDS = {
 }
 # Numbers leave garbage at a thousand bytes a sample: swept often, what stays lies together, and large pieces remain.
 _SWEEP_BYTES = const(8192)
-_ARITHMETIC = ("oscillometry", "envelope", "hill")
+_ARITHMETIC = ("oscillometry", "envelope", "hill", "walls")
 _CHOSEN = {arming.A: "for_a", arming.B: "for_b", arming.GUEST: "for_guest"}
 
 

@@ -10,7 +10,7 @@ from array import array
 
 from micropython import const
 
-from firmware.cuff import envelope, hill
+from firmware.cuff import envelope, hill, walls
 from firmware.cuff.recording import RATE_per_s
 from firmware.cuff.results import Estimate
 from firmware.errors import RefusedMeasurement
@@ -42,6 +42,12 @@ _EXHAUSTED = const(3200)
 _FEWEST_BEATS = const(8)
 _FEWEST_HIGH_BEATS = const(5)  # over half of the highest
 _WEAKEST_mmHg = 0.25
+# How far the highest beat must stand out of the sensor's steps, and of the height that noise alone would have (a share of its roughness,
+# measured on noise): less, and the flanks are noise that widens the envelope.
+_WEAKEST_steps = 0.85
+_WEAKEST_noises = 5.0
+_NOISE_HEIGHT = 0.65
+_COARSE_mmHg = 0.3  # such steps are rough by themselves, and counted above
 _WEAK_BEAT = 0.35
 _MOST_STRAYS = 0.4
 _MOST_SPREAD = 0.16
@@ -49,20 +55,21 @@ _MOST_ROUGH = 0.2  # median distance of a beat from the curve, as a share of it
 _LEAST_quality = const(42)
 _GRID_mmHg = const(2)
 _BEYOND_mmHg = const(8)  # so far the envelope's flank is continued when the recording ends on it
+_WIDEST_GAP_mmHg = const(16)  # two beats missed at 5 mmHg a second: more, and the envelope is a guess there
 _GAP_PERIODS = 2.2
 _IRREGULAR_SHARE = 0.15  # Kabutoya 2017, PMC8030935: a beat 15 % off the mean, in one of five beats
 _IRREGULAR_percent = const(20)
 _RHYTHM_LEAST = 0.25
 
 
-def estimate(samples, count: int, step_mmHg: float = 0.0) -> Estimate:
+def estimate(samples, count: int, step_mmHg: float = 0.0, stairs=None) -> Estimate:
     """Return the blood pressure for `count` samples as `recording.py` makes them, from above systolic to below diastolic.
 
-    step_mmHg: what the sensor tells apart, when that is coarse.
+    step_mmHg: what the sensor tells apart, when that is coarse; stairs: makes `stairs.Stairs` of a recording that may fall in steps.
 
     Raises RefusedMeasurement with the fault that says why: weak pulse, too few beats, movement, or an envelope cut off.
     """
-    work = steps(samples, count, step_mmHg)
+    work = steps(samples, count, step_mmHg, stairs)
     while True:
         try:
             next(work)
@@ -70,20 +77,26 @@ def estimate(samples, count: int, step_mmHg: float = 0.0) -> Estimate:
             return end.value
 
 
-def steps(samples, count: int, step_mmHg: float = 0.0):
+def steps(samples, count: int, step_mmHg: float = 0.0, stairs=None):
     """Do the same as a generator, which yields often and returns the Estimate. Raises as `estimate`."""
     first, end = _deflation(samples, count)
     if end - first < _SHORTEST:
         raise RefusedMeasurement(faults.CUFF_TOO_FEW_BEATS, samples=end - first)
     waves = array("h", bytes(2 * count))
-    yield from envelope.band_pass(samples, first, end, waves, envelope.RHYTHM_Hz)
+    falling = stairs(samples, first, end) if stairs else None
+    level = falling.level if falling and falling.level else samples
+    yield from envelope.band_pass(level, first, end, waves, envelope.RHYTHM_Hz)
     rhythm = [0.0, 0.0]
     yield from envelope.period(waves, first, end, rhythm)
     if not rhythm[0]:
         raise RefusedMeasurement(_without_rhythm(waves, first, end))
-    yield from envelope.band_pass(samples, first, end, waves, envelope.low_pass_Hz(rhythm[0], step_mmHg))
+    low_pass_Hz = envelope.low_pass_Hz(rhythm[0], step_mmHg)
+    yield from envelope.band_pass(level, first, end, waves, low_pass_Hz)
     found = []
     yield from envelope.beats(samples, waves, first, end, rhythm[0], found)
+    if falling:
+        half = rhythm[0] / 2
+        found = [beat for beat in found if falling.whole(int(beat.at - half), int(beat.at + half))]
     if len(found) < _FEWEST_BEATS:
         raise RefusedMeasurement(faults.CUFF_TOO_FEW_BEATS, beats=len(found))
     belongs = []
@@ -96,7 +109,8 @@ def steps(samples, count: int, step_mmHg: float = 0.0):
     curve, lowest = yield from _curve(kept, weights)
     peak = max(range(len(curve)), key=lambda at: curve[at])
     top = curve[peak]
-    if top < _WEAKEST_mmHg:
+    noise_mmHg = 0.0 if step_mmHg > _COARSE_mmHg else _NOISE_HEIGHT * envelope.roughness_mmHg(samples, first, end)
+    if top < max(_WEAKEST_mmHg, _WEAKEST_steps * step_mmHg, _WEAKEST_noises * noise_mmHg):
         raise RefusedMeasurement(faults.CUFF_NO_PULSE, height_mmHg=top)
     if len([beat for beat in kept if beat.height_mmHg > top / 2]) < _FEWEST_HIGH_BEATS:
         raise RefusedMeasurement(faults.CUFF_TOO_FEW_BEATS, beats=len(kept))
@@ -106,12 +120,17 @@ def steps(samples, count: int, step_mmHg: float = 0.0):
     systolic, diastolic = _read(curve, peak)
     if systolic is None or diastolic is None:
         raise RefusedMeasurement(faults.CUFF_CUT_OFF, top=systolic is None)
-    mean = peak + _vertex(curve, peak)
-    pressures = [round(lowest + place * _GRID_mmHg) for place in (systolic, mean, diastolic)]
+    mean, systolic, diastolic = [lowest + place * _GRID_mmHg for place in (peak + _vertex(curve, peak), systolic, diastolic)]
+    harmonics = low_pass_Hz * rhythm[0] / RATE_per_s
+    systolic, diastolic = yield from walls.pressures(kept, weights, rough, harmonics, systolic, diastolic)
+    gap_mmHg = _gap_mmHg(kept, systolic, diastolic)
+    if gap_mmHg > _WIDEST_GAP_mmHg:
+        raise RefusedMeasurement(faults.CUFF_MOVED, gap_mmHg=gap_mmHg)
+    pressures = [round(pressure_mmHg) for pressure_mmHg in (systolic, mean, diastolic)]
     if not 40 <= pressures[0] <= 280 or not 20 <= pressures[2] <= 200 or pressures[0] - pressures[2] < 10:
         raise RefusedMeasurement(faults.CUFF_IMPLAUSIBLE, systolic_mmHg=pressures[0], diastolic_mmHg=pressures[2])
     mean_mmHg = max(pressures[2] + 1, min(pressures[0] - 1, pressures[1]))
-    pulse_per_min, irregular = _pulse(found, top, rhythm[0])
+    pulse_per_min, irregular = _pulse(found, top, rhythm[0], falling)
     doubt = 120 * strays + 250 * rough + 40 * (1 - rhythm[1]) + (15 if top < 2 * _WEAKEST_mmHg else 0)
     quality = max(0, min(100, int(100 - doubt)))
     if quality < _LEAST_quality:
@@ -189,6 +208,15 @@ def ratios(width_mmHg: float) -> tuple[float, float]:
     return before[1], before[2]
 
 
+def _gap_mmHg(kept, systolic_mmHg, diastolic_mmHg):
+    """Return the widest stretch without a beat between the two pressures and a little beyond."""
+    widest = 0.0
+    for earlier, later in zip(kept, kept[1:]):  # noqa: RUF007 - no itertools here
+        if later.cuff_mmHg < systolic_mmHg + _BEYOND_mmHg and earlier.cuff_mmHg > diastolic_mmHg - _BEYOND_mmHg:
+            widest = max(widest, earlier.cuff_mmHg - later.cuff_mmHg)
+    return widest
+
+
 def _crossing(curve, peak, step, ratio):
     """Return where the envelope, going away from its peak, first falls to this share of it, between two grid points; None if nowhere.
 
@@ -218,13 +246,13 @@ def _vertex(curve, peak):
     return 0.5 * (left - right) / bend if bend else 0.0
 
 
-def _pulse(beats, top, rhythm):
-    """Return the pulse, and whether it is irregular: weak beats and gaps do not count."""
+def _pulse(beats, top, rhythm, falling):
+    """Return the pulse, and whether it is irregular: weak beats, gaps and steps do not count."""
     intervals = []
     for earlier, later in zip(beats, beats[1:]):  # noqa: RUF007 - no itertools here
         if min(earlier.height_mmHg, later.height_mmHg) >= _WEAK_BEAT * top:
             interval = later.at - earlier.at
-            if interval <= _GAP_PERIODS * rhythm:
+            if interval <= _GAP_PERIODS * rhythm and not (falling and not falling.whole(int(earlier.at), int(later.at))):
                 intervals.append(interval)
     if len(intervals) < _FEWEST_HIGH_BEATS:
         return round(60 * RATE_per_s / rhythm), False

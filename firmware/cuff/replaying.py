@@ -11,6 +11,7 @@ from micropython import const
 
 from firmware.cuff import limits, oscillometry
 from firmware.cuff.recording import Recording
+from firmware.cuff.stairs import Stairs
 from firmware.errors import RefusedMeasurement
 from protocol import faults
 
@@ -45,7 +46,7 @@ def run(path: str) -> list:
     try:
         if end <= start or bins[start] - bins[end] < _LEAST_FALL_mmHg:
             raise RefusedMeasurement(faults.CUFF_CUT_OFF)
-        found = oscillometry.estimate(recording.samples, recording.count, step_mmHg)
+        found = oscillometry.estimate(recording.samples, recording.count, step_mmHg, Stairs)
     except RefusedMeasurement as refused:
         return [refused.fault, None, None, None, None, None, None]
     return [0] + list(found)

@@ -1,7 +1,8 @@
 """Arms drawn by chance, for campaigns: who they are, what their artery is like, how their heart beats and how still they sit.
 
-Two models of the artery: Babbs', on which the firmware's table of ratios was developed together with the second's formula, and the
-exponential-linear one with widths of its own. The seed of an arm is its number, so a failure can be looked at again.
+Two models of the artery, Babbs' and the exponential-linear one, both in view when the estimate was developed. `held_out` draws arms for
+the figures that count: other numbers, and walls, noise and rhythm from wider ranges, which nobody looked at before the estimate was fixed.
+The seed of an arm is its number, so a failure can be looked at again.
 """
 
 import random
@@ -37,6 +38,17 @@ def draw(number: int, second_model: bool) -> Arm:
         walls = Artery(chance.uniform(0.3, 0.45), chance.uniform(0.041, 0.070), chance.uniform(0.030, 0.042))
     premature = chance.choice([0.0, 0.0, 0.03, 0.08])
     return Arm(person, walls, chance.uniform(0.02, 0.06), premature, chance.uniform(0.03, 0.1))
+
+
+def held_out(number: int, second_model: bool) -> Arm:
+    """Return the arm of this number with walls, noise and rhythm beyond what the estimate was developed on."""
+    arm = draw(number, second_model)
+    chance = random.Random(-number)
+    if second_model:
+        walls: Walls = ExponentialLinearArtery(chance.uniform(0.012, 0.033), chance.uniform(6.0, 12.0), chance.uniform(9.0, 16.0))
+    else:
+        walls = Artery(chance.uniform(0.25, 0.5), chance.uniform(0.036, 0.080), chance.uniform(0.026, 0.046))
+    return Arm(arm.person, walls, chance.uniform(0.02, 0.08), chance.choice([0.0, 0.0, 0.05, 0.1]), chance.uniform(0.02, 0.12))
 
 
 def measure(arm: Arm, moves_every_s: float | None = None) -> tuple[World, object]:

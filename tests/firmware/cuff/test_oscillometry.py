@@ -28,11 +28,11 @@ REASONS = {
 }
 
 
-def errors(numbers: range, second_model: bool) -> tuple[list[float], list[float], int]:
+def errors(numbers: range, second_model: bool, draw: Callable[[int, bool], arms.Arm] = arms.draw) -> tuple[list[float], list[float], int]:
     """Return the errors of the systolic and diastolic pressures of some arms, and how many were refused."""
     systolic, diastolic, refused = [], [], 0
     for number in numbers:
-        arm = arms.draw(number, second_model)
+        arm = draw(number, second_model)
         world, found = arms.measure(arm)
         assert world.longest_s < 180
         if isinstance(found, Estimate):
@@ -47,34 +47,31 @@ def errors(numbers: range, second_model: bool) -> tuple[list[float], list[float]
 
 @pytest.mark.parametrize("second_model", [False, True], ids=["babbs", "exponential-linear"])
 def test_a_sample_of_arms_is_measured(second_model: bool) -> None:
-    """Twelve arms of each model: mean error within 6 mmHg; the figures that count are the long test's."""
+    """Twelve arms of each model: mean error within 4 mmHg; the figures that count are the long test's."""
     systolic, diastolic, refused = errors(range(12), second_model)
     assert refused <= 1
-    assert abs(fmean(systolic)) < 6
-    assert abs(fmean(diastolic)) < 6
-    assert max(map(abs, systolic + diastolic)) < 16
+    assert abs(fmean(systolic)) < 4
+    assert abs(fmean(diastolic)) < 4
+    assert max(map(abs, systolic + diastolic)) < 10
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_three_hundred_arms_are_measured() -> None:
-    """Systolic 90..200, diastolic 50..120, pulse 45..130, noise, breathing, extra beats: 2 +- 4 mmHg, refusals under 5 %."""
-    systolic, diastolic, refused = errors(range(300), second_model=False)
+@pytest.mark.parametrize("second_model", [False, True], ids=["babbs", "exponential-linear"])
+@pytest.mark.parametrize("draw", [arms.draw, arms.held_out], ids=["developed on", "held out"])
+def test_three_hundred_arms_are_measured(draw: Callable[[int, bool], arms.Arm], second_model: bool) -> None:
+    """Systolic 90..200, diastolic 50..120, pulse 45..130, noise, breathing, extra beats: 2 +- 4 mmHg, refusals under 5 %.
+
+    The held out arms have numbers, walls, noise and rhythms that were not looked at before the estimate was fixed.
+    """
+    first = {arms.draw: (0, 1000), arms.held_out: (30_000, 20_000)}[draw][second_model]
+    systolic, diastolic, refused = errors(range(first, first + 300), second_model, draw)
+    for found in (systolic, diastolic):
+        print(f"{fmean(found):+.1f} +- {stdev(found):.1f} mmHg of {len(found)}, farthest {max(map(abs, found)):.0f}")
     assert refused < 15
     for found in (systolic, diastolic):
         assert abs(fmean(found)) <= 2
         assert stdev(found) <= 4
-
-
-@pytest.mark.long
-@pytest.mark.timeout(3600)
-def test_three_hundred_arms_of_the_second_model_are_measured() -> None:
-    """The exponential-linear compliance, on which the code was not developed: 5 +- 8 mmHg, as real recordings will be judged."""
-    systolic, diastolic, refused = errors(range(1000, 1300), second_model=True)
-    assert refused < 15
-    for found in (systolic, diastolic):
-        assert abs(fmean(found)) <= 5
-        assert stdev(found) <= 8
 
 
 def moved(numbers: range, every_s: float) -> list[tuple[int, float]]:
