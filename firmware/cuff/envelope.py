@@ -157,11 +157,12 @@ def beats(samples, waves, first: int, end: int, rhythm: float, found):
 
 
 def roughness_mmHg(samples, first: int, end: int) -> float:
-    """Return how rough the calmest quarter of the series is: its fourth difference, in which hardly any pulse is left."""
+    """Return how rough the calmest quarter of the series is between 5 and 9 Hz, where hardly any pulse is left and no hum either."""
     found = []
-    for at in range(first, end - 4, max(1, (end - first) // _LOOKS)):
-        one, two, three, four, five = samples[at : at + 5]
-        found.append(abs(one + five - 4 * (two + four) + 6 * three))
+    for at in range(first, end - 5, max(1, (end - first) // _LOOKS)):
+        # the fourth difference of sums of two, which takes away what lies at half of the rate
+        one, two, three, four, five, six = samples[at : at + 6]
+        found.append(abs(one + six - 3 * (two + five) + 2 * (three + four)))
     return sorted(found)[len(found) // 4] / CENTI
 
 

@@ -46,7 +46,7 @@ _WEAKEST_mmHg = 0.25
 # measured on noise): less, and the flanks are noise that widens the envelope.
 _WEAKEST_steps = 0.85
 _WEAKEST_noises = 5.0
-_NOISE_HEIGHT = 0.65
+_NOISE_HEIGHT = 0.85
 _COARSE_mmHg = 0.3  # such steps are rough by themselves, and counted above
 _WEAK_BEAT = 0.35
 _MOST_STRAYS = 0.4
