@@ -21,7 +21,7 @@ from protocol.errors import NotCBOR, SealBroken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     Hkdf = Callable[[bytes, bytes, bytes, int], bytes]
     Entry = dict[int, object]
@@ -128,8 +128,9 @@ def open_row(
     sealed: bytes,
     hkdf: "Hkdf",
     open_: "Callable[[bytes, bytes, bytes, bytes], bytes | None]",
+    kinds: "Iterable[int]" = _KINDS,
 ) -> "Entry":
-    """Return the entry inside a sealed row, trying the leaf of every kind.
+    """Return the entry inside a sealed row, trying the leaf of every kind, or of those that are wanted.
 
     open_(key, nonce, ciphertext, associated_data) -> bytes, or None when the tag does not fit.
     Raises SealBroken: no leaf opens it, or what is inside is no entry of the leaf that opened it.
@@ -138,7 +139,7 @@ def open_row(
         raise SealBroken("length %d" % len(sealed))
     nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
     associated = _associated(pseudonym, minute, row_id)
-    for kind in _KINDS:
+    for kind in kinds:
         plaintext = open_(_row_key(root_key, kind, minute, row_id, hkdf), nonce, ciphertext, associated)
         if plaintext is not None:
             return _entry(plaintext, kind)

@@ -101,22 +101,23 @@ class Opener:
 
     def readings(self, rows: Iterable[SealedRow], kinds: Iterable[str] = ()) -> list[Reading]:
         """Return the readings of these kinds (default: all that can be shown), oldest first; what does not open is left out."""
-        wanted = set(kinds or KINDS.values())
-        opened = (self._reading(row) for row in rows)
-        return sorted((reading for reading in opened if reading and reading.kind in wanted), key=lambda reading: reading.utc_s)
+        names = set(kinds or KINDS.values())
+        wanted = [number for number, name in KINDS.items() if name in names]
+        opened = (self._reading(row, wanted) for row in rows)
+        return sorted((reading for reading in opened if reading), key=lambda reading: reading.utc_s)
 
-    def entry(self, row: SealedRow) -> dict[int, Any] | None:
-        """Return what is inside a row as it was sealed, or None: it does not open."""
+    def entry(self, row: SealedRow, kinds: Iterable[int] = tuple(KINDS)) -> dict[int, Any] | None:
+        """Return what is inside a row as it was sealed, or None: it does not open, or is of another kind."""
         try:
             entry: dict[int, Any] = seals.open_row(
-                self._subject.root_key, row.pseudonym, row.minute, row.row_id, row.sealed, self._hkdf, wrapping.try_open
+                self._subject.root_key, row.pseudonym, row.minute, row.row_id, row.sealed, self._hkdf, wrapping.try_open, kinds
             )
         except ProtocolError:
             return None
         return entry
 
-    def _reading(self, row: SealedRow) -> Reading | None:
-        entry = self.entry(row)
+    def _reading(self, row: SealedRow, kinds: Iterable[int]) -> Reading | None:
+        entry = self.entry(row, kinds)
         if entry is None:
             return None
         kind, values = entry[seals.KIND], entry[seals.VALUES]
