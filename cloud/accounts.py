@@ -68,6 +68,7 @@ SESSIONS = Table(
     Column("recovery_box", LargeBinary, comment="a new recovery code under the session's key, until it has been written down"),
     Column("created_utc_s", BigInteger, nullable=False, comment="personal: time of a connection, kept 30 days"),
     Column("seen_utc_s", BigInteger, nullable=False, comment="personal: time of a connection, kept 30 days"),
+    Column("waits", Integer, nullable=False, server_default="0", comment="1: until a passkey follows the password, it is no session"),
 )
 
 LINK_CODES = Table(
@@ -142,6 +143,38 @@ NOTES = Table(
     Column("note_mac", LargeBinary(32), nullable=False, comment="MAC of the row's id under the subject's key: joins nothing"),
     Column("box", LargeBinary, nullable=False, comment="sealed under the subject's key, under the erasure key: what was written"),
     PrimaryKeyConstraint("account_id", "note_mac"),
+)
+
+GRANTS = Table(
+    "grants",
+    METADATA,
+    _account_column(),
+    Column("grant_id", LargeBinary(16), nullable=False, comment="random"),
+    Column("public_key", LargeBinary(32), nullable=False, comment="X25519, public; what is shared is sealed to it"),
+    Column("about", LargeBinary, nullable=False, comment="sealed under the erasure key: with whom, what, which period"),
+    Column("box", LargeBinary, nullable=False, comment="pseudonyms, leaf keys: sealed to the grant's key, under the erasure key"),
+    Column("expires_utc_s", BigInteger, nullable=False, comment="when it ends by itself"),
+    PrimaryKeyConstraint("account_id", "grant_id"),
+)
+
+GRANT_KEYS = Table(
+    "grant_keys",
+    METADATA,
+    Column("key_digest", LargeBinary(32), primary_key=True, comment="SHA-256 of a credential's id"),
+    _account_column(),
+    Column("grant_id", LargeBinary(16), nullable=False, comment="random"),
+    Column("use", Text, nullable=False, comment="secret, token or link"),
+    Column("box", LargeBinary, nullable=False, comment="the grant's private key under the credential's half, under the erasure key"),
+    Column("expires_utc_s", BigInteger, nullable=False, comment="when it ends by itself"),
+)
+
+PASSKEYS = Table(
+    "passkeys",
+    METADATA,
+    Column("credential_digest", LargeBinary(32), primary_key=True, comment="SHA-256 of the credential's id"),
+    _account_column(),
+    Column("box", LargeBinary, nullable=False, comment="sealed under the erasure key: public key, count, what the person calls it"),
+    Column("wrap", LargeBinary, comment="private key under the passkey's PRF, under the erasure key; none: a second factor"),
 )
 
 

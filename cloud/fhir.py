@@ -109,10 +109,10 @@ def device(each: Measured) -> dict[str, Any]:
 
 
 def subject(each: Measured) -> dict[str, Any]:
-    """Return whose reading it is: a Patient with nothing but the name the home uses, or a Location for a room."""
+    """Return whose reading it is: a Patient with nothing but the name the home uses, if that, or a Location for a room."""
     if each.kind == "climate":
-        return {"resourceType": "Location", "id": each.subject, "name": each.label, "mode": "instance"}
-    return {"resourceType": "Patient", "id": each.subject, "name": [{"text": each.label}]}
+        return {"resourceType": "Location", "id": each.subject, "mode": "instance"} | ({"name": each.label} if each.label else {})
+    return {"resourceType": "Patient", "id": each.subject} | ({"name": [{"text": each.label}]} if each.label else {})
 
 
 def _common(each: Measured, part: str) -> dict[str, Any]:
@@ -148,3 +148,64 @@ def _quantity(name: str, value: float) -> dict[str, Any]:
 
 def _device_id(each: Measured) -> str:
     return sha256(b"foyer device\x00" + each.device_key).hexdigest()[:32]
+
+
+def codes(resource: dict[str, Any]) -> set[tuple[str, str]]:
+    """Return the codes an Observation may be asked for by: its own, and those of its parts."""
+    coded = [resource["code"], *(part["code"] for part in resource.get("component", []))]
+    return {(coding["system"], coding["code"]) for each in coded for coding in each["coding"]}
+
+
+def searchset(
+    base: str, self_link: str, next_link: str, total: int, matches: list[dict[str, Any]], more: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a Bundle of type searchset: the matches, then what was asked to be included."""
+    links = [{"relation": "self", "url": self_link}] + ([{"relation": "next", "url": next_link}] if next_link else [])
+    entries = [(each, "match") for each in matches] + [(each, "include") for each in more]
+    found: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": total, "link": links}
+    if entries:
+        found["entry"] = [
+            {"fullUrl": f"{base}/{each['resourceType']}/{each['id']}", "resource": each, "search": {"mode": mode}} for each, mode in entries
+        ]
+    return found
+
+
+def outcome(code: str, words: str) -> dict[str, Any]:
+    """Return an OperationOutcome: what was not done, and why. Source: FHIR R4B, value set issue-type."""
+    return {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": code, "diagnostics": words}]}
+
+
+def capability(base: str, token_address: str, date: str) -> dict[str, Any]:
+    """Return the CapabilityStatement: what a partner may ask, and how it shows that it may."""
+    uris = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+    security = {
+        "cors": False,
+        "service": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "OAuth"}]}],
+        "description": "OAuth 2.0 client credentials, handed out by the person whose readings they open.",
+        "extension": [{"url": uris, "extension": [{"url": "token", "valueUri": token_address}]}],
+    }
+    asked = {
+        "Observation": [("date", "date"), ("code", "token"), ("subject", "reference"), ("_id", "token")],
+        "Device": [("_id", "token")],
+        "Patient": [("_id", "token")],
+        "Location": [("_id", "token")],
+    }
+    resources: list[dict[str, Any]] = [
+        {
+            "type": kind,
+            "interaction": [{"code": "read"}, {"code": "search-type"}],
+            "searchParam": [{"name": name, "type": type_} for name, type_ in parameters],
+        }
+        for kind, parameters in asked.items()
+    ]
+    resources[0]["searchInclude"] = ["Observation:subject", "Observation:device"]
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": date,
+        "kind": "instance",
+        "implementation": {"description": "Foyer: readings that their owner shares", "url": base},
+        "fhirVersion": "4.3.0",
+        "format": ["application/fhir+json"],
+        "rest": [{"mode": "server", "security": security, "resource": resources}],
+    }

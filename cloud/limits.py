@@ -29,6 +29,8 @@ LIMITS = {
     "wrong for an address": Limit(10, 900, "too_many_for_address"),
     "wrong from a network": Limit(60, 900, "too_many_from_network"),
     "accounts from a network": Limit(30, 3600, "too_many_from_network"),
+    # A program that asks more often than this asks for what it has.
+    "reads of a grant": Limit(120, 60, "too_many_reads"),
     "letters to an address": Limit(3, 3600, "too_many_letters"),
 }
 

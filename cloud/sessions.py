@@ -16,6 +16,7 @@ from cloud import wrapping
 from cloud.accounts import SESSIONS
 
 LIFE_S = 30 * 86400
+WAITS_S = 300
 # Often enough to recognise a session by, seldom enough not to write at every request.
 SEEN_STEP_S = 300
 
@@ -44,6 +45,8 @@ class Session(NamedTuple):
     recovery_box: bytes | None
     created_utc_s: int
     seen_utc_s: int
+    # 1: the password was right, and a passkey must follow
+    waits: int = 0
 
     def __repr__(self) -> str:
         return "Session(***)"
@@ -67,9 +70,16 @@ def parse_cookie(text: str) -> Cookie | None:
 
 
 def open_session(
-    connection: Connection, cookie: Cookie, account_id: bytes, private_key: bytes, erasure_key: bytes, personal: bytes, now_utc_s: int
+    connection: Connection,
+    cookie: Cookie,
+    account_id: bytes,
+    private_key: bytes,
+    erasure_key: bytes,
+    personal: bytes,
+    now_utc_s: int,
+    waits: bool = False,
 ) -> Session:
-    """Store and return a new session that opens this account's private key."""
+    """Store and return a new session that opens this account's private key; waits: not before a passkey followed."""
     store_half = os.urandom(32)
     key_box = wrapping.wrap(_session_key(cookie, store_half), private_key, _KEY_PURPOSE + account_id)
     session = Session(
@@ -81,16 +91,30 @@ def open_session(
         None,
         now_utc_s,
         now_utc_s,
+        int(waits),
     )
     connection.execute(insert(SESSIONS).values(**session._asdict()))
     return session
 
 
 def find(connection: Connection, cookie: Cookie, now_utc_s: int) -> Session | None:
-    """Return the session of a cookie, or None: there is none, it ended, or it was revoked."""
-    row = connection.execute(
-        select(SESSIONS).where(SESSIONS.c.session_digest == cookie.session_digest, SESSIONS.c.created_utc_s > now_utc_s - LIFE_S)
-    ).one_or_none()
+    """Return the session of a cookie, or None: there is none, it ended, it was revoked, or it still waits for a passkey."""
+    return _find(connection, cookie, now_utc_s - LIFE_S, waits=False)
+
+
+def find_waiting(connection: Connection, cookie: Cookie, now_utc_s: int) -> Session | None:
+    """Return the session of a cookie whose passkey is still to come, or None."""
+    return _find(connection, cookie, now_utc_s - WAITS_S, waits=True)
+
+
+def complete(connection: Connection, session: Session) -> None:
+    """Make a session of one that waited."""
+    connection.execute(update(SESSIONS).where(SESSIONS.c.session_digest == session.session_digest).values(waits=0))
+
+
+def _find(connection: Connection, cookie: Cookie, since_utc_s: int, *, waits: bool) -> Session | None:
+    own = (SESSIONS.c.session_digest == cookie.session_digest) & (SESSIONS.c.created_utc_s > since_utc_s)
+    row = connection.execute(select(SESSIONS).where(own, SESSIONS.c.waits == int(waits))).one_or_none()
     return None if row is None else Session(*row)
 
 
@@ -122,7 +146,8 @@ def seen(connection: Connection, session: Session, now_utc_s: int) -> None:
 def sessions_of(connection: Connection, account_id: bytes, now_utc_s: int) -> list[Session]:
     """Return the live sessions of an account, the last seen first; those that ended are deleted."""
     connection.execute(delete(SESSIONS).where(SESSIONS.c.account_id == account_id, SESSIONS.c.created_utc_s <= now_utc_s - LIFE_S))
-    found = connection.execute(select(SESSIONS).where(SESSIONS.c.account_id == account_id).order_by(SESSIONS.c.seen_utc_s.desc()))
+    lives = (SESSIONS.c.account_id == account_id) & (SESSIONS.c.waits == 0)
+    found = connection.execute(select(SESSIONS).where(lives).order_by(SESSIONS.c.seen_utc_s.desc()))
     return [Session(*row) for row in found]
 
 

@@ -98,6 +98,8 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
             "segno",
             "serial",
             "smbus2",
+            "sqlalchemy",
+            "structlog",
             "uvicorn",
             "paho",
             "numpy",

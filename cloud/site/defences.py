@@ -32,8 +32,14 @@ POLICY = "; ".join(
 )
 # RFC 8058: a mail program posts here for its reader, from anywhere; the token in the address is the whole right to it
 _ONE_CLICK = re.compile(r"/(en|fr)/stop/[A-Za-z0-9_-]{1,100}")
+# RFC 6749: a partner's program posts here without a browser and without a cookie; its secret is the whole right to it
+_PARTNERS = re.compile(r"/oauth/(token|revoke)")
 _IMPORT = re.compile(r"/(en|fr)/take/import")
 SAFE_METHODS = ("GET", "HEAD")
+
+
+def _from_anywhere(path: str) -> bool:
+    return bool(_ONE_CLICK.fullmatch(path) or _PARTNERS.fullmatch(path))
 
 
 class Defences:
@@ -71,7 +77,7 @@ class Defences:
             return PlainTextResponse(f"This site is at {self._address}.\n", 421)
         if method not in (*SAFE_METHODS, "POST"):
             return PlainTextResponse("Only GET and POST.\n", 405, {"Allow": "GET, HEAD, POST"})
-        if method == "POST" and not (self._is_our_own(headers) or _ONE_CLICK.fullmatch(scope["path"])):
+        if method == "POST" and not (self._is_our_own(headers) or _from_anywhere(scope["path"])):
             return PlainTextResponse("This form did not come from a page of this site. Open the page again and repeat it.\n", 403)
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > largest(scope["path"]):

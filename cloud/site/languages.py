@@ -80,6 +80,10 @@ class Tongue:
         """Return "21 November 2026"."""
         return format_date(self._local(utc_s), "d MMMM y", locale=self._locale)
 
+    def iso(self, utc_s: int) -> str:
+        """Return "2026-11-21", as a form's field for a day has it."""
+        return self._local(utc_s).date().isoformat()
+
     def _local(self, utc_s: int) -> datetime.datetime:
         return datetime.datetime.fromtimestamp(utc_s, self._zone)
 

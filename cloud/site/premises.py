@@ -23,10 +23,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from cloud import audit, consents, links, notes, sessions, stores
+from cloud import audit, consents, grants, links, notes, sessions, stores
 from cloud.admission import Admission, Browser
 from cloud.configuration import Mail, Site
 from cloud.errors import CannotUnwrap, Declined
+from cloud.grants import Grant, Granted, Terms
 from cloud.keys import Pepper
 from cloud.limits import Limiter, network_of
 from cloud.logs import Log
@@ -170,6 +171,28 @@ class Visitor:
         with self.premises.accounts.connect() as connection:
             return notes.notes_of(connection, self.account_id, self.erasure_key(), subject.root_key)
 
+    def grants(self) -> list[Grant]:
+        """Return what this account shares."""
+        with stores.writing(self.premises.accounts) as connection:
+            return grants.grants_of(connection, self.account_id, self.erasure_key(), int(time.time()))
+
+    def granted(self, terms: Terms) -> list[Granted]:
+        """Return what a grant on these terms opens now."""
+        parts = []
+        for subject in self.subjects():
+            kinds = [kind for number, kind in terms.things if number == subject.number and opening.KINDS[kind] in subject.kinds]
+            if kinds:
+                wrong = [row_id for row_id, note in self.notes(subject).items() if note.is_wrong]
+                parts.append(grants.part(subject.pseudonym, subject.label, subject.subject, subject.root_key, kinds, terms, wrong))
+        return parts
+
+    def bring_grants_up_to_date(self) -> None:
+        """Let what is shared follow what its owner did: a reading called wrong is shared no more."""
+        for grant in self.grants():
+            granted = self.granted(grant.terms)
+            with stores.writing(self.premises.accounts) as connection:
+                grants.bring_up_to_date(connection, self.account_id, self.erasure_key(), grant, granted)
+
     def stands(self) -> bool:
         """Whether the session has not been revoked since the request began."""
         with self.premises.accounts.connect() as connection:
@@ -244,9 +267,9 @@ def _is_for_programs(request: Request) -> bool:
 
 
 def show(request: Request, template: str, visitor: Visitor | None = None, status: int = 200, **facts: Any) -> HTMLResponse:
-    """Return a page in the language of its address."""
-    language = language_of(request)
-    tongue = Tongue(language, visitor.browser.zone if visitor else "UTC")
+    """Return a page in the language of its address; the fact `zone` says whose times are shown when nobody is signed in."""
+    language, zone = language_of(request), facts.pop("zone", "UTC")
+    tongue = Tongue(language, visitor.browser.zone if visitor else zone)
     others = {other: re.sub(r"^/\w\w", f"/{other}", request.url.path) for other in LANGUAGES if other != language}
     query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
     html = premises_of(request).render(

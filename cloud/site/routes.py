@@ -15,7 +15,22 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from cloud.site.defences import Defences
-from cloud.site.pages import account, entry, home, link, live, measurements, public, reading, stop, take, technicians
+from cloud.site.pages import (
+    account,
+    entry,
+    home,
+    link,
+    live,
+    measurements,
+    partner,
+    public,
+    reading,
+    share,
+    shared,
+    stop,
+    take,
+    technicians,
+)
 from cloud.site.premises import FOLDER, Premises, show
 
 ROUTES = [
@@ -45,6 +60,16 @@ ROUTES = [
     Route("/{language:language}/account/choices", account.choose, methods=["POST"]),
     Route("/{language:language}/changes", account.changes, methods=["GET", "POST"]),
     Route("/{language:language}/log", account.log),
+    Route("/{language:language}/share", share.share, methods=["GET", "POST"]),
+    Route("/{language:language}/share/end", share.end, methods=["POST"]),
+    Route("/{language:language}/shared", shared.shared, methods=["GET", "POST"]),
+    Route("/.well-known/oauth-authorization-server", partner.metadata_of_server),
+    Route("/fhir/.well-known/smart-configuration", partner.metadata_of_server),
+    Route("/oauth/token", partner.token, methods=["POST"]),
+    Route("/oauth/revoke", partner.revoke, methods=["POST"]),
+    Route("/fhir/metadata", partner.metadata),
+    Route("/fhir/{resource:str}", partner.search),
+    Route("/fhir/{resource:str}/{id:str}", partner.read),
     Route("/{language:language}/take", take.take),
     Route("/{language:language}/take/export", take.export, methods=["POST"]),
     Route("/{language:language}/take/import", take.bring, methods=["POST"]),

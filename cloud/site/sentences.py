@@ -24,10 +24,18 @@ DECLINED = {
     "card_number": N_("This looks like the number of a payment card. Nothing of that kind is kept here; take it out."),
     "import_wrong": N_("This is no export of Foyer, or it is damaged. Nothing was brought in."),
     "order_wrong": N_("Your home did not hand over the key that deleting needs. Link it again and repeat this."),
+    "grant_nameless": N_("Say with whom: a name, and for a partner its country too."),
+    "grant_empty": N_("Tick at least one thing to share."),
+    "grant_period": N_("These days make no sense together. Check when it begins and ends, and try again."),
+    "grant_too_many": N_("You share with twenty already. End one of them first."),
+    "grant_unanswered": N_("Tick that you know who answers for what a partner does with your readings, or do not share with one."),
+    "grant_over": N_("This link is over, or was ended by who made it. Ask them for another."),
+    "too_many_reads": N_("This was read too often just now. Wait a minute and try again."),
     "busy": N_("Many people are signing in just now. Try again in a minute."),
 }
 
 CHANGED = {
+    "unshared": N_("Ended. From now on nothing more can be read; what was read before has been read."),
     "password": N_("The password is changed. Everywhere else you are signed out."),
     "imported": N_("The readings are here. What was here already was left as it was."),
     "noted": N_("Kept."),
@@ -37,6 +45,10 @@ CHANGED = {
 
 # what stands in an account's log
 LOGGED = {
+    "shared": N_("You shared readings."),
+    "unshared": N_("You ended a sharing."),
+    "partner-read": N_("A partner read what you share."),
+    "link-read": N_("A link of yours was opened."),
     "registered": N_("You made this account."),
     "confirmed": N_("You confirmed your address."),
     "signed-in": N_("Somebody signed in with your password."),

@@ -58,6 +58,8 @@ def _find(request: Request, visitor: Visitor) -> tuple[Subject, Reading]:
 def _write(visitor: Visitor, subject: Subject, found: Reading, note: Note) -> None:
     with stores.writing(visitor.premises.accounts) as connection:
         notes.write(connection, visitor.account_id, visitor.erasure_key(), subject.root_key, found.row_id, note)
+    if note.is_wrong != found.is_wrong:
+        visitor.bring_grants_up_to_date()
 
 
 def _delete(visitor: Visitor, subject: Subject, found: Reading) -> None:

@@ -11,6 +11,16 @@ for (const field of document.querySelectorAll('input[name="zone"]')) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
 }
 
+// --- a shared link: its key stands behind the #, is taken out of the address at once, and goes as a form
+
+for (const form of document.querySelectorAll("[data-from-fragment]")) {
+  if (location.hash.length > 1) {
+    form.elements.key.value = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname);
+    form.requestSubmit();
+  }
+}
+
 // --- body mass index: weight over height squared, on this page alone; the height goes nowhere
 
 for (const corner of document.querySelectorAll("[data-bmi]")) {
