@@ -21,7 +21,7 @@ from cloud.site.premises import Visitor, go, show, signed_in
 from cloud.site.sentences import CHANGED, DECLINED
 
 NUMBERS = {name: number for number, name in KINDS.items()}
-DAYS = {PARTNER: (30, 90, 365), PERSON: (1, 7, 30, 90)}
+DAYS = {PARTNER: (30, 90, 365), PERSON: (7, 30, 90)}
 
 
 @signed_in
