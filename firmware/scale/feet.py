@@ -15,7 +15,7 @@ CALIBRATED_ohm = const(500)
 # Bare feet of grown people lie between 300 and 900 ohm; shoes and socks let no current through, and an empty plate neither.
 LEAST_ohm = const(150)
 MOST_ohm = const(1500)
-_SETTLING_CYCLES = const(100)  # 2 ms
+SETTLING_CYCLES = const(100)  # 2 ms
 _TRANSFORMS = const(8)
 _LONGEST_WAIT_MS = const(50)
 
@@ -24,7 +24,7 @@ class Feet:
     """bus: the board's I2C; counts: the magnitude at 500 ohm, from the settings. Raises ChipError: the chip is not there."""
 
     def __init__(self, bus, counts: int):
-        self._chip = AD5933(bus, FREQUENCY_Hz, _SETTLING_CYCLES)
+        self._chip = AD5933(bus, FREQUENCY_Hz, SETTLING_CYCLES)
         self._counts = counts
         self._chip.power_down()
 

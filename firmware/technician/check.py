@@ -65,15 +65,16 @@ def signature():
 
 def scale():
     """The load cell's converter answers, is not at its end, and is quiet with an empty plate."""
-    from firmware.boards import s3_scale as board  # a scale's only
     from firmware.clock import Clock  # a scale's only
     from firmware.scale.calibration import Curve  # a scale's only
     from firmware.scale.converter import Converter  # a scale's only
 
+    settings = cbor.decode(replacing.read("/settings.cbor") or b"\xa0")
+    board = __import__(f"firmware.boards.{settings.get('board', 's3')}_scale", None, None, ("",))
     bus = machine.I2C(0, scl=machine.Pin(board.I2C_CLOCK), sda=machine.Pin(board.I2C_DATA), freq=400_000)
     converter, clock = Converter(board, bus), Clock(time.ticks_ms, time.ticks_diff)
     found = sorted([asyncio.run(converter.counts(clock)) for _ in range(_CONVERSIONS)])
-    calibration = cbor.decode(replacing.read("/settings.cbor") or b"\xa0").get("calibration")
+    calibration = settings.get("calibration")
     if not calibration:
         return True, f"load cell answers, {found[_CONVERSIONS // 2]} counts; not calibrated yet"
     spread_g = Curve(calibration).grams(found[-1] - found[0])
