@@ -136,6 +136,15 @@ LOG_ENTRIES = Table(
     PrimaryKeyConstraint("account_id", "number"),
 )
 
+NOTICES = Table(
+    "notices",
+    METADATA,
+    Column("slot", LargeBinary(16), primary_key=True, comment="pseudonymous: derived from a subject's keys; no account stands beside it"),
+    Column("body", LargeBinary, nullable=False, comment="sealed to the account's key at home: devices, last orders, a challenge"),
+    Column("left_utc_s", BigInteger, nullable=False, comment="when it was left; forgotten after 30 days without another"),
+    Column("answered_utc_s", BigInteger, comment="when an order went out under its challenge"),
+)
+
 NOTES = Table(
     "notes",
     METADATA,

@@ -46,8 +46,10 @@ from gateway.edges.pages.serve import Server
 from gateway.edges.pages.views import House
 from gateway.edges.pairings import Pairings
 from gateway.edges.sending import Sending
+from gateway.edges.steering import Steering
 from gateway.edges.way import Way
 from gateway.errors import CannotStart, FileUnusable
+from protocol import steering
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 _PATIENCE_S = 5
@@ -99,7 +101,10 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             sending = Sending(buffer, way, log, outside, forwarding.keys, settings, changes.happened)
             linking = Linking(buffer, way, log, outside, forwarding.keys, forwarding.wake, changes.happened)
             forwarding.queued = sending.wake
-            work += [sending.run, linking.run, functools.partial(_from_outside, outside, sending, linking, changes, ledger)]
+            steered = Steering(buffer, way, log, outside, enrolments, orders, forwarding.keys)
+            orders.ended = steered.wake
+            work += [sending.run, linking.run, steered.run]
+            work.append(functools.partial(_from_outside, outside, sending, linking, steered, changes, ledger))
         door = await Door.open(
             settings.coap.bind,
             settings.coap.port,
@@ -150,7 +155,7 @@ async def _neighbour(settings: HomeAssistant, house: House, changes: Changes) ->
     return home_assistant.Neighbour(settings, home, house, changes, labels).run
 
 
-async def _from_outside(outside: Outside, sending: Sending, linking: Linking, changes: Changes, ledger: Ledger) -> None:
+async def _from_outside(outside: Outside, sending: Sending, linking: Linking, steered: Steering, changes: Changes, ledger: Ledger) -> None:
     """Hand what comes from the broker to whom it is for, one at a time and in order, until cancelled."""
     messages: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(1000)
 
@@ -161,6 +166,7 @@ async def _from_outside(outside: Outside, sending: Sending, linking: Linking, ch
 
     def changed() -> None:
         sending.connection_changed()
+        steered.connection_changed()
         changes.happened()
         (ledger.came if outside.connected else ledger.went)(BROKER, "")
 
@@ -170,7 +176,11 @@ async def _from_outside(outside: Outside, sending: Sending, linking: Linking, ch
     try:
         while True:
             branch, payload = await messages.get()
-            await (sending.receipt(payload) if branch == "down" else linking.answered(payload))
+            order = None if branch == "down" else steering.decode_message(payload)
+            if order is not None:
+                await steered.take(order)
+            else:
+                await (sending.receipt(payload) if branch == "down" else linking.answered(payload))
     finally:
         await outside.close()
 

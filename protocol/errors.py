@@ -92,6 +92,7 @@ SealBroken got
 BadLinkCode part got
 BadLinkMessage got
 BadLabelText part got
+BadOrder got
 """
 
 

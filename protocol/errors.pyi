@@ -291,6 +291,11 @@ class BadLinkCode(ProtocolError):
     part: str
     got: object
 
+class BadOrder(ProtocolError):
+    """An order from the site, or a notice for it, that is not one."""
+
+    got: object
+
 class BadLinkMessage(ProtocolError):
     """A link message or link box that is not one."""
 

@@ -78,6 +78,7 @@ SENTENCES = {
     "BadEnvelope": "This is no batch or receipt between home and cloud: {got}.",
     "SealBroken": "No key of its owner opens this row.",
     "BadLinkCode": "The link code is wrong in its {part}.",
+    "BadOrder": "This is no order from the site, and no notice for it: {got}.",
     "BadLinkMessage": "This is no link message: {got}.",
     "BadLabelText": "This stands on no label: its {part} is wrong.",
 }

@@ -2,7 +2,7 @@
 
 A home asks with the link id that somebody typed, is answered with the account's public key, checks it against the code's
 fingerprint, and sends one box sealed to it. The box is kept under the account before its arrival is answered; then the broker may
-forget the message. The gateway's alias serves to answer and is not kept.
+forget the message. The gateway's alias serves to answer and is not kept. A notice (cloud/steering.py) is kept in its slot and not answered.
 """
 
 import queue
@@ -12,12 +12,13 @@ import time
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from cloud import audit, links, stores, wrapping
+from cloud import audit, links, steering, stores, wrapping
 from cloud.broker import Delivery, Line, alias_of
 from cloud.errors import CannotUnwrap
 from cloud.keys import ErasureKeys, Pepper
 from cloud.logs import Log
 from protocol import linking
+from protocol import steering as steering_
 from protocol.errors import BadLinkMessage
 
 FILTER = "foyer/1/+/link"
@@ -49,6 +50,10 @@ class LinkDesk:
 
     def answer(self, payload: bytes, now_utc_s: int) -> bytes | None:
         """Return what a link message is answered with, or None: it is no question for us."""
+        notice = steering_.decode_message(payload)
+        if notice is not None:
+            self._leave(notice, now_utc_s)
+            return None
         try:
             message = linking.decode_message(payload)
         except BadLinkMessage as error:
@@ -75,6 +80,15 @@ class LinkDesk:
                 audit.write(connection, account_id, erasure_key, "linked", now_utc_s)
         self._log.info("link.done" if status == linking.DONE else "link.used_before")
         return linking.encode_message(linking.LINKED, message.link_id, status)
+
+    def _leave(self, notice: steering_.Message, now_utc_s: int) -> None:
+        with stores.writing(self._engine) as connection:
+            kept = notice.kind == steering_.NOTICE and steering.leave(connection, notice.slot, notice.body, now_utc_s)
+        self._log.info("notice.left" if kept else "notice.refused")
+
+    def order(self, alias: str, message: bytes) -> None:
+        """Send an order to the home that hears under this alias; it is lost if nobody is connected there, and dies with its challenge."""
+        self._line.publish(f"foyer/1/{alias}/linked", message)
 
     def _run(self) -> None:
         while not self._stop.is_set():

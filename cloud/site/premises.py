@@ -77,6 +77,8 @@ class Premises:
     mail: Mail | None
 
     def __post_init__(self) -> None:
+        # set when there is a line to the homes
+        self.send_order: Callable[[str, bytes], None] | None = None
         self._door = asyncio.Semaphore(1)
         self._waiting = 0
         self._versions: dict[str, str] = {}

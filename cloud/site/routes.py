@@ -17,6 +17,7 @@ from starlette.types import Scope
 from cloud.site.defences import Defences
 from cloud.site.pages import (
     account,
+    devices,
     entry,
     home,
     link,
@@ -58,6 +59,7 @@ ROUTES = [
     Route("/{language:language}/account/recovery-code", account.new_recovery_code, methods=["POST"]),
     Route("/{language:language}/account/sessions", account.end_session, methods=["POST"]),
     Route("/{language:language}/account/choices", account.choose, methods=["POST"]),
+    Route("/{language:language}/devices", devices.devices, methods=["GET", "POST"]),
     Route("/{language:language}/changes", account.changes, methods=["GET", "POST"]),
     Route("/{language:language}/log", account.log),
     Route("/{language:language}/share", share.share, methods=["GET", "POST"]),

@@ -58,6 +58,7 @@ LOGGED = {
     "recovered": N_("Your recovery code set a new password."),
     "recovery-code-made": N_("You made a new recovery code."),
     "linked": N_("A home was linked and handed over the keys of its readings."),
+    "ordered": N_("You told a device at home to do something."),
     "consent-given": N_("You turned on a choice."),
     "consent-withdrawn": N_("You turned off a choice."),
     "text-acknowledged": N_("You read a text that had changed."),

@@ -35,6 +35,7 @@ def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
     try:
         premises = open_premises(configuration, log)
         desk = LinkDesk(premises.accounts, premises.admission.erasure, premises.pepper, line, log)
+        premises.send_order = desk.order
         server = _Server(premises, listening, stop)
         desk.start()
         if premises.postman is not None:
