@@ -17,6 +17,8 @@ class Display:
         self._is_home = False  # that reading is at home: what happens to others is no news of it
         self._arrived = "arrived"
         self._person = ("", 0)
+        self._last = ("", "starting")
+        self._waving = False
 
     def speak(self, language: str) -> None:
         """Use this language, "en" or "fr", from now on."""
@@ -70,12 +72,20 @@ class Display:
         self._is_home = name == "arrived"
         self._draw(self._reading, self._arrived if self._is_home else name)
 
+    def wave(self, on: bool) -> None:
+        """Say "here I am" in place of what is shown; off: show again what would be there by now."""
+        self._waving = on
+        self._draw(*self._last)
+
     def _forget(self):
         self._reading = None
         self._is_home = False
         self._person = ("", 0)
 
     def _draw(self, number, name):
+        self._last = (number, name)
+        if self._waving:
+            number, name = "", "here"
         shown = (number, words.say(name, self._language), self._person[0], self._person[1])
         if shown == self._shown:
             return

@@ -13,9 +13,11 @@ from collections import namedtuple
 import machine
 from micropython import const
 
-from firmware import console, memory, once
+from firmware import commanding, console, memory, once
+from firmware.calm import Calm
 from firmware.clock import Clock
 from firmware.crypto import p256
+from firmware.doing import Doing
 from firmware.errors import OutboxFull, SettingsBroken
 from firmware.flash import counters, outbox, replacing
 from firmware.holding import HELD, LET_GO, Hold
@@ -38,10 +40,12 @@ _LEAST_PIECE = const(256)
 
 # What a device's own main is handed. settings: a map; board: its pin numbers; keep(kind, fields): see `signing.py`, and the home is told
 # at once; keep_fault(code); alive(): the measuring task still runs; memory: what outlives sleep; woken: why, machine.wake_reason();
-# may_sleep(): whether nothing is lost by it; sleep(longest_ms): until then, or until what was armed before; it does not return.
+# may_sleep(): whether nothing is lost by it; sleep(longest_ms): until then, or until what was armed before; it does not return;
+# can(kind, do): as in `commanding.py`, what the home may ask of this device; calm: as in `calm.py`.
 Ground = namedtuple(
     "Ground",
-    ("settings", "board", "boot", "clock", "display", "link", "keep", "keep_fault", "alive", "memory", "woken", "may_sleep", "sleep"),
+    ("settings", "board", "boot", "clock", "display", "link", "keep", "keep_fault", "alive", "memory", "woken", "may_sleep", "sleep")
+    + ("can", "calm"),
 )
 
 
@@ -76,22 +80,31 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     p256.power_on_test()
     watch = Watch(machine.WDT(timeout=TIMEOUT_MS), clock)
     sending_alive = watch.expect("sending", _SENDING_LIMIT_MS)
+    calm = Calm()
 
     def next_sender():
         if battery:
             battery.check()  # neither a block of numbers nor the end of what is receipted is written on empty cells
         return numbers.next_sender()
 
-    keys = session.Session(owner, next_sender, chosen["retry_ms"], held)
+    keys = session.Session(owner, next_sender, chosen["retry_ms"], held, calm)
     link = wifi.Wifi(chosen, keys, clock, sending_alive)
-    sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive, display.person)
-    signer = Signer(owner, numbers, box, clock, battery)
+    commands = commanding.Commanding(numbers.boot, clock)
+    link.heard = commands.hear
+    sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive, commands, display.person)
+    signer = Signer(owner, numbers, box, clock, battery, calm)
 
     async def keep_status(kind, fields, reserve=False):
         await signer.keep(kind, fields, reserve)
         sending.wake()
 
     reporting = Reporting(keep_status, box, held, clock, cause, measuring is None)
+
+    def restart():
+        reporting.lived_well()
+        machine.reset()
+
+    doing = Doing(commands, display, reporting, chosen, clock, restart)
 
     async def keep(kind, fields):
         try:
@@ -130,13 +143,19 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     else:
         measure = measuring(chosen["device"])
         alive = watch.expect("measuring", _MEASURING_LIMIT_MS)
-        own = measure(Ground(chosen, board, numbers.boot, clock, display, link, keep, keep_fault, alive, held, woken, may_sleep, sleep))
+        own = measure(
+            Ground(
+                *(chosen, board, numbers.boot, clock, display, link, keep, keep_fault, alive, held, woken, may_sleep, sleep),
+                commands.can,
+                calm,
+            )
+        )
     if not woken or len(box):
         link.begin()
     gc.collect()
     gc.threshold(-1)
     console.ready(chosen["device"], numbers.boot, gc.mem_free(), _largest_bytes())
-    await asyncio.gather(watch.run(), sending.run(), reporting.run(), _button(board, clock, display, held, may_pair), own)
+    await asyncio.gather(watch.run(), sending.run(), reporting.run(), _button(board, clock, display, held, may_pair, doing), own)
 
 
 def _settings():
@@ -168,8 +187,10 @@ async def _rest(held):
     machine.reset()
 
 
-async def _button(board, clock, display, held, may_pair):
-    """Forget the home when the button is held for 10 s; let go after 3 s, be ready to be paired with it again."""
+async def _button(board, clock, display, held, may_pair, doing):
+    """Forget the home when the button is held for 10 s; let go after 3 s, be ready to be paired with it again. And end what was to be shown
+    for some time.
+    """
     button = machine.Pin(board.BUTTON, machine.Pin.IN, machine.Pin.PULL_UP)
     hold = Hold()
     while True:
@@ -184,6 +205,7 @@ async def _button(board, clock, display, held, may_pair):
             machine.reset()
         elif event:
             display.show("", "starting" if event == LET_GO else event)
+        doing.look()
         await asyncio.sleep_ms(_BUTTON_LOOK_MS)
 
 

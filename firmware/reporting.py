@@ -31,16 +31,21 @@ class Reporting:
         self._cause = cause
         self._safe = safe
         self._refused = 0
+        self._asked = False
         self._good = False
 
     def refused(self) -> None:
         """A measurement found no room; the home will learn it."""
         self._refused += 1
 
+    def ask(self) -> None:
+        """Somebody wants to know how the device is: say it soon."""
+        self._asked = True
+
     @property
     def done(self) -> bool:
         """Whether nothing is left to be said."""
-        return not self._refused
+        return not self._refused and not self._asked
 
     async def run(self) -> None:
         """Say how this life began, then what comes up, for ever."""
@@ -48,6 +53,8 @@ class Reporting:
         while True:
             if self._refused:
                 await self._say_full()
+            if self._asked:
+                await self._say_now()
             if not self._good and not self._safe and self._clock.up_ms() > _GOOD_LIFE_MS:
                 self.lived_well()
             await asyncio.sleep_ms(_LOOK_MS)
@@ -80,6 +87,13 @@ class Reporting:
             endings.told()
         except OutboxFull:
             pass  # what waits goes first; the ending is still written down, and told at the next start
+
+    async def _say_now(self):
+        try:
+            await self._keep(readings.STATUS, {readings.RESET_CAUSE: self._cause, readings.WAITING: len(self._outbox)})
+        except OutboxFull:
+            pass  # the outbox says so itself, and that is how the device is
+        self._asked = False
 
     async def _say_full(self):
         fields = {readings.FAULT_CODE: faults.OUTBOX_FULL, readings.WAITING: len(self._outbox), readings.REFUSED: min(self._refused, 65535)}

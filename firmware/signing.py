@@ -10,19 +10,23 @@ import os
 from hashlib import sha256
 
 from firmware import console
+from firmware.calm import Calm
 from firmware.crypto import p256
 from protocol import cose, readings
 
 
 class Signer:
-    """Makes this device's readings; identity, counters, outbox and clock as in `flash/` and `clock.py`; battery: cells, or None."""
+    """Makes this device's readings; identity, counters, outbox and clock as in `flash/` and `clock.py`; battery: cells, or None;
+    calm: as in `calm.py`.
+    """
 
-    def __init__(self, identity, counters, outbox, clock, battery):
+    def __init__(self, identity, counters, outbox, clock, battery, calm=None):
         self._identity = identity
         self._counters = counters
         self._outbox = outbox
         self._clock = clock
         self._battery = battery
+        self._calm = calm or Calm()
         self._protected = cose.protected_header(identity.kid)
         self._busy = asyncio.Lock()
 
@@ -64,4 +68,4 @@ class Signer:
                 next(steps)
             except StopIteration as done:
                 return done.value
-            await asyncio.sleep_ms(0)
+            await self._calm.turn()

@@ -1,7 +1,6 @@
 """CoAP over datagrams, RFC 7252: messages to bytes and back; the timing of a confirmable exchange is `protocol/exchange.py`'s.
 
-Left out: block-wise transfer and Observe (later), requests to us (a device serves nothing here), proxies. `decode` is strict because a
-datagram comes from anybody.
+Left out: requests to us (a device serves nothing here), proxies. `decode` is strict because a datagram comes from anybody.
 """
 
 from collections import namedtuple
@@ -9,11 +8,12 @@ from collections import namedtuple
 from protocol import errors
 
 CON, NON, ACK, RST = 0, 1, 2, 3  # section 3, Type
-EMPTY, POST, CHANGED = 0x00, 0x02, 0x44  # 0.00, 0.02, 2.04
+EMPTY, GET, POST, FETCH = 0x00, 0x01, 0x02, 0x05  # 0.00, 0.01, 0.02, 0.05
+CHANGED, CONTENT = 0x44, 0x45  # 2.04, 2.05
 BAD_REQUEST, UNAUTHORIZED, CONFLICT = 0x80, 0x81, 0x89  # 4.00, 4.01, 4.09
 TOO_LARGE, UNAVAILABLE = 0x8D, 0xA3  # 4.13, 5.03
 
-URI_HOST, URI_PORT, OSCORE, URI_PATH, CONTENT_FORMAT = 3, 7, 9, 11, 12
+URI_HOST, OBSERVE, URI_PORT, OSCORE, URI_PATH, CONTENT_FORMAT = 3, 6, 7, 9, 11, 12
 PROXY_URI, PROXY_SCHEME = 35, 39
 ECHO = 252  # RFC 9175 section 2.2.1
 

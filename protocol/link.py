@@ -12,6 +12,9 @@ It joins `coap` and `oscore` and does no input or output. A sending loop is six 
 Only an answer that opens under the context and is bound to the request in flight counts. Everything else, an unprotected error too,
 changes nothing but a counter, because anybody can send it. A gateway that lost its replay window answers 4.01 with Echo (RFC 8613
 appendix B.1.2, RFC 9175); then the request is sealed again, with a new sequence number, and sent with that Echo.
+
+One resource can be observed (RFC 7641): `fetch` asks for it, and whenever a later answer to that request comes, it stands in `news`, if
+its OSCORE number is above the last (RFC 8613 section 7.4.1). Only the newest counts: a state, not a queue.
 """
 
 from protocol import coap, errors, exchange, oscore
@@ -53,6 +56,10 @@ class Link:
         self._exchange: exchange.Exchange | None = None
         self._replies: list[bytes] = []
         self._answered_id: int | None = None  # message id of the separate response that was taken
+        self.news: bytes | None = None  # the newest state of what is observed; whoever reads it sets it to None
+        self._observed: tuple[bytes, oscore.Binding] | None = None  # token and request of the observation
+        self._newest = -1  # number of the newest notification
+        self._told_id: int | None = None  # message id of the newest notification
 
     @property
     def state(self) -> str:
@@ -71,15 +78,17 @@ class Link:
 
     def post(self, path: bytes, content_format: int, payload: bytes, now_ms: int) -> None:
         """Begin a confirmable POST; one that was in flight is forgotten, and its late answer will be ignored."""
-        self._options: "Options" = ((coap.URI_PATH, path), (coap.CONTENT_FORMAT, coap.uint(content_format)))
-        self._payload = payload
-        self._echoes_left = _MAX_ECHOES
-        self._begin(self._options, now_ms)
+        self._ask(coap.POST, ((coap.URI_PATH, path), (coap.CONTENT_FORMAT, coap.uint(content_format))), payload, now_ms)
+
+    def fetch(self, path: bytes, content_format: int, payload: bytes, now_ms: int) -> None:
+        """Begin a confirmable FETCH (RFC 8132) that also observes from now on; again for the same, the observation is renewed."""
+        options = ((coap.OBSERVE, b""), (coap.URI_PATH, path), (coap.CONTENT_FORMAT, coap.uint(content_format)))
+        self._ask(coap.FETCH, options, payload, now_ms)
 
     def say(self, path: bytes, content_format: int, payload: bytes) -> bytes:
         """Return the datagram of a non-confirmable POST; nothing is kept of it, and an answer to it is ignored."""
         options = ((coap.URI_PATH, path), (coap.CONTENT_FORMAT, coap.uint(content_format)))
-        return self._protect(coap.NON, self._next_id(), self._random(2), options, payload)[0]
+        return self._protect(coap.POST, coap.NON, self._next_id(), self._random(2), options, payload)[0]
 
     def poll(self, now_ms: int) -> bytes | None:
         """Return a datagram that is to be sent now, or None; call again until None."""
@@ -104,6 +113,8 @@ class Link:
             self._happened(exchange.EMPTY_ACK, now_ms)
         elif message.code >> 5 in (2, 4, 5) and not self.over and message.token == self._token:
             self._response(message, now_ms)
+        elif message.code >> 5 in (2, 4, 5) and self._observed and message.token == self._observed[0]:
+            self._notified(message)
         else:
             self._stray(message)
 
@@ -112,6 +123,9 @@ class Link:
             opened = oscore.unprotect_response(self._context, self._binding, message.options, message.payload, self._open)
             coap.refuse_critical(opened.options)
         except (errors.NotOSCORE, errors.NotCoAP):
+            if self._observed and message.token == self._observed[0] and message.type != coap.ACK:
+                self._notified(message)  # a notification that crossed the request by which its observation is renewed
+                return
             self.forged += 1
             if message.code == coap.UNAUTHORIZED and coap.option(message.options, coap.OSCORE) is None:
                 self.disowned = True
@@ -125,7 +139,42 @@ class Link:
             self._begin(self._options + ((coap.ECHO, echo),), now_ms)
             return
         self.answer = opened
+        if coap.option(self._options, coap.OBSERVE) is not None:
+            goes_on = opened.code == coap.CONTENT and coap.option(opened.options, coap.OBSERVE) is not None
+            self._observed = (self._token, self._binding) if goes_on else None
+            self._newest = oscore.number(message.options)
         self._happened(exchange.RESPONSE, now_ms)
+
+    def _notified(self, message: coap.Message) -> None:
+        """Take a later answer to the request that observes; acknowledge it, and the same once more, but nothing that does not open."""
+        if message.type == coap.CON and message.message_id in (self._told_id, self._answered_id):
+            self._reply(coap.ACK, message.message_id)
+            return
+        assert self._observed is not None  # noqa: S101  # the caller compared its token
+        try:
+            opened = oscore.unprotect_response(self._context, self._observed[1], message.options, message.payload, self._open)
+            coap.refuse_critical(opened.options)
+        except (errors.NotOSCORE, errors.NotCoAP):
+            self.forged += 1
+            self._stray(message)  # of an observation before this one: a reset ends its repetition
+            return
+        if message.type == coap.CON:
+            self._told_id = message.message_id
+            self._reply(coap.ACK, message.message_id)
+        number = oscore.number(message.options)
+        if number <= self._newest:
+            self.ignored += 1  # overtaken by a newer one, or played back
+            return
+        self._newest = number
+        if opened.code == coap.CONTENT:
+            self.news = opened.payload
+        else:
+            self._observed = None  # it is over: an error ends it (RFC 7641 section 4.2)
+
+    @property
+    def observes(self) -> bool:
+        """Return whether notifications may come."""
+        return self._observed is not None
 
     def _stray(self, message: coap.Message) -> None:
         """Acknowledge the answer we have again, reset what else wants to be confirmed (RFC 7252 section 4.2), drop the rest."""
@@ -133,19 +182,30 @@ class Link:
         if message.type == coap.CON:
             self._reply(coap.ACK if message.message_id == self._answered_id else coap.RST, message.message_id)
 
+    def _ask(self, code: int, options: "Options", payload: bytes, now_ms: int) -> None:
+        self._code = code
+        self._options = options
+        self._payload = payload
+        self._echoes_left = _MAX_ECHOES
+        self._begin(options, now_ms)
+
     def _begin(self, options: "Options", now_ms: int) -> None:
         self.answer = None
         self.disowned = False
-        self._token = self._random(2)  # OSCORE binds answers to requests; the token only sorts them
+        renews = self._observed if self._code == coap.FETCH else None
+        # OSCORE binds answers to requests; the token only sorts them. The same one renews an observation (RFC 7641 section 3.3.1).
+        self._token = renews[0] if renews else self._random(2)
         message_id = self._next_id()
-        self._datagram, self._binding = self._protect(coap.CON, message_id, self._token, options, self._payload)
+        self._datagram, self._binding = self._protect(self._code, coap.CON, message_id, self._token, options, self._payload)
         self._exchange = exchange.Exchange(now_ms, self._random(1)[0], self._timing)
 
     def _protect(
-        self, message_type: int, message_id: int, token: bytes, options: "Options", payload: bytes
+        self, code: int, message_type: int, message_id: int, token: bytes, options: "Options", payload: bytes
     ) -> tuple[bytes, oscore.Binding]:
-        code, outer, sealed, binding = oscore.protect_request(self._context, coap.POST, options, payload, self._take_sequence(), self._seal)
-        return coap.encode(coap.Message(message_type, code, message_id, token, outer, sealed)), binding
+        outer_code, outer, sealed, binding = oscore.protect_request(
+            self._context, code, options, payload, self._take_sequence(), self._seal
+        )
+        return coap.encode(coap.Message(message_type, outer_code, message_id, token, outer, sealed)), binding
 
     def _happened(self, event: str, now_ms: int) -> None:
         if self.over or not self._exchange:

@@ -3,7 +3,7 @@
 AES-CCM-16-64-128 and HKDF-SHA-256, both handed in: `hkdf(salt, secret, info, length)`, `seal(key, nonce, aad, plaintext)` and
 `open_(key, nonce, aad, sealed)`, which raises TagBroken. Pure arithmetic: the sender's sequence number comes from the caller, who must
 never give the same one twice (appendix B.1.1). A device asks and never answers: the server's half is `protocol/oscore_server.py`.
-Left out: Observe, group OSCORE, other algorithms.
+Left out: group OSCORE, other algorithms.
 """
 
 from collections import namedtuple
@@ -78,7 +78,8 @@ def protect_request(
         aad(binding),
         bytes((code,)) + coap.encode_options(tuple([pair for pair in options if pair[0] not in _OUTER]), payload),
     )
-    return coap.POST, outer(options, compressed), sealed, binding
+    observes = coap.option(options, coap.OBSERVE) is not None  # seen outside too, section 4.1.3.5
+    return coap.FETCH if observes else coap.POST, outer(options, compressed), sealed, binding
 
 
 def unprotect_response(context: Context, binding: Binding, options: "Options", payload: bytes, open_: "Cipher") -> Opened:
@@ -93,6 +94,12 @@ def unprotect_response(context: Context, binding: Binding, options: "Options", p
     else:
         response_nonce = nonce(context.common_iv, context.recipient_id, compressed.partial_iv)
     return open_with(context, binding, response_nonce, payload, open_)
+
+
+def number(options: "Options") -> int:
+    """Return the other end's own number in an answer's OSCORE option, or -1: it has none and used the request's (section 7.4.1)."""
+    partial_iv = decompress(coap.option(options, coap.OSCORE) or b"").partial_iv
+    return -1 if partial_iv is None else int.from_bytes(partial_iv, "big")
 
 
 def encode_sequence(sequence: int) -> bytes:
@@ -176,7 +183,7 @@ def open_with(context: Context, binding: Binding, used_nonce: bytes, payload: by
 
 def outer(options: "Options", compressed: bytes) -> "Options":
     """Return the options that travel outside, with the OSCORE option in its place."""
-    outer = [pair for pair in options if pair[0] in _OUTER and pair[0] < coap.OSCORE]
+    outer = [pair for pair in options if (pair[0] in _OUTER or pair[0] == coap.OBSERVE) and pair[0] < coap.OSCORE]
     outer.append((coap.OSCORE, compressed))
     outer.extend([pair for pair in options if pair[0] in _OUTER and pair[0] > coap.OSCORE])
     return tuple(outer)

@@ -5,7 +5,6 @@ lose the keys, too; then it answers in clear that it does not know us. Anybody c
 then, and no reading. The code for introductions is large and used once, so it is loaded when needed and forgotten afterwards.
 """
 
-import asyncio
 import gc
 import os
 from hashlib import sha256
@@ -13,6 +12,7 @@ from hashlib import sha256
 from micropython import const
 
 from firmware import once
+from firmware.calm import Calm
 from firmware.crypto import ccm, hkdf, p256
 from protocol import cbor, errors, exchange, link, oscore
 
@@ -24,9 +24,11 @@ _ONCE = ("protocol.introduction", "protocol.edhoc", "firmware.crypto.ecdh")
 
 
 class Session:
-    """identity as in `flash/`; take_sequence(): the next OSCORE sender sequence; kept: what outlives deep sleep, `firmware/memory.py`'s."""
+    """identity as in `flash/`; take_sequence(): the next OSCORE sender sequence; kept: what outlives deep sleep, `firmware/memory.py`'s;
+    calm: as in `calm.py`.
+    """
 
-    def __init__(self, identity, take_sequence, retry_ms, kept=None):
+    def __init__(self, identity, take_sequence, retry_ms, kept=None, calm=None):
         self.link = None
         self.strange = False  # somebody answered the last introduction, and not as our home does
         self._identity = identity
@@ -37,6 +39,7 @@ class Session:
         self._first_wait_ms = self._wait_ms = retry_ms
         self._again_ms = None  # before this a home that does not know us is not believed
         self._kept = kept
+        self._calm = calm or Calm()
         if kept is not None:
             self._wake(kept.get_link())
 
@@ -93,16 +96,26 @@ class Session:
         own, home = edhoc.credential(owner.link_public), edhoc.credential(owner.gateway_key)
         initiator = edhoc.Initiator(owner.link_key, own, home, crypto, bytes((os.urandom(1)[0] % 24,)))
         talk = introduction.Introduction(os.urandom, self._timing)
-        talk.ask(await _in_steps(initiator.begin_steps(), alive), now_ms())
+        talk.ask(await self._in_steps(initiator.begin_steps(), alive), now_ms())
         await carry(talk)
         self.strange = talk.refused
         if talk.answer is None:
             return None
-        message_3 = await _in_steps(initiator.finish_steps(talk.answer), alive)
+        message_3 = await self._in_steps(initiator.finish_steps(talk.answer), alive)
         talk.tell(message_3, initiator.agreed.sender_id, now_ms())
         await carry(talk)
         self.strange = talk.refused
         return None if talk.answer is None else initiator.agreed
+
+    async def _in_steps(self, steps, alive):
+        """Return what the generator returns, with everybody else's turn between its steps."""
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value
+            alive()
+            await self._calm.turn()
 
     def _begin(self, agreed):
         context = oscore.derive(agreed[0], agreed[1], agreed[2], agreed[3], hkdf.hkdf)
@@ -118,14 +131,3 @@ class Session:
             agreed = cbor.decode(data)
             if agreed.pop() == self._partners():
                 self._begin(agreed)
-
-
-async def _in_steps(steps, alive):
-    """Return what the generator returns, with everybody else's turn between its steps."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
-        alive()
-        await asyncio.sleep_ms(0)

@@ -36,9 +36,51 @@ class Wifi:
         self._socket = None
         self._received = bytearray(_LARGEST_ANSWER_BYTES)
         self._session = session
+        self.heard = None  # called with each new state of what is observed
+
+    @property
+    def awake(self) -> bool:
+        """Whether the radio is on."""
+        return self._station.active()
+
+    @property
+    def observes(self) -> bool:
+        """Whether the home will say what changes, over the link that there is now."""
+        return self._session.link is not None and self._session.link.observes
 
     async def post(self, path: str, payload: bytes, content_format: int):
-        """Return the home's authentic answer, with code, options and payload.
+        """Return the home's authentic answer, with code, options and payload. Raises as `_ask` does."""
+        return await self._ask(lambda way: way.post(path.encode(), content_format, payload, self._clock.up_ms()))
+
+    async def fetch(self, path: str, payload, content_format: int):
+        """Return what the home has there now, and hear of it from now on; payload() is asked once there is a link.
+
+        Raises as `_ask` does.
+        """
+        return await self._ask(lambda way: way.fetch(path.encode(), content_format, payload(), self._clock.up_ms()))
+
+    def hear(self) -> None:
+        """Take what has come of its own accord, and answer it; never waits."""
+        way = self._session.link
+        if way is None or not self._station.active():
+            return
+        while received := self._receive():
+            self._take(way, received)
+        while datagram := way.poll(self._clock.up_ms()):
+            self._send(datagram)
+
+    def _take(self, asked, received):
+        asked.feed(received, self._clock.up_ms())
+        way = self._session.link
+        if way is asked and way.news is not None and self.heard:
+            news = way.news
+            way.news = None
+            while datagram := way.poll(self._clock.up_ms()):
+                self._send(datagram)  # its acknowledgement, before what it asks for
+            self.heard(news)
+
+    async def _ask(self, begin):
+        """Return the home's authentic answer to what begin(link) begins.
 
         Raises NoNetwork or a kind of it, GatewaySilent after CoAP's whole time of retransmission, or GatewayStrange when something
         answered in that time and could not be opened.
@@ -51,7 +93,7 @@ class Wifi:
             if way is None:
                 raise GatewayStrange(answers=1) if self._session.strange else GatewaySilent(state="not introduced")
             strange = way.forged
-            way.post(path.encode(), content_format, payload, self._clock.up_ms())
+            begin(way)
             await self._carry(way)
             if not self._session.renew(self._clock.up_ms()):
                 break
@@ -69,7 +111,7 @@ class Wifi:
             while datagram := asked.poll(now_ms):
                 self._send(datagram)
             if received := self._receive():
-                asked.feed(received, now_ms)
+                self._take(asked, received)
                 continue
             if now_ms - looked_ms > _NETWORK_LOOK_MS:
                 looked_ms = now_ms

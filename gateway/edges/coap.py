@@ -1,9 +1,9 @@
 """The devices' door: CoAP over UDP (RFC 7252), every message protected by OSCORE (RFC 8613), on aiocoap.
 
-Two resources: `r` takes a signed reading and answers with its receipt, `l` takes live values and answers nothing. From outside, an unknown
-device, a broken tag and a replay are one answer: 4.01 without a word. The one thing anybody may ask in clear is an introduction (EDHOC,
-`introductions.py`). Left out: Observe, blockwise transfers (a Block1 option is refused with 4.13, so nobody can make us collect
-blocks), discovery.
+Three resources: `r` takes a signed reading and answers with its receipt, `l` takes live values and answers nothing, `c` tells what a
+device is asked to do (FETCH, RFC 8132, observed by RFC 7641) and takes how it went. From outside, an unknown device, a broken tag and a
+replay are one answer: 4.01 without a word. The one thing anybody may ask in clear is an introduction (EDHOC, `introductions.py`). Left
+out: blockwise transfers (a Block1 option is refused with 4.13, so nobody can make us collect blocks), discovery.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ from aiocoap.numbers.codes import Code
 from aiocoap.numbers.optionnumbers import OptionNumber
 from aiocoap.tokenmanager import TokenManager
 
+from gateway.commands import NoOrders, Orders
 from gateway.devices import Device
 from gateway.edges import arrivals
 from gateway.edges.arrivals import Arrivals
+from gateway.edges.attendance import Attendance
 from gateway.edges.contexts import Contexts, DeviceContext
 from gateway.edges.datagrams import HELLO, INTRODUCTION, Datagrams
 from gateway.edges.introductions import Refused
@@ -28,6 +30,7 @@ from gateway.edges.way import Way
 from gateway.errors import PortTaken
 from gateway.reception import LARGEST_SIGNED_BYTES
 from protocol import faults, receipts
+from protocol.errors import ProtocolError
 from protocol.pairing import MAX_MESSAGE_BYTES, PATH
 
 _COSE_SIGN1 = 18  # application/cose; cose-type="cose-sign1"
@@ -46,11 +49,12 @@ _SILENCE = 26  # RFC 7967: no response of any class
 class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface is untyped
     """Everything a device can ask for, behind its protected link."""
 
-    def __init__(self, contexts: Contexts, pairings: Pairings, arrive: Arrivals, way: Way) -> None:
+    def __init__(self, contexts: Contexts, pairings: Pairings, arrive: Arrivals, attendance: Attendance, way: Way) -> None:
         super().__init__()
         self._contexts = contexts
         self._pairings = pairings
         self._arrive = arrive
+        self._attendance = attendance
         self._way = way
 
     async def render_to_pipe(self, pipe: Any) -> None:
@@ -63,7 +67,7 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
             unprotected = oscore.verify_start(request)
             device_id = unprotected[oscore.COSE_KID]
             context = self._contexts.find(device_id) or self._pairings.find(device_id)
-            if context is None or request.code is not Code.POST:
+            if context is None or request.code not in (Code.POST, Code.FETCH):
                 raise KeyError
         except (oscore.ProtectionInvalid, KeyError, IndexError):
             self._refuse(pipe, "unknown_device")
@@ -82,12 +86,38 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
                 response = await self._pair(context, inner)
             else:
                 self._contexts.confirm(context)
+                if inner.code is Code.FETCH and _unacceptable(inner) is None:
+                    await self._tell(pipe, context, inner, request_id)
+                    return
                 response = await self._answer(context, inner)
             if response is None:
-                pipe.add_response(aiocoap.Message(code=Code.CHANGED, no_response=_SILENCE), is_last=True)
+                pipe.add_response(_silence(), is_last=True)
             else:
                 protected, _ = context.protect(response, request_id)
                 pipe.add_response(protected, is_last=True)
+
+    async def _tell(self, pipe: Any, context: DeviceContext, request: Any, request_id: Any) -> None:
+        """Answer with what waits for the device, and with what waits then whenever it changes, while it observes and its link lasts."""
+        observed = request.opt.observe == 0
+        number = 0
+        try:
+            async for state in self._attendance.states(context.device, request.payload, observed):
+                if not self._contexts.holds(context):
+                    break
+                response = aiocoap.Message(code=Code.CONTENT, payload=state, observe=0 if observed else None)
+                protected, _ = context.protect(response, request_id)
+                # Inside, Observe is empty, and OSCORE's number tells the order (RFC 8613 section 4.1.3.5); outside it is for whoever
+                # carries messages on.
+                protected.opt.observe = number if observed else None
+                number += 1
+                pipe.add_response(protected, is_last=not observed)
+        except ProtocolError:
+            self._way.refuse("bad_request")
+            protected, _ = context.protect(_refusal(Code.BAD_REQUEST, faults.WRONG_CONTENT), request_id)
+            pipe.add_response(protected, is_last=True)
+            return
+        if observed:
+            pipe.add_response(_silence(), is_last=True)  # ends it here, and says nothing
 
     def _introduce(self, pipe: Any) -> None:
         """Answer a request in clear; only introductions and hellos pass `datagrams.py`."""
@@ -134,8 +164,19 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
         if request.opt.uri_path == ("l",):
             self._arrive.live(context.device, request.payload)
             return None
+        if request.opt.uri_path == ("c",):
+            return await self._result(context.device, request.payload)
         answer = await self._arrive.reading(context.device, request.payload)
         return aiocoap.Message(code=_CODES[answer.outcome], payload=answer.payload)
+
+    async def _result(self, device: Device, payload: bytes) -> Any:
+        try:
+            await self._attendance.result(device, payload)
+        except ProtocolError:
+            self._way.refuse("bad_request")
+            return _refusal(Code.BAD_REQUEST, faults.WRONG_CONTENT)
+        self._way.count("result")
+        return aiocoap.Message(code=Code.CHANGED)
 
     async def render(self, request: Any) -> Any:
         """Never called: `render_to_pipe` takes every request; aiocoap's interface asks for it."""
@@ -146,7 +187,7 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
         return False
 
 
-_FORMATS = {("r",): _COSE_SIGN1, ("l",): _CBOR}
+_FORMATS = {("r",): _COSE_SIGN1, ("l",): _CBOR, ("c",): _CBOR}
 
 
 def _unacceptable(request: Any) -> tuple[Code, int] | None:
@@ -158,7 +199,7 @@ def _unacceptable(request: Any) -> tuple[Code, int] | None:
             return Code.BAD_OPTION, faults.WRONG_CONTENT
     if request.opt.uri_path not in _FORMATS:
         return Code.NOT_FOUND, faults.WRONG_CONTENT
-    if request.code is not Code.POST:
+    if request.code is not Code.POST and (request.code is not Code.FETCH or request.opt.uri_path != ("c",)):
         return Code.METHOD_NOT_ALLOWED, faults.WRONG_CONTENT
     if request.opt.content_format != _FORMATS[request.opt.uri_path]:
         return Code.UNSUPPORTED_CONTENT_FORMAT, faults.WRONG_CONTENT
@@ -169,19 +210,30 @@ def _refusal(code: Code, fault: int) -> Any:
     return aiocoap.Message(code=code, payload=receipts.encode_refusal(fault))
 
 
+def _silence() -> Any:
+    return aiocoap.Message(code=Code.CHANGED, no_response=_SILENCE)
+
+
 class Door:
     """The open UDP port with all that stands behind it."""
 
-    def __init__(self, context: Any, contexts: Contexts, datagrams: Datagrams) -> None:
+    def __init__(self, context: Any, contexts: Contexts, attendance: Attendance, datagrams: Datagrams) -> None:
         self._context = context
         self._contexts = contexts
+        self._attendance = attendance
         self._datagrams = datagrams
 
     @classmethod
-    async def open(cls, bind: str, port: int, contexts: Contexts, pairings: Pairings, arrive: Arrivals, way: Way) -> "Door":
-        """Open the UDP port. Raises PortTaken: somebody else has it, or the address is not this machine's."""
+    async def open(
+        cls, bind: str, port: int, contexts: Contexts, pairings: Pairings, arrive: Arrivals, way: Way, orders: Orders | None = None
+    ) -> "Door":
+        """Open the UDP port. Raises PortTaken: somebody else has it, or the address is not this machine's.
+
+        orders: what waits for devices; whoever changes it calls `orders_changed`.
+        """
         loop = asyncio.get_running_loop()
-        context = aiocoap.Context(loop=loop, serversite=Front(contexts, pairings, arrive, way), loggername="coap-server")
+        attendance = Attendance(orders or NoOrders())
+        context = aiocoap.Context(loop=loop, serversite=Front(contexts, pairings, arrive, attendance, way), loggername="coap-server")
         tokens = TokenManager(context)
         messages = MessageManager(tokens)
         try:
@@ -194,7 +246,7 @@ class Door:
         messages.message_interface = datagrams
         tokens.token_interface = messages
         context.request_interfaces.append(tokens)
-        return cls(context, contexts, datagrams)
+        return cls(context, contexts, attendance, datagrams)
 
     @property
     def port(self) -> int:
@@ -204,6 +256,14 @@ class Door:
     def enrol(self, devices: Iterable[Device]) -> None:
         """Let these devices in, and no others."""
         self._contexts.enrol(devices)
+
+    def orders_changed(self, device: Device) -> None:
+        """Tell this device what waits for it now, if it is there to be told."""
+        self._attendance.changed(device.kid)
+
+    def attends(self, device: Device) -> bool:
+        """Return whether this device waits for orders, as far as anybody can tell: one that sleeps does not."""
+        return self._attendance.attends(device.kid)
 
     async def close(self) -> None:
         """Take nothing more; answers that are still due go out until their tasks end."""

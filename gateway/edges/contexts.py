@@ -74,6 +74,10 @@ class Contexts:
         context = self._by_id.get(device_id)
         return None if context is None or context.exhausted else context
 
+    def holds(self, context: DeviceContext) -> bool:
+        """Return whether a context is still one of a device's."""
+        return self._by_id.get(context.recipient_id) is context
+
     def agreed(self, agreed: Agreed) -> None:
         """Take a completed introduction; another that waits for its first message gives way."""
         for known in self._of(agreed.device):

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from protocol import coap, cose, introduction, oscore, oscore_server, readings, receipts, sign1
+from protocol import coap, commands, cose, introduction, oscore, oscore_server, readings, receipts, sign1
 
 
 class HomeKey:
@@ -49,6 +49,11 @@ class Home(asyncio.DatagramProtocol):
         self.digests: dict[int, set[bytes]] = {}
         self.datagrams: dict[bytes, set[bytes]] = {}  # by partial IV: what was sealed with it
         self.address = ("127.0.0.1", 0)
+        self.presences: list[tuple[int, int]] = []
+        self.results: list[dict[int, object]] = []
+        self.order: dict[int, object] | None = None  # without its `until`
+        self._observation: tuple[coap.Message, oscore.Binding, tuple[str, int], float] | None = None
+        self._notifications = 0
 
     async def open(self) -> None:
         """Begin to listen on a free port, `address`."""
@@ -84,6 +89,9 @@ class Home(asyncio.DatagramProtocol):
             return
         if self.silent:
             return
+        if coap.option(opened.options, coap.URI_PATH) == b"c":
+            self._commands(message, opened, binding, address)
+            return
         if self.forgetful and coap.option(opened.options, coap.ECHO) != b"fresh":
             self._answer(message, binding, address, coap.UNAUTHORIZED, ((coap.ECHO, b"fresh"),), b"")
             return
@@ -99,6 +107,40 @@ class Home(asyncio.DatagramProtocol):
             self.got.append(reading)
         receipt = receipts.encode(sequence, digest, int(time.time() * 1000), receipts.STORED)
         self._answer(message, binding, address, coap.CHANGED, (), receipt)
+
+    def ask(self, order: dict[int, object] | None, valid_ms: int = 10_000) -> None:
+        """Have something wait for the device, and tell it if it observes; None: nothing waits any more."""
+        self.order = order
+        self._valid_ms = valid_ms
+        if self._observation is not None:
+            message, binding, address, _ = self._observation
+            self._notifications += 1
+            assert self._context is not None
+            code, options, sealed = oscore_server.protect_response(
+                self._context, binding, coap.CONTENT, ((coap.OBSERVE, b""),), self._state(), _seal, self._notifications
+            )
+            said = coap.Message(coap.CON, coap.CONTENT, 40_000 + self._notifications, message.token, options, sealed)
+            assert code == coap.CHANGED
+            self._transport.sendto(coap.encode(said), address)  # type: ignore[attr-defined]
+
+    def _commands(self, message: coap.Message, opened: oscore.Opened, binding: oscore.Binding, address: tuple[str, int]) -> None:
+        if opened.code == coap.POST:
+            result = commands.decode_result(opened.payload)
+            self.results.append(result)
+            if self.order is not None and self.order[commands.NUMBER] == result[commands.NUMBER]:
+                self.order = None
+            self._answer(message, binding, address, coap.CHANGED, (), b"")
+            return
+        self.presences.append(commands.decode_presence(opened.payload))
+        self._observation = message, binding, address, time.monotonic()
+        self._answer(message, binding, address, coap.CONTENT, ((coap.OBSERVE, b""),), self._state())
+
+    def _state(self) -> bytes:
+        if self.order is None or self._observation is None:
+            return b""
+        boot, up_ms = self.presences[-1]
+        now_ms = up_ms + int((time.monotonic() - self._observation[3]) * 1000)
+        return commands.encode({commands.UNTIL: [boot, now_ms + self._valid_ms], **self.order})
 
     def forget_keys(self) -> None:
         """Be a home that was restarted: it knows its devices and has no link with them."""
@@ -121,6 +163,7 @@ class Home(asyncio.DatagramProtocol):
             secret, salt = responder.edhoc_exporter(0, b"", 16), responder.edhoc_exporter(1, b"", 8)
             self._context = oscore.derive(secret, salt, theirs, ours, _hkdf)
             self.datagrams.clear()  # other keys, so numbers may begin again
+            self._observation = None
             self.introductions += 1
             self._plain(message, address, coap.CHANGED, b"")
         else:

@@ -8,6 +8,7 @@ from array import array
 from collections import namedtuple
 
 from firmware.clock import Clock
+from firmware.commanding import Commanding
 from firmware.errors import GatewaySilent, OutboxFull
 from firmware.flash import identity
 from firmware.flash.counters import Counters
@@ -28,6 +29,10 @@ class ScriptedHome:
         self.outbox = outbox
         self.answers = list(answers)
         self.sent = []
+        self.awake = self.observes = False  # nothing is asked of the device
+
+    def hear(self):
+        pass
 
     async def post(self, path, payload, content_format):
         assert (path, content_format) == ("r", 18)
@@ -58,7 +63,7 @@ def emptying(folder, sequences, answers):
     clock = Clock(time.ticks_ms, time.ticks_diff)
 
     async def life():
-        task = asyncio.create_task(Sending(outbox, home, clock, 10, lambda name, _: told.append(name), lambda: None).run())
+        task = asyncio.create_task(Sending(outbox, home, clock, 10, lambda name, _: told.append(name), lambda: None, Commanding(1, clock)).run())
         for _ in range(500):
             if not home.answers:
                 break
@@ -90,7 +95,7 @@ def many_readings(folder, number):
     pieces = []
 
     async def life():
-        sending = Sending(outbox, home, clock, 10, lambda _name, _sequence: None, lambda: None)
+        sending = Sending(outbox, home, clock, 10, lambda _name, _sequence: None, lambda: None, Commanding(1, clock))
         task = asyncio.create_task(sending.run())
         for count in range(number):
             await signer.keep(0, {10: 72400 + count, 11: 1})
@@ -175,7 +180,7 @@ def whole_weigh_ins(folder, number, every):
     found = array("i", bytes(12 * (number // every)))  # what is noted takes no room that was not taken at the start
 
     async def life():
-        sending = Sending(outbox, home, clock, 10, display.way, lambda: None, display.person)
+        sending = Sending(outbox, home, clock, 10, display.way, lambda: None, Commanding(1, clock), display.person)
         task = asyncio.create_task(sending.run())
         at_ms = 0
         for count in range(number):

@@ -1,0 +1,293 @@
+"""Commands at the devices' door: observed by other people's code and by the device's own, over good air and bad."""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiocoap
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from gateway import devices
+from gateway.commands import Order
+from gateway.devices import Device
+from gateway.edges.coap import Door
+from gateway.edges.contexts import Contexts
+from gateway.edges.introductions import Agreed
+from protocol import commands, exchange, oscore
+from protocol.link import Link
+from tests.gateway.counterpart import Counterpart, MemoryContext
+from tests.gateway.ingester import hkdf
+from tests.gateway.test_coap import _open_ccm, _seal_ccm
+
+pytestmark = pytest.mark.anyio
+
+SECRET, SALT = bytes(range(16)), bytes(range(8))
+DEVICE_ID, GATEWAY_ID = b"dev", b"\1"
+QUICK = exchange.Timing(60, 6, 2000)
+
+
+class Queue:
+    """The simplest home: one order at a time, and what was answered."""
+
+    def __init__(self) -> None:
+        self.orders: list[Order] = []
+        self.results: list[dict[int, object]] = []
+
+    async def next_for(self, _device: Device) -> Order | None:
+        return self.orders[0] if self.orders else None
+
+    async def answered(self, _device: Device, result: Any) -> None:
+        self.results.append(dict(result))
+        self.orders = [order for order in self.orders if order.number != result[commands.NUMBER]]
+
+
+class Counts:
+    def __init__(self) -> None:
+        self.refused: list[str] = []
+
+    def refuse(self, reason: str) -> None:
+        self.refused.append(reason)
+
+    def count(self, what: str) -> None:
+        pass
+
+
+class Room:
+    """A door with one device before it, whose link is there already."""
+
+    def __init__(self, door: Door, queue: Queue, device: Device, contexts: Contexts, counts: Counts) -> None:
+        self.door, self.queue, self.device, self.contexts, self.counts = door, queue, device, contexts, counts
+
+    def ask(self, order: Order) -> None:
+        self.queue.orders.append(order)
+        self.door.orders_changed(self.device)
+
+    def introduce(self) -> None:
+        """Give the device's link (again), as an introduction does."""
+        self.contexts.agreed(Agreed(self.device, DEVICE_ID, GATEWAY_ID, SECRET, SALT))
+
+
+@pytest.fixture
+async def room() -> AsyncIterator[Room]:
+    device = devices.parse("x", __import__("json").dumps(Counterpart("cuff").enrolment()))
+    contexts = Contexts(ec.generate_private_key(ec.SECP256R1()))
+    contexts.enrol([device])
+    queue, counts = Queue(), Counts()
+    door = await Door.open("127.0.0.1", 0, contexts, None, counts, queue)  # type: ignore[arg-type]
+    made = Room(door, queue, device, contexts, counts)
+    made.introduce()
+    yield made
+    await door.close()
+
+
+async def until(happened: Callable[[], bool], timeout_s: float = 8) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not happened():
+            await asyncio.sleep(0.01)
+
+
+async def test_other_peoples_code_observes_commands_and_answers(room: Room) -> None:
+    """aiocoap's client fetches nothing, is told of an order once it waits, answers it, and is told that nothing waits."""
+    context = await aiocoap.Context.create_client_context(transports=["oscore", "udp6"])
+    context.client_credentials[f"coap://127.0.0.1:{room.door.port}/*"] = MemoryContext(SECRET, SALT, DEVICE_ID, GATEWAY_ID)
+    uri = f"coap://127.0.0.1:{room.door.port}/c"
+    request = aiocoap.Message(code=aiocoap.FETCH, uri=uri, payload=commands.encode_presence(7, 5000), observe=0, content_format=60)
+    asked = context.request(request, handle_blockwise=False)
+    heard: list[bytes] = []
+    first = await asked.response
+    assert (first.code, first.payload) == (aiocoap.CONTENT, b"")
+
+    async def listen() -> None:
+        async for message in asked.observation:
+            heard.append(message.payload)
+
+    listening = asyncio.create_task(listen())
+    assert room.door.attends(room.device)
+    room.ask(Order(3, commands.ARM, {commands.WHO: 2}, 30.0))
+    await until(lambda: len(heard) == 1)
+    told = commands.decode(heard[0])
+    boot, until_ms = told[commands.UNTIL]  # type: ignore[misc]
+    assert (told[commands.KIND], told[commands.NUMBER], told[commands.WHO], boot) == (1, 3, 2, 7)
+    assert 34_000 <= until_ms <= 36_000, "30 s from now, in the device's uptime"
+    result = commands.encode_result({0: 1, 1: 3, 4: commands.DONE})
+    answer = await context.request(
+        aiocoap.Message(code=aiocoap.POST, uri=uri, payload=result, content_format=60), handle_blockwise=False
+    ).response
+    assert answer.code == aiocoap.CHANGED
+    assert room.queue.results == [{0: 1, 1: 3, 4: 0}]
+    room.door.orders_changed(room.device)
+    await until(lambda: heard[1:] == [b""])
+    listening.cancel()
+    await context.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("code", "payload", "content_format"),
+    [
+        (aiocoap.FETCH, b"\xa0", 60),
+        (aiocoap.FETCH, b"\xa1\x02\x82\x01\x20", 60),
+        (aiocoap.POST, b"\xa1\x00\x01", 60),
+        (aiocoap.POST, b"not CBOR", 60),
+        (aiocoap.GET, b"", 60),
+        (aiocoap.FETCH, commands.encode_presence(1, 1), 18),
+    ],
+)
+async def test_a_presence_or_result_that_is_none_is_refused(room: Room, code: Any, payload: bytes, content_format: int) -> None:
+    """4.00, 4.05 or 4.15, counted; nobody attends by it and no result is taken."""
+    context = await aiocoap.Context.create_client_context(transports=["oscore", "udp6"])
+    context.client_credentials[f"coap://127.0.0.1:{room.door.port}/*"] = MemoryContext(SECRET, SALT, DEVICE_ID, GATEWAY_ID)
+    request = aiocoap.Message(code=code, uri=f"coap://127.0.0.1:{room.door.port}/c", payload=payload, content_format=content_format)
+    if code is aiocoap.FETCH:
+        request.opt.observe = 0
+    answer = await context.request(request, handle_blockwise=False).response
+    assert answer.code in (aiocoap.BAD_REQUEST, aiocoap.METHOD_NOT_ALLOWED, aiocoap.UNSUPPORTED_CONTENT_FORMAT)
+    assert room.counts.refused == ["bad_request"]
+    assert not room.door.attends(room.device)
+    assert room.queue.results == []
+    await context.shutdown()
+
+
+class Air(asyncio.DatagramProtocol):
+    """Between a device's link and the door: loses, doubles and delays, by a seed."""
+
+    def __init__(self, way: Link, port: int, seed: int, bad: float) -> None:
+        self.way, self.port, self.chance, self.bad = way, port, random.Random(seed), bad
+        self.heard: list[bytes] = []
+        self.began = time.monotonic()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    @property
+    def now_ms(self) -> int:
+        return int((time.monotonic() - self.began) * 1000)
+
+    def _carry(self, deliver: Callable[[], None]) -> None:
+        for _ in range(2 if self.chance.random() < self.bad / 2 else 1):
+            if self.chance.random() >= self.bad:
+                asyncio.get_running_loop().call_later(self.chance.random() * 0.05 if self.bad else 0, deliver)
+
+    def datagram_received(self, data: bytes, _: Any) -> None:
+        self._carry(lambda: self._feed(data))
+
+    def _feed(self, data: bytes) -> None:
+        self.way.feed(data, self.now_ms)
+        if self.way.news is not None:
+            self.heard.append(self.way.news)
+            self.way.news = None
+        self.look()
+
+    def look(self) -> None:
+        while datagram := self.way.poll(self.now_ms):
+            self._carry(lambda sent=datagram: self.transport.sendto(sent))  # type: ignore[misc]
+
+    async def over(self, timeout_s: float = 15) -> None:
+        """Wait for the exchange under way, beginning it again when it timed out, as a device does."""
+        async with asyncio.timeout(timeout_s):
+            while not self.way.over:
+                self.look()
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def air(room: Room, seed: int, bad: float) -> AsyncIterator[Air]:
+    numbers = iter(range(10**6))
+    ours = Link(oscore.derive(SECRET, SALT, DEVICE_ID, GATEWAY_ID, hkdf), lambda: next(numbers), _seal_ccm, _open_ccm, os.urandom, QUICK)
+    between = Air(ours, room.door.port, seed, bad)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: between, remote_addr=("127.0.0.1", room.door.port))
+    try:
+        yield between
+    finally:
+        transport.close()
+
+
+async def present(between: Air, boot: int = 4) -> None:
+    """Ask until it is answered."""
+    for _ in range(20):
+        between.way.fetch(b"c", 60, commands.encode_presence(boot, between.now_ms), between.now_ms)
+        await between.over()
+        if between.way.answer is not None:
+            between.heard.append(between.way.answer.payload)
+            return
+    pytest.fail("never answered")
+
+
+@pytest.mark.parametrize(("seed", "bad"), [(1, 0.0), (2, 0.3), (3, 0.3), (4, 0.5)])
+async def test_the_devices_own_link_hears_the_newest_state_whatever_the_air_does(
+    room: Room, seed: int, bad: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost, doubled, overtaken and late datagrams, against aiocoap: the numbers heard never fall, and the last is what waits in the end."""
+    monkeypatch.setattr("aiocoap.numbers.constants.TransportTuning.ACK_TIMEOUT", 0.06)
+    monkeypatch.setattr("aiocoap.numbers.constants.TransportTuning.MAX_RETRANSMIT", 7)
+    async with air(room, seed, bad) as between:
+        await present(between)
+        for number in range(1, 13):
+            room.queue.orders = [Order(number, commands.REPORT, {}, 60.0)]
+            room.door.orders_changed(room.device)
+            if number == 6:
+                await present(between)  # renewed, with notifications on their way
+            await asyncio.sleep(0.03)
+        for _ in range(40):
+            if between.heard and between.heard[-1] and commands.decode(between.heard[-1])[commands.NUMBER] == 12:
+                break
+            await asyncio.sleep(0.1)
+        else:
+            await present(between)  # as after a minute: an observation that was given up is made good
+        numbers = [commands.decode(state)[commands.NUMBER] for state in between.heard if state]
+        assert numbers[-1] == 12
+        assert numbers == sorted(numbers)  # type: ignore[type-var]
+        assert between.way.observes
+
+
+async def test_a_notification_played_back_changes_nothing(room: Room) -> None:
+    """Recorded and sent again, before and after a newer one: acknowledged at most, never heard again; a changed one is a forgery."""
+    async with air(room, 1, 0.0) as between:
+        await present(between)
+        recorded: list[bytes] = []
+        plain = between.datagram_received
+        between.datagram_received = lambda data, who: (recorded.append(data), plain(data, who))  # type: ignore[method-assign,func-returns-value]
+        for number in (1, 2):
+            room.queue.orders = [Order(number, commands.STOP, {}, 9.0)]
+            room.door.orders_changed(room.device)
+            await until(lambda number=number: len(recorded) == number)  # type: ignore[misc]
+        await until(lambda: len(between.heard) == 3)
+        for data in (recorded[0], recorded[1], bytes([recorded[0][0], recorded[0][1], 1, 2]) + recorded[0][4:]):
+            between.way.feed(data, between.now_ms)
+            assert between.way.news is None
+        forged = between.way.forged
+        between.way.feed(recorded[1][:2] + b"\7\7" + recorded[1][4:-1] + bytes((recorded[1][-1] ^ 1,)), between.now_ms)
+        assert (between.way.forged, between.way.news) == (forged + 1, None)
+
+
+async def test_an_observation_ends_with_its_link_and_begins_with_the_next(room: Room) -> None:
+    """A device that introduced itself anew is told by its new link alone; nothing is sealed with the old keys any more."""
+    async with air(room, 1, 0.0) as between:
+        await present(between)
+        room.contexts.enrol([])
+        room.contexts.enrol([room.device])
+        room.ask(Order(1, commands.STOP, {}, 9.0))
+        await until(lambda: not room.door.attends(room.device))
+        assert between.heard == [b""]
+        room.introduce()
+    async with air(room, 2, 0.0) as between:
+        await present(between)
+        assert commands.decode(between.heard[-1])[commands.NUMBER] == 1
+
+
+async def test_a_device_that_asks_anew_from_elsewhere_takes_its_own_place(room: Room) -> None:
+    """Two observations of one device are one: the older ends in silence, and the newer is told."""
+    async with air(room, 1, 0.0) as before:
+        await present(before)
+        # the same link, from another port: after deep sleep
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: before, remote_addr=("127.0.0.1", room.door.port))
+        before.way._observed = None  # a link that woke from sleep knows of none
+        await present(before)
+        room.ask(Order(1, commands.STOP, {}, 9.0))
+        await until(lambda: len(before.heard) == 3)
+        assert before.way.forged == 0
+        transport.close()
