@@ -121,7 +121,10 @@ class Sending:
     async def _be_present(self):
         if not self._absent():
             return
-        answer = await self._way_home.fetch(commanding.PATH, self._commands.presence, commanding.FORMAT)
+        self._new = False
+        answer = await self._way_home.fetch(commanding.PATH, self._commands.presence, commanding.FORMAT, lambda: self._new)
+        if answer is None:
+            return  # a reading does not wait for this
         self._present_ms = self._clock.up_ms()
         self._served = answer.code == _CONTENT and self._way_home.observes
         if answer.code == _CONTENT:

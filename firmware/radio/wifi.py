@@ -6,6 +6,7 @@ been opened, so the socket needs no care about who sends.
 """
 
 import asyncio
+import select
 import socket
 
 import network
@@ -34,8 +35,9 @@ class Wifi:
         self._station = network.WLAN(network.STA_IF)
         self._joined_ms = -JOIN_MS  # when joining last began
         self._socket = None
-        self._received = bytearray(_LARGEST_ANSWER_BYTES)
+        self._waiting = None
         self._session = session
+        self._hurried = _never
         self.heard = None  # called with each new state of what is observed
 
     @property
@@ -52,12 +54,20 @@ class Wifi:
         """Return the home's authentic answer, with code, options and payload. Raises as `_ask` does."""
         return await self._ask(lambda way: way.post(path.encode(), content_format, payload, self._clock.up_ms()))
 
-    async def fetch(self, path: str, payload, content_format: int):
+    async def fetch(self, path: str, payload, content_format: int, hurried):
         """Return what the home has there now, and hear of it from now on; payload() is asked once there is a link.
 
-        Raises as `_ask` does.
+        None: given up, because hurried() said that something else cannot wait. Raises as `_ask` does.
         """
-        return await self._ask(lambda way: way.fetch(path.encode(), content_format, payload(), self._clock.up_ms()))
+        self._hurried = hurried
+        try:
+            return await self._ask(lambda way: way.fetch(path.encode(), content_format, payload(), self._clock.up_ms()))
+        except GatewaySilent:
+            if hurried():
+                return None
+            raise
+        finally:
+            self._hurried = _never
 
     def hear(self) -> None:
         """Take what has come of its own accord, and answer it; never waits."""
@@ -106,7 +116,7 @@ class Wifi:
     async def _carry(self, asked):
         """Send and receive until the exchange is over, or a new introduction is worth more than waiting. Raises NoNetwork."""
         looked_ms = self._clock.up_ms()
-        while not asked.over and not self._session.doubtful(self._clock.up_ms()):
+        while not asked.over and not self._session.doubtful(self._clock.up_ms()) and not self._hurried():
             now_ms = self._clock.up_ms()
             while datagram := asked.poll(now_ms):
                 self._send(datagram)
@@ -165,6 +175,8 @@ class Wifi:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
             self._socket.connect(socket.getaddrinfo(self._gateway[0], self._gateway[1])[0][-1])
+            self._waiting = select.poll()
+            self._waiting.register(self._socket, select.POLLIN)
         return self._socket
 
     def _send(self, datagram):
@@ -174,8 +186,15 @@ class Wifi:
             pass  # lost on the way, as any datagram may be: the exchange repeats it
 
     def _receive(self):
+        """Return one datagram, or None. `readinto` would join those that wait, and `recv` leaves garbage where nothing is."""
         try:
-            size = self._open().readinto(self._received)
+            self._open()
+            for _ in self._waiting.ipoll(0):
+                return self._socket.recv(_LARGEST_ANSWER_BYTES)
         except OSError:
-            return None  # the home's port is closed, which only its silence may tell
-        return bytes(memoryview(self._received)[:size]) if size else None
+            pass  # the home's port is closed, which only its silence may tell
+        return None
+
+
+def _never():
+    return False

@@ -27,15 +27,12 @@ def altered(device: str, alterations: Alterations) -> dict[str, bytes]:
     """Return a device's files with these alterations."""
     interpreter = find(CACHE)
     architecture = build.simulated(interpreter.word_bits) if interpreter else None
-    files = build.files(device, CACHE, architecture)
     texts: dict[str, str] = {}
     for name, text, instead in alterations:
         source = texts.get(name) or (ROOT / name).read_text(encoding="utf-8")
         assert source.count(text) == 1, f"{name}: {text}"
         texts[name] = source.replace(text, instead)
-    for name, source in texts.items():
-        files[name.replace(".py", ".mpy")] = build._compile(name, source.encode(), CACHE, architecture)
-    return files
+    return build.files(device, CACHE, architecture, texts)
 
 
 def live(

@@ -63,7 +63,9 @@ def emptying(folder, sequences, answers):
     clock = Clock(time.ticks_ms, time.ticks_diff)
 
     async def life():
-        task = asyncio.create_task(Sending(outbox, home, clock, 10, lambda name, _: told.append(name), lambda: None, Commanding(1, clock)).run())
+        task = asyncio.create_task(
+            Sending(outbox, home, clock, 10, lambda name, _: told.append(name), lambda: None, Commanding(1, clock)).run()
+        )
         for _ in range(500):
             if not home.answers:
                 break

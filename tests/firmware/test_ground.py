@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from firmware import errors
+from firmware import commanding, errors
 from protocol import cose, faults, readings, sign1
 from protocol.sentences import WORDS_OF_FAULT
 from tests.firmware import bodies
@@ -206,11 +206,13 @@ def test_a_pairings_bytecode_stays_within_60_KiB(device: str, tmp_path: Path) ->
 def test_a_devices_bytecode_stays_within_60_KiB(device: str, tmp_path: Path) -> None:
     """Everything that a device keeps imported: all but what another board carries, begins a start anew, or is let go of again.
 
-    That is the introduction's code, and the cuff's arithmetic, which is there for some seconds while the cuff holds no air.
+    That is the introduction's code, what a command needs, and the cuff's arithmetic, which is there for some seconds while the cuff
+    holds no air.
     """
     once = [f"{package.replace('.', '/')}/{name}.mpy" for package, name in (*INTRODUCTION, *STARTING)]
     once += [f"firmware/cuff/{name}.mpy" for name in ("oscillometry", "envelope", "hill", "walls")]
     once += PAIRING
+    once += [f"{name.replace('.', '/')}.mpy" for name in commanding._ONCE]
     alone = ("firmware/flash/forgetting.mpy", "firmware/drivers/nau7802.mpy", "firmware/boards/s3n_scale.mpy", *once)
     files = build.files(device, tmp_path)
     sizes = {name: len(data) for name, data in files.items() if name.endswith(".mpy") and name not in alone}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol import readings
+from protocol import commands, readings
 from simulator.house import Device, House, Person
 from tests.firmware.home import Home
 from tests.firmware.living import live, ready, until
@@ -117,3 +117,39 @@ def test_the_cuff_measures_a_simulated_person(tmp_path: Path) -> None:
             assert abs(int(str(reading[key])) - truth) <= 3
 
     live(tmp_path, {"cuff": "cuff"}, script)
+
+
+def test_every_device_hears_does_and_answers_what_its_home_asks(tmp_path: Path) -> None:
+    """Over the real link: it shows itself, says its status, speaks French, starts again with its result told, and does nothing twice."""
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        device, home = devices["scale"], homes["scale"]
+        await until(lambda: bool(home.presences), 30)
+
+        async def ask(number: int, kind: int, **arguments: int) -> dict[int, object]:
+            home.ask({commands.KIND: kind, commands.NUMBER: number, **{int(key[1:]): value for key, value in arguments.items()}})
+            await until(lambda: any(result[commands.NUMBER] == number for result in home.results), 15)
+            return home.results[-1]
+
+        assert (await ask(1, commands.IDENTIFY, _11=2))[commands.OUTCOME] == commands.DONE
+        await until(lambda: device.display[1] == "here I am", 5)
+        await until(lambda: device.display[1] != "here I am", 8)
+        assert (await ask(2, commands.REPORT))[commands.OUTCOME] == commands.DONE
+        await until(lambda: any(reading[readings.KIND] == readings.STATUS for reading in home.got), 15)
+        assert (await ask(3, commands.CHOOSE, _12=1, _13=1))[commands.OUTCOME] == commands.DONE
+        assert (await ask(4, 99))[commands.OUTCOME] == commands.NOT_UNDERSTOOD
+        before = len(home.results)
+        home.ask({commands.KIND: commands.IDENTIFY, commands.NUMBER: 2, 11: 2})
+        await until(lambda: len(home.results) > before, 15)
+        assert (home.results[-1][commands.OUTCOME], home.results[-1][commands.HIGHEST]) == (commands.REFUSED, 3)
+        assert (await ask(5, commands.RESTART))[commands.OUTCOME] == commands.DONE
+        await until(lambda: home.presences[-1][0] == 2, 30)
+        assert ready(device)["boot"] == 2
+        await until(lambda: device.display[1] == "montez", 20)
+        home.ask({commands.KIND: commands.RESTART, commands.NUMBER: 5})
+        before = len(home.results)
+        await until(lambda: len(home.results) > before, 15)
+        await asyncio.sleep(1)
+        assert ready(device)["boot"] == 2, "it starts again once for one command"
+
+    live(tmp_path, {"scale": "scale"}, script, settings={"sleep_ms": 0})
