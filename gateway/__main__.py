@@ -112,7 +112,9 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             pairings,
             Arrivals(buffer, way, log, forwarding.wake, forwarding.settled, changes.live),
             way,
+            orders,
         )
+        orders.told = door.orders_changed
         edges.push_async_callback(door.close)
         access = Access(buffer, log, ledger, settings.page.session_days)
         house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "", log)

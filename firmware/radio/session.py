@@ -12,7 +12,6 @@ from hashlib import sha256
 from micropython import const
 
 from firmware import once
-from firmware.calm import Calm
 from firmware.crypto import ccm, hkdf, p256
 from protocol import cbor, errors, exchange, link, oscore
 
@@ -25,10 +24,10 @@ _ONCE = ("protocol.introduction", "protocol.edhoc", "firmware.crypto.ecdh")
 
 class Session:
     """identity as in `flash/`; take_sequence(): the next OSCORE sender sequence; kept: what outlives deep sleep, `firmware/memory.py`'s;
-    calm: as in `calm.py`.
+    turn(): everybody else's turn between two steps of long arithmetic.
     """
 
-    def __init__(self, identity, take_sequence, retry_ms, kept=None, calm=None):
+    def __init__(self, identity, take_sequence, retry_ms, kept, turn):
         self.link = None
         self.strange = False  # somebody answered the last introduction, and not as our home does
         self._identity = identity
@@ -39,7 +38,7 @@ class Session:
         self._first_wait_ms = self._wait_ms = retry_ms
         self._again_ms = None  # before this a home that does not know us is not believed
         self._kept = kept
-        self._calm = calm or Calm()
+        self._turn = turn
         if kept is not None:
             self._wake(kept.get_link())
 
@@ -115,7 +114,7 @@ class Session:
             except StopIteration as end:
                 return end.value
             alive()
-            await self._calm.turn()
+            await self._turn()
 
     def _begin(self, agreed):
         context = oscore.derive(agreed[0], agreed[1], agreed[2], agreed[3], hkdf.hkdf)
