@@ -25,6 +25,7 @@ from gateway.devices import Device
 from gateway.edges import home_assistant, households
 from gateway.edges import log as logging
 from gateway.edges.arrivals import Arrivals
+from gateway.edges.bell import Bell
 from gateway.edges.buffer import Buffer
 from gateway.edges.changes import Changes
 from gateway.edges.coap import Door
@@ -45,6 +46,7 @@ from gateway.edges.pages.frame import Frame
 from gateway.edges.pages.serve import Server
 from gateway.edges.pages.views import House
 from gateway.edges.pairings import Pairings
+from gateway.edges.push import Pushes
 from gateway.edges.sending import Sending
 from gateway.edges.steering import Steering
 from gateway.edges.way import Way
@@ -116,6 +118,9 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         )
         orders.told = door.orders_changed
         edges.push_async_callback(door.close)
+        push = Pushes(settings.push, link_key_in(folder / "keys", "push.key"), buffer, log)
+        bell = Bell(buffer, enrolments, changes, push, words.read(), log)
+        work.append(bell.run)
         access = Access(buffer, log, ledger, settings.page.session_days)
         house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "", log)
         frame = Frame(
@@ -130,6 +135,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             papers_.authority,
             stop,
             settings.home_assistant is not None,
+            push,
         )
         serving = functools.partial(server.run, routes.application(frame, settings.page.host_names), papers_)
         log.info(
@@ -141,7 +147,10 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             authority=str(papers_.authority),
         )
         if settings.home_assistant is not None:
-            work.append(await _neighbour(settings.home_assistant, house, changes))
+            neighbour = await _neighbour(settings.home_assistant, house, changes)
+            work.append(neighbour.run)
+            if settings.home_assistant.alarms:
+                bell.neighbour = neighbour.rung
         if settings.discovery.announce:
             work.append(Announcement(settings.page.host_names, settings.coap.bind, door.port, server.port, log).run)
         access.print_set_up_code()
@@ -150,11 +159,11 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         log.info("gateway.stopping", counts=dict(way.counts))
 
 
-async def _neighbour(settings: HomeAssistant, house: House, changes: Changes) -> Work:
+async def _neighbour(settings: HomeAssistant, house: House, changes: Changes) -> home_assistant.Neighbour:
     home = await house.buffer.write(home_assistant.home_name)
     language = words.read()[settings.language]
     labels = {name.removeprefix("neighbour."): language(name) for name in language.names if name.startswith("neighbour.")}
-    return home_assistant.Neighbour(settings, home, house, changes, labels).run
+    return home_assistant.Neighbour(settings, home, house, changes, labels)
 
 
 async def _from_outside(outside: Outside, sending: Sending, linking: Linking, steered: Steering, changes: Changes, ledger: Ledger) -> None:

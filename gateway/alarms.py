@@ -68,16 +68,18 @@ class Room:
     _outside: dict[str, float] = field(default_factory=dict)  # TOO_COLD, TOO_WARM: since when
     _battery_low: bool = False
 
-    def heard(self, now_s: float, crying: bool | None = None, Cel: float | None = None, battery_percent: int | None = None) -> None:
+    def heard(self, now_s: float, crying: bool | None = None, Cel: float | None = None) -> None:
         """Take live values; None for what was not among them."""
         self._heard_s = now_s
         if crying is not None:
             self._listen(now_s, crying)
         if Cel is not None:
             self._feel(now_s, Cel)
-        if battery_percent is not None:
-            self._battery_low = battery_percent <= self.rules.battery_percent
         self.alarms(now_s)
+
+    def charged(self, battery_percent: int | None) -> None:
+        """Take how full the device's battery is, as its last reading said; None: it has none, or has not said."""
+        self._battery_low = battery_percent is not None and battery_percent <= self.rules.battery_percent
 
     def alarms(self, now_s: float) -> list[Alarm]:
         """Return the alarms that are there, the most urgent first."""

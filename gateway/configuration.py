@@ -127,6 +127,24 @@ class HomeAssistant:
         default=None, metadata=_about("the file with its password, mode 0600, so that it is in no configuration", "path")
     )
     language: str = field(default="en", metadata=_about("en or fr: what the values are called there", "language"))
+    alarms: bool = field(
+        default=False,
+        metadata=_about("whether the nursery's alarms are told there too, crying among them; a Home Assistant keeps a history", "flag"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """[push]: ringing browsers that sleep, for those who ask for it at the nursery's page."""
+
+    carriers: tuple[str, ...] = field(
+        default=("fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com"),
+        metadata=_about("the browsers' makers that may carry an alarm; a browser with another address is refused", "hosts"),
+    )
+    contact: str = field(
+        default="mailto:nobody@foyer.invalid",
+        metadata=_about("whom a carrier may write to about this home's messages (RFC 8292): mailto: or https:; some ask for a real one"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +159,7 @@ class Configuration:
     broker: Broker | None
     cloud: Cloud | None
     home_assistant: HomeAssistant | None
+    push: Push = field(default_factory=Push)
 
 
 _TABLES: dict[str, type[Any]] = {
@@ -152,6 +171,7 @@ _TABLES: dict[str, type[Any]] = {
     "cloud": Cloud,
     "delivery": Delivery,
     "home_assistant": HomeAssistant,
+    "push": Push,
 }
 
 
@@ -182,7 +202,15 @@ def parse(text: str, path: Path) -> Configuration:
     if (broker is None) != (cloud is None):
         raise BadConfiguration("cloud", f"The configuration {path} needs both [broker] and [cloud], or neither.")
     return Configuration(
-        read_["home"], read_["coap"], read_["page"], read_["discovery"], read_["delivery"], broker, cloud, read_.get("home_assistant")
+        read_["home"],
+        read_["coap"],
+        read_["page"],
+        read_["discovery"],
+        read_["delivery"],
+        broker,
+        cloud,
+        read_.get("home_assistant"),
+        read_["push"],
     )
 
 

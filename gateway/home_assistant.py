@@ -1,8 +1,8 @@
 """What a Home Assistant in the same home is told, and in which words: MQTT discovery by device, and the states behind it.
 
 Off until the owner names a broker in the configuration. Then: the air of each room, and of each device its battery, when it was last
-heard and whether it has a fault. A person's readings only if the owner ticked that person and that kind. Never loudness, crying or
-sound: they are for parents, and Home Assistant keeps a history of everything.
+heard and whether it has a fault. A person's readings only if the owner ticked that person and that kind. Never loudness or
+sound: they are for parents, and Home Assistant keeps a history of everything. Alarms, crying among them, only if the owner turned that on.
 
 Everything is a retained message, so what shall be there is one map of topics; whoever publishes compares it with what is there.
 Source: home-assistant.io/integrations/mqtt, "MQTT discovery"; what of it is checked by tests stands in tests/vectors/home_assistant.
@@ -50,6 +50,11 @@ class Latest:
 def availability_topic(home: str) -> str:
     """Return where the gateway says that it is there; home: a random name of this home."""
     return f"foyer/{home}/availability"
+
+
+def alarm_topic(home: str, kid: str) -> str:
+    """Return where the alarms of a device are told as they happen, if the owner turned that on."""
+    return f"foyer/{home}/alarms/{kid}"
 
 
 def filters(home: str) -> tuple[str, str]:

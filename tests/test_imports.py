@@ -51,11 +51,15 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
             "jinja2",
             "lakers",
             "paho",
+            "py_vapid",
+            "pywebpush",
+            "requests",
             "starlette",
             "structlog",
             "uvicorn",
             "zeroconf",
         },  # ifaddr: what zeroconf itself looks for addresses with; lakers: aiocoap's own EDHOC, a part of its oscore extra
+        # py_vapid, requests: what pywebpush itself signs and sends with
     ),
     "cloud": (
         {"cloud", "protocol"},

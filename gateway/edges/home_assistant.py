@@ -7,6 +7,7 @@ retained before, under a tick that is gone or by a life that ended, is read back
 import asyncio
 import datetime
 import ipaddress
+import json
 import secrets
 import socket
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from gateway.edges.pages.views import House
 from gateway.errors import FileUnusable
 from gateway.home_assistant import Latest, Told
 from gateway.records import SETTLED
+from gateway.ringing import Ring
 from protocol import readings
 
 _LEAST_PAUSE_S = 1.0
@@ -121,6 +123,12 @@ class Neighbour:
                     if found is not None:
                         latest.append(Latest(subject, row["name"], kind, views.values_of(kind, found["signed"])))
         return told, latest
+
+    def rung(self, ring: Ring, room: str) -> None:
+        """Tell an alarm as it happens; nothing of it is retained. While the broker is away, the page and the browsers have it."""
+        if self._connected.is_set():
+            payload = {"alarm": ring.kind, "what": ring.event, "room": room}
+            self._client.publish(home_assistant.alarm_topic(self._home, ring.kid.hex()), json.dumps(payload), qos=1)
 
     # --- in paho's thread
 

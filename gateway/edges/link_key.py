@@ -16,9 +16,12 @@ from gateway.errors import FileUnusable
 _BYTES = 32
 
 
-def link_key_in(folder: Path) -> ec.EllipticCurvePrivateKey:
-    """Return the key, made if there is none. Raises FileUnusable: unreadable, damaged, or open to others."""
-    path = folder / "link.key"
+def link_key_in(folder: Path, name: str = "link.key") -> ec.EllipticCurvePrivateKey:
+    """Return the key, made if there is none. Raises FileUnusable: unreadable, damaged, or open to others.
+
+    name: the file; "push.key" holds the key by which browsers' carriers know this home, made and kept the same way.
+    """
+    path = folder / name
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:

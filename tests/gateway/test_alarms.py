@@ -71,9 +71,9 @@ def test_silence_of_the_device_rings_within_thirty_seconds() -> None:
 def test_a_low_battery_rings_until_it_is_charged() -> None:
     """At 15 percent."""
     room = Room(0)
-    room.heard(1, battery_percent=15)
+    room.charged(15)
     assert states(room, 1) == {BATTERY_LOW: RINGING}
-    room.heard(2, battery_percent=40)
+    room.charged(40)
     assert states(room, 2) == {}
 
 

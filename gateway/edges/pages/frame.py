@@ -23,6 +23,7 @@ from gateway.edges.pages.access import Access, token_of
 from gateway.edges.pages.views import House
 from gateway.edges.pages.words import LANGUAGES, Words
 from gateway.edges.pairings import Pairings
+from gateway.edges.push import Pushes
 
 
 def _templates() -> Environment:
@@ -48,6 +49,7 @@ class Frame:
     authority: Path
     stopping: asyncio.Event
     neighbour: bool = False
+    push: Pushes | None = None
     exporting: asyncio.Lock = field(default_factory=asyncio.Lock)
     templates: Environment = field(default_factory=_templates)
 

@@ -31,7 +31,7 @@ async def show(frame: Frame, request: Request, words: Words) -> Response:
         for device in views.devices(frame.house, words)
         if device["kind"] == "babyphone"
     ]
-    return frame.show("nursery", request, words, rooms=shown, kinds=alarms.KINDS)
+    return frame.show("nursery", request, words, rooms=shown, kinds=alarms.KINDS, push_key=frame.push.public_key if frame.push else "")
 
 
 async def silence(frame: Frame, request: Request, words: Words) -> Response:
@@ -44,6 +44,19 @@ async def silence(frame: Frame, request: Request, words: Words) -> Response:
     room, now_s = frame.house.changes.room(device.kid), time.monotonic()
     (room.snooze if what == "snooze" else room.acknowledge)(kind, now_s)
     return frame.back(words, "nursery")
+
+
+async def push(frame: Frame, request: Request, words: Words) -> Response:
+    """Ring the browser that asks, also while its page is closed (`ring`), or no more (`silent`)."""
+    form = await request.form()
+    endpoint, what = str(form.get("endpoint", "")), form.get("what")
+    if frame.push is None or what not in ("ring", "silent"):
+        raise HTTPException(404)
+    if what == "silent":
+        await frame.push.remove(endpoint)
+    elif not await frame.push.add(endpoint, str(form.get("p256dh", "")), str(form.get("auth", "")), words.language):
+        raise HTTPException(400)
+    return Response(status_code=204)
 
 
 async def events(frame: Frame, request: Request, words: Words) -> Response:  # noqa: ARG001
@@ -59,4 +72,4 @@ def _name(subjects: Mapping[int, Mapping[str, Any]], number: int | None) -> str:
     return "" if number is None or number not in subjects else str(subjects[number]["name"])
 
 
-ADDRESSES: Addresses = {"/nursery": (show, LOOK), "/nursery/{kid}": (silence, DO), "/events": (events, LOOK)}
+ADDRESSES: Addresses = {"/nursery": (show, LOOK), "/nursery/push": (push, DO), "/nursery/{kid}": (silence, DO), "/events": (events, LOOK)}

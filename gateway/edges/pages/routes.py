@@ -5,6 +5,7 @@ Every address stands below its language (/en/…, /fr/…), but /state.json and 
 
 import secrets
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -33,6 +34,7 @@ ADDRESSES: Addresses = {
     **settings.ADDRESSES,
     **history.ADDRESSES,
 }
+STATIC = Path(__file__).parent / "static"
 _STATUS: dict[type[Exception], int] = {NoRoom: 507, Busy: 429}
 
 
@@ -47,6 +49,10 @@ def application(frame: Frame, host_names: tuple[str, ...]) -> ASGIApp:
     async def authority(request: Request) -> Response:  # noqa: ARG001
         return FileResponse(frame.authority, media_type="application/x-pem-file", filename="foyer-home.pem")
 
+    async def ring(request: Request) -> Response:  # noqa: ARG001
+        # a worker serves the pages below its own address, so it cannot lie in /static
+        return FileResponse(STATIC / "ring.js", media_type="text/javascript")
+
     routes: list[Any] = [
         Route(f"/{language}{path}", _answering(frame, frame.words[language], page), methods=list(methods))
         for language in LANGUAGES
@@ -55,6 +61,7 @@ def application(frame: Frame, host_names: tuple[str, ...]) -> ASGIApp:
     routes += [
         Route("/state.json", state),
         Route("/authority.pem", authority),
+        Route("/ring.js", ring),
         Mount("/static", StaticFiles(packages=[("gateway.edges.pages", "static")])),
     ]
 
