@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from cloud import accounts, audit, consents, credentials, hpke, letters, sessions, wrapping
+from cloud import accounts, audit, consents, credentials, hpke, letters, passkeys, sessions, wrapping
 from cloud.accounts import Account, Password
 from cloud.errors import CannotUnwrap, Declined
 from cloud.keys import ErasureKeys, Pepper
@@ -201,8 +201,19 @@ class Admission:
         with writing(self.engine) as connection:
             if moved is not None:
                 accounts.change_password(connection, account.account_id, moved)
-            audit.write(connection, account.account_id, erasure_key, "signed-in", now_utc_s, browser=browser.words)
-            self._open(connection, text, account.account_id, private_key, erasure_key, browser, now_utc_s)
+            waits = passkeys.is_asked_besides(connection, account.account_id)
+            if not waits:
+                audit.write(connection, account.account_id, erasure_key, "signed-in", now_utc_s, browser=browser.words)
+            self._open(connection, text, account.account_id, private_key, erasure_key, browser, now_utc_s, waits)
+        return text
+
+    def begin(self, connection: Connection, account_id: bytes, private_key: bytes, browser: Browser, now_utc_s: int) -> str:
+        """Return the cookie of a new session of who came in by a passkey; one whose address is not confirmed, or locked, does not."""
+        if not accounts.is_confirmed(connection, account_id):
+            raise Declined("passkey_wrong")
+        text, erasure_key = sessions.new_cookie(), self.erasure.of(account_id)
+        audit.write(connection, account_id, erasure_key, "signed-in-by-passkey", now_utc_s, browser=browser.words)
+        self._open(connection, text, account_id, private_key, erasure_key, browser, now_utc_s)
         return text
 
     def recover(self, address: str, code: str, password: str, browser: Browser, now_utc_s: int) -> str:
@@ -336,12 +347,13 @@ class Admission:
         erasure_key: bytes,
         browser: Browser,
         now_utc_s: int,
+        waits: bool = False,
     ) -> tuple[sessions.Cookie, sessions.Session]:
         cookie = sessions.parse_cookie(text)
         if cookie is None:
             raise CannotUnwrap("a cookie of our own making")
         personal = wrapping.wrap(erasure_key, cbor.encode({0: browser.words, 1: browser.zone}), _BROWSER_PURPOSE + account_id)
-        return cookie, sessions.open_session(connection, cookie, account_id, private_key, erasure_key, personal, now_utc_s)
+        return cookie, sessions.open_session(connection, cookie, account_id, private_key, erasure_key, personal, now_utc_s, waits)
 
     def address_mac(self, address: str) -> bytes:
         """Return by what an account is found: a MAC of its address under the pepper."""

@@ -21,7 +21,7 @@ OPERATOR = bytes(16)
 # The operator's log says what was done and when, and holds no personal data; a fixed key only keeps the rows of one shape.
 OPERATOR_KEY = wrapping.hkdf(b"", b"foyer operator log", b"foyer log 1", 32)
 BEGINNING = bytes(32)
-CONNECTIONS = ("signed-in", "signed-out", "session-ended")
+CONNECTIONS = ("signed-in", "signed-in-by-passkey", "signed-out", "session-ended")
 _PURPOSE = b"foyer log entry\x00"
 
 

@@ -32,6 +32,7 @@ from cloud.keys import Pepper
 from cloud.limits import Limiter, network_of
 from cloud.logs import Log
 from cloud.notes import Note
+from cloud.passkeys import Challenges
 from cloud.post import Postman
 from cloud.sessions import Cookie, Session
 from cloud.site import opening
@@ -82,6 +83,12 @@ class Premises:
         self._door = asyncio.Semaphore(1)
         self._waiting = 0
         self._versions: dict[str, str] = {}
+        self.challenges = Challenges()
+
+    def give_cookie(self, response: Response, cookie: str) -> None:
+        """Let a response begin a session in its browser."""
+        secure = self.settings.secure
+        response.set_cookie(self.cookie_name, cookie, max_age=sessions.LIFE_S, path="/", secure=secure, httponly=True, samesite="lax")
 
     @property
     def cookie_name(self) -> str:
@@ -237,6 +244,18 @@ async def visitor_of(request: Request) -> Visitor | None:
     return None if cookie is None else await run_in_threadpool(_find, premises, cookie)
 
 
+async def waits(request: Request) -> bool:
+    """Whether somebody's password was right and their passkey is still to come."""
+    premises = premises_of(request)
+    cookie = sessions.parse_cookie(request.cookies.get(premises.cookie_name, ""))
+
+    def ask() -> bool:
+        with premises.accounts.connect() as connection:
+            return cookie is not None and sessions.find_waiting(connection, cookie, int(time.time())) is not None
+
+    return await run_in_threadpool(ask)
+
+
 def signed_in(page: SignedInPage) -> Callable[[Request], Awaitable[Response]]:
     """Make a page that is for its own account only; others are asked to sign in, and whoever has a changed text to read reads it."""
 
@@ -259,7 +278,7 @@ def before_reading(page: SignedInPage) -> Callable[[Request], Awaitable[Response
             return await page(request, visitor)
         if _is_for_programs(request):
             return JSONResponse({"error": "sign in first"}, 401)
-        return go(request, "sign-in")
+        return go(request, "passkey" if await waits(request) else "sign-in")
 
     return guarded
 

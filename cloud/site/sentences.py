@@ -31,10 +31,15 @@ DECLINED = {
     "grant_unanswered": N_("Tick that you know who answers for what a partner does with your readings, or do not share with one."),
     "grant_over": N_("This link is over, or was ended by who made it. Ask them for another."),
     "too_many_reads": N_("This was read too often just now. Wait a minute and try again."),
+    "passkey_wrong": N_("This passkey was not taken. Try again, or sign in with your password."),
+    "passkey_opens_nothing": N_("This passkey cannot open your readings by itself. Sign in with your password; the passkey is asked next."),
+    "passkey_too_many": N_("There are ten passkeys already. Remove one of them first."),
     "busy": N_("Many people are signing in just now. Try again in a minute."),
 }
 
 CHANGED = {
+    "passkey": N_("The passkey is kept."),
+    "passkey-gone": N_("The passkey is forgotten here. Remove it on your device as well."),
     "unshared": N_("Ended. From now on nothing more can be read; what was read before has been read."),
     "password": N_("The password is changed. Everywhere else you are signed out."),
     "imported": N_("The readings are here. What was here already was left as it was."),
@@ -52,6 +57,9 @@ LOGGED = {
     "registered": N_("You made this account."),
     "confirmed": N_("You confirmed your address."),
     "signed-in": N_("Somebody signed in with your password."),
+    "signed-in-by-passkey": N_("Somebody signed in with your passkey."),
+    "passkey-made": N_("You made a passkey."),
+    "passkey-gone": N_("You removed a passkey."),
     "signed-out": N_("You signed out."),
     "session-ended": N_("You ended a session elsewhere."),
     "password-changed": N_("You changed the password."),

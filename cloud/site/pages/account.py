@@ -7,9 +7,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cloud import audit, consents, readings, sessions, stores
+from cloud import audit, consents, passkeys, readings, sessions, stores
 from cloud.errors import Declined
 from cloud.site.pages.entry import choices_in
+from cloud.site.pages.passkey import realm_of
 from cloud.site.premises import Visitor, before_reading, go, language_of, show, signed_in
 from cloud.site.sentences import CHANGED, DECLINED, LOGGED
 
@@ -135,6 +136,11 @@ def _acknowledge(visitor: Visitor, purposes: list[str], language: str) -> None:
             audit.write(connection, visitor.account_id, visitor.erasure_key(), "text-acknowledged", now_utc_s, purpose=purpose)
 
 
+def _passkeys(visitor: Visitor) -> list[passkeys.Passkey]:
+    with visitor.premises.accounts.connect() as connection:
+        return passkeys.passkeys_of(connection, visitor.account_id, visitor.erasure_key())
+
+
 def _nudge(visitor: Visitor) -> None:
     if visitor.premises.postman is not None:
         visitor.premises.postman.nudge()
@@ -153,6 +159,8 @@ async def _show(request: Request, visitor: Visitor, sentence: str | None = None,
             "accepted": accepted,
             "standing": consents.latest(accepted),
             "subjects": visitor.subjects(),
+            "passkeys": _passkeys(visitor),
+            "can_have_passkeys": realm_of(premises) is not None,
         }
 
     facts = await run_in_threadpool(ask)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from cloud import audit, consents, sessions, stores
 from cloud.errors import Declined
+from cloud.site.pages.passkey import realm_of
 from cloud.site.premises import Visitor, before_reading, browser_of, go, language_of, network_asking, premises_of, show, visitor_of
 from cloud.site.sentences import DECLINED
 
@@ -66,7 +67,7 @@ async def sign_in(request: Request) -> Response:
     def work(form: FormData, *common: object) -> str:
         return premises_of(request).admission.sign_in(_text(form, "email"), _text(form, "password"), *common)  # type: ignore[arg-type]
 
-    return await _entry(request, "sign-in.html", work, "home")
+    return await _entry(request, "sign-in.html", work, "home", has_passkeys=realm_of(premises_of(request)) is not None)
 
 
 async def recover(request: Request) -> Response:
@@ -134,9 +135,7 @@ async def _entry(request: Request, template: str, work: Callable[..., str | None
             premises.postman.nudge()
         return go(request, "mailbox")
     response = go(request, next_page)
-    response.set_cookie(
-        premises.cookie_name, cookie, max_age=sessions.LIFE_S, path="/", secure=premises.settings.secure, httponly=True, samesite="lax"
-    )
+    premises.give_cookie(response, cookie)
     return response
 
 
