@@ -2,26 +2,31 @@
 
 Every reading says how long its device had been up. Nothing can arrive before it was measured, so the moment of arrival less that
 uptime is never earlier than the device's start, and the smallest such difference over all that arrived from one boot is the best
-estimate of it. A reading that waited in the device's flash gives a late estimate; the next that did not wait mends it.
+estimate of it. A reading that waited in the device's flash gives a late estimate; the next that did not wait mends it. A boot that never
+met the home is held between the last sign of the boot before and the start of the one after.
 
-A device that has been told the time signs it, and that is used where it does not contradict the anchor. What is not known is said:
-`uncertainty_s` is None when nothing bounds the time from below.
+A device that has been told the time signs it, and that is used where it contradicts nothing. What is not known is said: `uncertainty_s`
+is None when nothing bounds the time from below. All of it hangs on the gateway's own clock; what happens when that is set,
+`edges/steps.py` notices, and every anchor is then made anew from what was received.
 """
 
 from dataclasses import dataclass
 
 # A device learns the time from receipts, to the second; it may drift between two of them.
-_SIGNED_LATE_S = 120
+_SIGNED_OFF_S = 120
 _EARLIEST_UTC_S = 1_704_067_200  # 1 January 2024: before the first device was made
 _FRESH_S = 5.0
+_SLACK_MS = 2000
+DELIVERY_MS = 5000  # what comes within this time of each other was delivered together
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
     """What is known of one boot of a device; times in milliseconds of UTC.
 
-    start_utc_ms: the estimate of its start, never too early. contacts: how often it was heard. agreed: two contacts gave the same
-    start to within 5 s, so neither had waited. floor_utc_ms: the last sign of an earlier boot, before which this one cannot have begun.
+    start_utc_ms: the estimate of its start, never too early. contacts: how often it was heard. agreed: two contacts, not of one delivery,
+    gave the same start to within 5 s, so neither had waited. floor_utc_ms: the last sign of the device before, before which nothing of this
+    boot was measured; None: there is none, or it contradicts the rest.
     """
 
     start_utc_ms: int
@@ -39,22 +44,43 @@ class When:
     source: str
 
 
-def heard(anchor: Anchor | None, received_utc_ms: int, up_ms: int, floor_utc_ms: int | None) -> Anchor:
-    """Return the anchor of a boot after something of it arrived; floor_utc_ms counts for the first contact only."""
+def heard(anchor: Anchor | None, received_utc_ms: int, up_ms: int, floor_utc_ms: int | None, before_utc_ms: int | None = None) -> Anchor:
+    """Return the anchor of a boot after something of it arrived.
+
+    floor_utc_ms counts for the first contact only; before_utc_ms: when the device was last heard, because what is delivered together
+    has waited together, and that two such readings agree proves nothing.
+    """
     start_utc_ms = received_utc_ms - up_ms
     if anchor is None:
-        return Anchor(start_utc_ms, 1, False, floor_utc_ms)
+        floor_ms = floor_utc_ms if floor_utc_ms is not None and floor_utc_ms <= start_utc_ms + _SLACK_MS else None
+        return Anchor(start_utc_ms, 1, False, floor_ms)
     apart_s = abs(start_utc_ms - anchor.start_utc_ms) / 1000
-    return Anchor(min(anchor.start_utc_ms, start_utc_ms), anchor.contacts + 1, anchor.agreed or apart_s <= _FRESH_S, anchor.floor_utc_ms)
+    of_its_own = before_utc_ms is None or abs(received_utc_ms - before_utc_ms) > DELIVERY_MS
+    agreed = anchor.agreed or (apart_s <= _FRESH_S and of_its_own)
+    return Anchor(min(anchor.start_utc_ms, start_utc_ms), anchor.contacts + 1, agreed, anchor.floor_utc_ms)
 
 
-def when(anchor: Anchor, up_ms: int, signed_utc_s: int | None, received_utc_ms: int) -> When:
-    """Return when a reading was taken, from its anchor, its uptime and the time it signed, if it did."""
+def when(anchor: Anchor, up_ms: int, signed_utc_s: int | None, received_utc_ms: int, ended_utc_ms: int | None = None) -> When:
+    """Return when a reading was taken, from its anchor, its uptime and the time it signed, if it did.
+
+    ended_utc_ms: the start of a later boot, before which this reading was taken.
+    """
     latest_s = (anchor.start_utc_ms + up_ms) / 1000
-    if signed_utc_s is not None and _EARLIEST_UTC_S <= signed_utc_s <= latest_s + _SIGNED_LATE_S:
+    earliest_s = None if anchor.floor_utc_ms is None else anchor.floor_utc_ms / 1000
+    if anchor.agreed:
+        earliest_s = latest_s - _FRESH_S
+    if signed_utc_s is not None and _contradicts_nothing(signed_utc_s, earliest_s, latest_s):
         return When(float(signed_utc_s), 2.0, "signed")
     if anchor.agreed:
         return When(latest_s, _FRESH_S, "anchor")
-    floor_s = None if anchor.floor_utc_ms is None else anchor.floor_utc_ms / 1000
-    uncertainty_s = None if floor_s is None else max(_FRESH_S, latest_s - floor_s)
-    return When(min(latest_s, received_utc_ms / 1000), uncertainty_s, "arrival")
+    bounds_s = [latest_s, received_utc_ms / 1000]
+    if ended_utc_ms is not None and (earliest_s is None or ended_utc_ms / 1000 >= earliest_s):
+        bounds_s.append(ended_utc_ms / 1000)
+    utc_s = min(bounds_s)
+    return When(utc_s, None if earliest_s is None else max(_FRESH_S, utc_s - earliest_s), "arrival")
+
+
+def _contradicts_nothing(signed_utc_s: int, earliest_s: float | None, latest_s: float) -> bool:
+    if not _EARLIEST_UTC_S <= signed_utc_s <= latest_s + _SIGNED_OFF_S:
+        return False
+    return earliest_s is None or signed_utc_s >= earliest_s - _SIGNED_OFF_S

@@ -194,14 +194,15 @@ def stored_values(signed: bytes) -> dict[int, int | bytes]:
     return {key: value for key, value in stored_fields(signed).items() if key not in _COMMON}
 
 
-def continues(last_sequence: int, last_boot: int, reading: Reading) -> None:
-    """Return if a reading's number may follow the highest kept of its device.
+def continues(last_sequence: int, last_boot: int, reading: Reading, since_s: int = 0) -> None:
+    """Return if a reading's number may follow the highest kept of its device, kept since_s before.
 
-    A device starts each boot behind the numbers it had reserved, so restarts announce a jump: 64 numbers each.
-    Raises SequenceJump: too far beyond, with too few restarts between.
+    Restarts announce a jump of 64 numbers each, because a device starts each boot behind those it had reserved. Time announces one, too: a
+    home that was set back to an older backup has missed what was measured since, at most one reading a second.
+    Raises SequenceJump: too far beyond, with too few restarts and too little time between.
     """
     restarts = max(0, reading.boot - last_boot)
-    if reading.sequence > last_sequence + _FAR + _BLOCK * min(restarts, 2**20):
+    if reading.sequence > last_sequence + _FAR + _BLOCK * min(restarts, 2**20) + max(0, min(since_s, 2**32)):
         raise SequenceJump(last_sequence, reading.sequence)
 
 

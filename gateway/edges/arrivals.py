@@ -14,6 +14,7 @@ from gateway.devices import Device
 from gateway.edges import households, questions, way
 from gateway.edges.buffer import Buffer
 from gateway.edges.log import utc_ms
+from gateway.edges.steps import Steps
 from gateway.edges.way import Way
 from gateway.errors import (
     BadLive,
@@ -71,6 +72,7 @@ class Arrivals:
         settled: Callable[[], None],
         looked: Callable[[int, float], Awaitable[None]],
         live: Callable[[Device, dict[int, object]], None],
+        steps: Steps | None = None,
     ) -> None:
         self._buffer = buffer
         self._way = ways
@@ -78,12 +80,16 @@ class Arrivals:
         self._settled = settled
         self._looked = looked
         self._asking = 0
+        self._steps = steps or Steps()
+        self._newest_before = buffer.read(questions.newest)
         self._live = live
 
     async def reading(self, device: Device, message: bytes) -> Answer:
         """Return the answer to a signed reading, after it is on disk or was refused."""
-        received_ms = utc_ms()
+        received_ms, step_ms = self._steps.look()
         try:
+            if step_ms:
+                await self._stepped(step_ms)
             reading = reception.open_reading(message, device)
             kept = await self._buffer.write(lambda connection: questions.keep(connection, device, reading, received_ms))
             if isinstance(kept, SequenceConflict):
@@ -95,6 +101,12 @@ class Arrivals:
             self._log.error("reading.refused", kid=device.kid.hex(), reason=NoRoom.reason)
             return Answer(FULL, receipts.encode_refusal(faults.STORE_FULL))
         return await self._receipt(reading, kept)
+
+    async def _stepped(self, step_ms: int) -> None:
+        """Move along what this process has received, because its clock was set."""
+        mended = await self._buffer.write(lambda connection: questions.clock_stepped(connection, self._newest_before, step_ms))
+        self._log.warning("clock.stepped", step_s=round(step_ms / 1000), mended=mended)
+        self._way.count("clock_stepped")
 
     def _refuse(self, device: Device, refusal: Refused) -> Answer:
         self._way.refuse(refusal.reason)

@@ -3,6 +3,7 @@
 Those that write are handed to `Buffer.write` and run in the writer's thread; they decide nothing that a pure file can decide.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from gateway.devices import Device
 from gateway.edges import ledger
 from gateway.errors import SequenceConflict
 from gateway.sealing import START, Chain, Row
-from protocol import envelope
+from protocol import envelope, readings
 
 STORED = 0
 ALREADY = 1
@@ -39,6 +40,10 @@ class Kept:
     status: int
 
 
+_SOURCES = ("signed", "anchor", "arrival")
+_AT_ONCE = 200  # readings of earlier boots that a new one ends: a device holds 129
+
+
 def keep(connection: Connection, device: Device, reading: reception.Reading, received_ms: int) -> Kept | SequenceConflict:
     """Keep a verified reading, once. Raises SequenceJump: its number does not follow.
 
@@ -52,11 +57,15 @@ def keep(connection: Connection, device: Device, reading: reception.Reading, rec
             return Kept(row["reading"], ALREADY)
         _set_aside(connection, reading, received_ms)
         return SequenceConflict(f"{reading.kid.hex()} {reading.sequence}")
-    last = connection.execute("SELECT sequence, boot FROM readings WHERE kid = ? ORDER BY sequence DESC LIMIT 1", (reading.kid,)).fetchone()
+    last = connection.execute(
+        "SELECT sequence, boot, up_ms, received_ms FROM readings WHERE kid = ? ORDER BY sequence DESC LIMIT 1", (reading.kid,)
+    ).fetchone()
     if last is not None:
-        reception.continues(last["sequence"], last["boot"], reading)
+        same_boot_ms = reading.up_ms - last["up_ms"] if reading.boot == last["boot"] else 0
+        reception.continues(last["sequence"], last["boot"], reading, max(same_boot_ms, received_ms - last["received_ms"]) // 1000)
     anchor = hear(connection, reading.kid, reading.boot, reading.up_ms, received_ms)
-    taken = anchors.when(anchor, reading.up_ms, reading.signed_utc_s, received_ms)
+    ended_ms = _ended_ms(connection, reading.kid, reading.boot)
+    taken = anchors.when(anchor, reading.up_ms, reading.signed_utc_s, received_ms, ended_ms)
     cursor = connection.execute(
         "INSERT INTO readings (kid, sequence, kind, boot, up_ms, utc_s, uncertainty_s, time_source, digest, signed, pairing, public_key,"
         " received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -72,41 +81,113 @@ def keep(connection: Connection, device: Device, reading: reception.Reading, rec
 def hear(connection: Connection, kid: bytes, boot: int, up_ms: int, received_ms: int) -> Anchor:
     """Note that a device was heard in a boot at an uptime; return the boot's anchor, mended by it.
 
-    Readings of this boot that are still at home and had only the time of their arrival get the better time.
+    Readings of this boot that are still at home get the better time, and those of boots before it their end.
     """
     row = connection.execute("SELECT * FROM anchors WHERE kid = ? AND boot = ?", (kid, boot)).fetchone()
-    before = None
-    floor = None
-    if row is not None:
-        before = Anchor(row["start_utc_ms"], row["contacts"], bool(row["agreed"]), row["floor_utc_ms"])
-    else:
-        floor = connection.execute("SELECT max(last_seen_ms) FROM devices WHERE kid = ?", (kid,)).fetchone()[0]
-    anchor = anchors.heard(before, received_ms, up_ms, floor)
-    connection.execute(
-        "INSERT INTO anchors VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-        " start_utc_ms = excluded.start_utc_ms, contacts = excluded.contacts, agreed = excluded.agreed",
-        (kid, boot, anchor.start_utc_ms, anchor.contacts, anchor.agreed, anchor.floor_utc_ms),
-    )
+    seen = connection.execute("SELECT max(last_seen_ms) FROM devices WHERE kid = ?", (kid,)).fetchone()[0]
+    before = None if row is None else _anchor(row)
+    floor = _floor_ms(connection, kid, boot, up_ms, received_ms, seen) if before is None else None
+    anchor = anchors.heard(before, received_ms, up_ms, floor, seen)
+    _put_anchor(connection, kid, boot, anchor)
     connection.execute(
         "INSERT INTO devices (kid, last_seen_ms) VALUES (?, ?) ON CONFLICT DO UPDATE SET last_seen_ms = excluded.last_seen_ms",
         (kid, received_ms),
     )
+    if before is None or anchor.start_utc_ms < before.start_utc_ms:
+        _mend_times(connection, kid, 0, boot - 1, ("arrival",), _AT_ONCE)
     if before is not None and (anchor.start_utc_ms < before.start_utc_ms or (anchor.agreed and not before.agreed)):
-        _mend_times(connection, kid, boot, anchor)
+        _mend_times(connection, kid, boot, boot)
     return anchor
 
 
-def _mend_times(connection: Connection, kid: bytes, boot: int, anchor: Anchor) -> None:
+def clock_stepped(connection: Connection, after: int, step_ms: int) -> int:
+    """Move along what was received since the reading numbered `after`, because the clock was set; return how many times were mended.
+
+    The anchors of its boots are made anew from all that was received of them. What is sealed already keeps the time it was sealed with.
+    """
+    boots = connection.execute("SELECT DISTINCT kid, boot FROM readings WHERE reading > ? ORDER BY kid, boot", (after,)).fetchall()
+    connection.execute("UPDATE readings SET received_ms = received_ms + ? WHERE reading > ?", (step_ms, after))
+    connection.execute("UPDATE stops SET at_ms = at_ms + ? WHERE reading > ?", (step_ms, after))
+    mended = 0
+    for row in boots:
+        connection.execute(
+            "UPDATE devices SET last_seen_ms = (SELECT max(received_ms) FROM readings WHERE kid = ?) WHERE kid = ?",
+            (row["kid"], row["kid"]),
+        )
+        _put_anchor(connection, row["kid"], row["boot"], _anchor_anew(connection, row["kid"], row["boot"]))
+        mended += _mend_times(connection, row["kid"], row["boot"], row["boot"])
+    return mended
+
+
+def newest(connection: Connection) -> int:
+    """Return the number of the newest reading, 0 when there is none."""
+    return int(connection.execute("SELECT coalesce(max(reading), 0) FROM readings").fetchone()[0])
+
+
+def _anchor(row: Found) -> Anchor:
+    return Anchor(row["start_utc_ms"], row["contacts"], bool(row["agreed"]), row["floor_utc_ms"])
+
+
+def _put_anchor(connection: Connection, kid: bytes, boot: int, anchor: Anchor) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO anchors VALUES (?, ?, ?, ?, ?, ?)",
+        (kid, boot, anchor.start_utc_ms, anchor.contacts, anchor.agreed, anchor.floor_utc_ms),
+    )
+
+
+def _anchor_anew(connection: Connection, kid: bytes, boot: int) -> Anchor:
+    """Return a boot's anchor from all that was received of it, as `hear` would have made it."""
+    anchor = before = None
+    rows = connection.execute("SELECT received_ms, up_ms FROM readings WHERE kid = ? AND boot = ? ORDER BY reading", (kid, boot))
+    for received_ms, up_ms in rows.fetchall():
+        floor = _floor_ms(connection, kid, boot, up_ms, received_ms, None) if anchor is None else None
+        anchor = anchors.heard(anchor, received_ms, up_ms, floor, before)
+        before = received_ms
+    assert anchor is not None  # noqa: S101  # only asked for boots that have readings
+    return anchor
+
+
+def _floor_ms(connection: Connection, kid: bytes, boot: int, up_ms: int, received_ms: int, seen_ms: int | None) -> int | None:
+    """Return a time before which nothing of this boot was measured: when the device was last heard, or when an older reading was taken.
+
+    When it was last heard counts only if it was another delivery: else what was measured before would have come along.
+    """
+    row = connection.execute(
+        "SELECT received_ms, utc_s, uncertainty_s FROM readings WHERE kid = ? AND boot < ? ORDER BY sequence DESC LIMIT 1", (kid, boot)
+    ).fetchone()
+    heard_ms = seen_ms if seen_ms is not None else row["received_ms"] if row is not None else None
+    if heard_ms is not None and heard_ms <= received_ms - max(up_ms, anchors.DELIVERY_MS):
+        return int(heard_ms)
+    if row is None or row["uncertainty_s"] is None:
+        return None
+    return int((row["utc_s"] - row["uncertainty_s"]) * 1000)
+
+
+def _ended_ms(connection: Connection, kid: bytes, boot: int) -> int | None:
+    """Return when the boot after this one began, if one is known."""
+    found: int | None = connection.execute("SELECT min(start_utc_ms) FROM anchors WHERE kid = ? AND boot > ?", (kid, boot)).fetchone()[0]
+    return found
+
+
+def _mend_times(
+    connection: Connection, kid: bytes, first_boot: int, last_boot: int, sources: tuple[str, ...] = _SOURCES, limit: int = -1
+) -> int:
+    """Give readings of these boots that are still at home the time that is known now, newest first; return how many."""
     rows = connection.execute(
-        "SELECT reading, up_ms, received_ms FROM readings WHERE kid = ? AND boot = ? AND time_source = 'arrival' AND place IN (?, ?, ?)",
-        (kid, boot, KEPT, INBOX, HOME),
+        "SELECT reading, boot, up_ms, received_ms, signed FROM readings WHERE kid = ? AND boot BETWEEN ? AND ? AND place IN (?, ?, ?)"
+        " AND time_source IN (SELECT value FROM json_each(?)) ORDER BY sequence DESC LIMIT ?",
+        (kid, first_boot, last_boot, KEPT, INBOX, HOME, json.dumps(sources), limit),
     ).fetchall()
     for row in rows:
-        mended = anchors.when(anchor, row["up_ms"], None, row["received_ms"])
+        found = connection.execute("SELECT * FROM anchors WHERE kid = ? AND boot = ?", (kid, row["boot"])).fetchone()
+        signed_utc_s = reception.stored_fields(row["signed"]).get(readings.UTC)
+        ended_ms = _ended_ms(connection, kid, row["boot"])
+        mended = anchors.when(_anchor(found), row["up_ms"], signed_utc_s, row["received_ms"], ended_ms)
         connection.execute(
             "UPDATE readings SET utc_s = ?, uncertainty_s = ?, time_source = ? WHERE reading = ?",
             (mended.utc_s, mended.uncertainty_s, mended.source, row["reading"]),
         )
+    return len(rows)
 
 
 def _set_aside(connection: Connection, reading: reception.Reading, at_ms: int) -> None:
