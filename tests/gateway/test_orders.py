@@ -1,5 +1,6 @@
 """Orders: queued once, handed over only in time, answered, and never done twice, in whatever order things happen."""
 
+import ast
 import sqlite3
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gateway.errors import IllegalEvent
 from gateway.orders import Wanted
 from protocol import commands
 
+FIRMWARE = Path(__file__).parents[2] / "firmware"
 MIGRATIONS = Path(ledger.__file__).parent / "migrations"
 EVENTS = (orders.AGREED, orders.SAID_NO, orders.TAKEN_BACK, orders.WAS_HANDED, orders.TIME_UP, *orders.ANSWERS.values())
 CUFF, PHONE = b"cuff", b"bbph"
@@ -177,3 +179,40 @@ def test_what_ended_a_month_ago_is_forgotten_and_its_number_is_not_given_again()
     assert orderbook.of_device(connection, CUFF) == []
     orderbook.add(connection, Wanted(0, CUFF, commands.REPORT), 31 * 86_400_000)
     assert [each.number for each in orderbook.of_device(connection, CUFF)] == [2]
+
+
+def firmware_table(kind: str) -> set[int]:
+    """Return what a device of this kind does when its home asks, as its own code says: every `can(KIND, do)` that it runs."""
+    found: set[int] = set()
+    for path in [FIRMWARE / "doing.py", *sorted((FIRMWARE / kind).glob("*.py"))]:
+        tree = ast.parse(path.read_text())
+        numbers = {
+            node.targets[0].id: ast.literal_eval(node.value.args[0])
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Call)
+            and ast.unparse(node.value.func) == "const"
+            and isinstance(node.value.args[0], ast.Constant)
+        }
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "can"]
+        loops = [node for node in ast.walk(tree) if isinstance(node, ast.For) and any(call in list(ast.walk(node)) for call in calls)]
+        named = {ast.unparse(call.args[0]).split(".")[-1] for call in calls}
+        for loop in loops:
+            named |= {ast.unparse(pair.elts[0]).split(".")[-1] for pair in getattr(loop.iter, "elts", []) if isinstance(pair, ast.Tuple)}
+        for name in named:
+            number = numbers.get(name, getattr(commands, name.lstrip("_"), None))
+            if isinstance(number, int):
+                found.add(number)
+    return found
+
+
+@pytest.mark.parametrize("kind", orders.FUNCTIONS)
+def test_every_function_of_every_device_is_offered(kind: str) -> None:
+    """The firmware's table of commands is the page's table of functions (R4); nothing anywhere inflates the cuff from afar (T14)."""
+    table = firmware_table(kind)
+    assert {commands.IDENTIFY, commands.RESTART} <= table, "the table was not found where it was"
+    assert table <= set(orders.FUNCTIONS[kind])
+    # offered before its device has learnt it: a cuff of an older release answers that it does not know
+    assert set(orders.FUNCTIONS[kind]) - table <= {commands.ARM}
+    assert table <= set(commands.ARGUMENTS)

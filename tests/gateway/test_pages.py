@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiocoap
+import cbor2
 import httpx
 import pytest
 
@@ -352,7 +354,15 @@ async def test_an_order_waits_is_not_doubled_and_can_be_taken_back(home: Browser
         assert (await home.post(f"/en/devices/{kids['scale']}/orders", kind=6, language=1, unit=2)).status_code == 303
     page = (await home.client.get("/en/devices")).text
     assert page.count("Waiting for the scale to wake: step on it.") == 1
-    for wrong in ({"kind": 1}, {"kind": 99}, {"kind": ""}, {"kind": 6, "unit": 7}, {"kind": 6, "unit": "x"}, {"kind": 6, "who": 3}):
+    for wrong in (
+        {"kind": 1},
+        {"kind": 4},
+        {"kind": 99},
+        {"kind": ""},
+        {"kind": 6, "unit": 7},
+        {"kind": 6, "unit": "x"},
+        {"kind": 6, "who": 3},
+    ):
         assert (await home.post(f"/en/devices/{kids['scale']}/orders", **wrong)).status_code == 400, wrong
     (number,) = re.findall(r"/orders/(\d+)", page)
     assert (await home.post(f"/en/devices/{kids['cuff']}/orders/{number}", what="take_back")).status_code == 303
@@ -361,6 +371,35 @@ async def test_an_order_waits_is_not_doubled_and_can_be_taken_back(home: Browser
     assert (await home.post(f"/en/devices/{kids['scale']}/orders/{number}", what="take_back")).status_code == 303
     assert "Taken back today" in (await home.client.get("/en/devices")).text
     assert (await home.post("/en/devices/00000000/orders", kind=3)).status_code == 404
-    for kind in range(3, 8):
+    for kind in (2, 3, 5, 6, 7):
         await home.post(f"/en/devices/{kids['scale']}/orders", kind=kind)
     assert (await home.client.get("/fr/devices")).text.count("En attente du réveil de la balance") == 5
+
+
+async def test_an_order_reaches_its_device_and_its_answer_the_page(tmp_path: Path) -> None:
+    """A device that asks is told; what it answers is on the page, and the same answer again changes nothing."""
+    device = Counterpart("babyphone")
+    device.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path)) as running, browser(running) as page:
+        await page.set_up()
+        port = (await running.event("gateway.ready"))["coap_port"]
+        async with link(device, port) as way:
+
+            async def ask() -> bytes:
+                uri = f"coap://127.0.0.1:{port}/c"
+                request = aiocoap.Message(code=aiocoap.FETCH, uri=uri, payload=cbor2.dumps({2: [1, 60_000]}), content_format=60)
+                return bytes((await way.context.request(request, handle_blockwise=False).response).payload)
+
+            assert await ask() == b""
+            await page.post(f"/en/devices/{device.kid.hex()}/orders", kind=3, seconds=5)
+            told = cbor2.loads(await ask())
+            assert (told[0], told[11]) == (3, 5)
+            assert 60_000 < told[8][1] <= 60_000 + 600_000 + 5000
+            assert "has not answered yet" in (await page.client.get("/en/devices")).text
+            for outcome in (0, 1):
+                result = cbor2.dumps({0: 3, 1: told[1], 4: outcome, **({21: 125} if outcome else {})}, canonical=True)
+                assert (await way.post("c", result, 60)).code.is_successful()
+            assert await ask() == b""
+        shown = (await page.client.get("/en/devices")).text
+        assert "Done today at" in shown
+        assert "Refused" not in shown

@@ -13,8 +13,10 @@ def holds(stage: Stage) -> None:
     for kind in opening.KINDS.values():
         assert ada.browser.get(f"/en/{kind}").status_code == 200
     assert ada.browser.get("/en/devices").status_code == 200
-    assert set(commands.ARGUMENTS) == {function for functions in orders.FUNCTIONS.values() for function in functions}
-    assert set(commands.ARGUMENTS) == set(devices.FUNCTIONS)
+    offered = {function for functions in orders.FUNCTIONS.values() for function in functions}
+    # what the wire has and no device does yet is offered by nobody: tests/gateway/test_orders.py reads the firmware's tables
+    assert set(commands.ARGUMENTS) - offered <= {commands.UPDATE}
+    assert offered <= set(devices.FUNCTIONS)
     # the stated exception: nothing from afar inflates the cuff (threats T14)
     assert set(orders.NAMES.values()) == {"arm", "stop", "identify", "update", "report", "choose", "restart"}
 
