@@ -15,6 +15,7 @@ from firmware.flash.counters import Counters
 from firmware.flash.outbox import Outbox
 from firmware.sending import Sending
 from firmware.signing import Signer
+from firmware.watch import check_heap
 from protocol import receipts
 from tests.firmware.bodies import IDENTITY
 
@@ -218,3 +219,72 @@ class Nothing:
 
     def append(self, _item):
         pass
+
+
+def weigh_in_in_pieces(folder, piece_bytes):
+    """Return how a reading's whole way (sign, keep, send, receipt) ends when no free piece of the heap is larger: "done", or what ended it.
+
+    The floor of `firmware/watch.py` must lie where this still is "done".
+    """
+    os.mkdir(folder)
+    outbox = Outbox(folder + "/outbox")
+    clock = Clock(time.ticks_ms, time.ticks_diff)
+    signer = Signer(identity.check(IDENTITY), Counters(folder + "/counters.cbor"), outbox, clock, None)
+    home = ScriptedHome(outbox, "receipt", "receipt")
+
+    async def one(sending):
+        await signer.keep(0, {10: 72400, 11: 1, 12: 512})
+        sending.wake()
+        for _ in range(500):
+            if not len(outbox):
+                return True
+            await asyncio.sleep_ms(0)
+        return False
+
+    async def life():
+        sending = Sending(outbox, home, clock, 10, lambda _name, _sequence: None, lambda: None)
+        task = asyncio.create_task(sending.run())
+        await one(sending)  # what is made once in a life is there
+        walls, largest = _in_pieces(piece_bytes)
+        try:
+            done = await one(sending)
+        except MemoryError:
+            done = "memory"
+        task.cancel()
+        return "done" if done is True else done or "not sent", largest, walls is not None
+
+    return list(asyncio.run(life()))
+
+
+def heap_judged(piece_bytes):
+    """Return what the watch says of a heap with no free piece larger than about this, and the largest there was."""
+    walls, largest = _in_pieces(piece_bytes)
+    try:
+        check_heap()
+    except MemoryError:
+        return ["restart", largest, walls is not None]
+    return ["enough", largest, walls is not None]
+
+
+def _in_pieces(piece_bytes):
+    """Leave only pieces of about this size free, with walls between them; return the walls and the largest piece."""
+    gc.collect()
+    walls = rooms = None
+    try:
+        while True:
+            rooms = (bytearray(piece_bytes), rooms)
+            walls = (bytearray(piece_bytes), walls)  # as large, so that it lies behind and not in some crumb of the heap
+    except MemoryError:
+        pass
+    rooms = None
+    gc.collect()
+    return walls, _largest_below(2 * piece_bytes)
+
+
+def _largest_below(size):
+    while True:
+        try:
+            bytearray(size)
+            return size
+        except MemoryError:
+            size -= 16

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from firmware import commanding, errors
+from firmware.watch import HEAP_FLOOR_BYTES
 from protocol import cose, faults, readings, sign1
 from protocol.sentences import WORDS_OF_FAULT
 from tests.firmware import bodies
@@ -23,6 +24,31 @@ STARTING = (("firmware.flash", "settings"), ("firmware.flash", "identity"), ("fi
 
 # Of MicroPython's heap on 32 bits: what is held (a number, a line of words) is one or two of them longer at one moment than at another.
 TWO_BLOCKS_bytes = 32
+
+# As tests/firmware/sending_bodies.py does it, where there is nothing but a device's own bytecode.
+IN_PIECES = """
+import gc
+gc.threshold(4096)
+from firmware.crypto import ccm, hkdf, p256
+from protocol import cbor, errors, exchange, link, oscore
+gc.threshold(-1)
+def in_pieces(size):
+    gc.collect()
+    walls = rooms = None
+    try:
+        while True:
+            rooms = (bytearray(size), rooms)
+            walls = (bytearray(size), walls)
+    except MemoryError:
+        pass
+    rooms = None
+    gc.collect()
+    return walls
+walls = in_pieces({piece_bytes})
+from firmware.crypto import ecdh
+from protocol import edhoc, introduction
+print("loaded")
+"""
 
 Call = Callable[..., object]
 ROOT = Path(__file__).parents[2]
@@ -200,6 +226,25 @@ def test_a_pairings_bytecode_stays_within_60_KiB(device: str, tmp_path: Path) ->
     sizes = {name: len(data) for name, data in files.items() if name.endswith(".mpy") and not name.startswith(measuring)}
     assert set(PAIRING) < set(sizes)
     assert sum(sizes.values()) <= 60 * 1024
+
+
+def test_below_the_heaps_floor_a_device_restarts_and_well_below_it_it_could_still_have_sent(tmp_path: Path) -> None:
+    """The watch is content above the floor and gives up below it; with pieces of a third of it a reading still goes all its way."""
+    for piece_bytes, verdict in ((2 * HEAP_FLOOR_BYTES, "enough"), (256, "restart")):
+        said, largest, _ = on_device("heap_judged", piece_bytes)
+        assert (said, int(str(largest)) >= HEAP_FLOOR_BYTES) == (verdict, verdict == "enough")
+    done, largest, _ = on_device("weigh_in_in_pieces", str(tmp_path / "state"), 256)
+    assert int(str(largest)) <= HEAP_FLOOR_BYTES // 3
+    assert done == "done"
+
+
+def test_an_introduction_still_loads_at_half_the_heaps_floor(tmp_path: Path) -> None:
+    """Its three modules, the largest that come into a heap that was lived in, need no free piece of more than 512 bytes."""
+    for name, data in build.files("scale", ROOT / ".foyer/cache").items():
+        if name.endswith(".mpy"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(data)
+    assert run(IN_PIECES.format(piece_bytes=HEAP_FLOOR_BYTES // 2), path=(tmp_path,)).strip() == "loaded"
 
 
 @pytest.mark.parametrize("device", build.DEVICES)

@@ -54,6 +54,19 @@ def test_a_hang_is_ended_by_the_watchdog_and_told(tmp_path: Path) -> None:
     live(tmp_path, {"babyphone": "babyphone"}, script, (*SOON, hang, quick))
 
 
+def test_a_heap_below_its_floor_ends_in_a_restart_and_is_told(tmp_path: Path) -> None:
+    """A floor that no heap can meet: the device starts again in order, and the next life tells the home why."""
+    floor = ("firmware/watch.py", "HEAP_FLOOR_BYTES = const(1024)", "HEAP_FLOOR_BYTES = const(150_000)")
+    often = ("firmware/watch.py", "_HEAP_LOOKS = const(60)", "_HEAP_LOOKS = const(8)")
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        await until(lambda: bool(statuses(homes["scale"])), 40)
+        assert statuses(homes["scale"])[0][readings.FAULT_CODE] == faults.MEMORY_SHORT
+        assert said(devices["scale"], f"foyer fault code={faults.MEMORY_SHORT}")
+
+    live(tmp_path, {"scale": "scale"}, script, (*SOON, floor, often))
+
+
 def test_a_full_outbox_refuses_says_so_and_the_home_learns_it(tmp_path: Path) -> None:
     """Two fit; the third is refused on the display, the two arrive, and behind them the device's own word with the number refused."""
     small = ("firmware/flash/outbox.py", "CAPACITY = const(128)", "CAPACITY = const(2)")
