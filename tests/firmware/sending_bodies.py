@@ -238,11 +238,11 @@ def weigh_in_in_pieces(folder, piece_bytes):
         for _ in range(500):
             if not len(outbox):
                 return True
-            await asyncio.sleep_ms(0)
+            await asyncio.sleep_ms(5)
         return False
 
     async def life():
-        sending = Sending(outbox, home, clock, 10, lambda _name, _sequence: None, lambda: None)
+        sending = Sending(outbox, home, clock, 10, lambda _name, _sequence: None, lambda: None, Commanding(1, clock))
         task = asyncio.create_task(sending.run())
         await one(sending)  # what is made once in a life is there
         walls, largest = _in_pieces(piece_bytes)
