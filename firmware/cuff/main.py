@@ -1,7 +1,8 @@
 """The blood pressure cuff: sensor → cycle → pump and valves → reading. A table of contents; the deciding is in `cycle.py`.
 
 Whatever ends this task, and whatever it is doing, the air goes out: the outputs are set from the cycle's state at every step, and
-opened again on the way out. A start from afar would only be `arming.arm`, and a stop `cycle.stop`: both are pure code beside this.
+opened again on the way out. From afar the home may arm the cuff, which moves nothing until START is pressed on it, and stop it, which
+opens the valves at once in every state.
 """
 
 import asyncio
@@ -11,12 +12,12 @@ import sys
 import machine
 from micropython import const
 
-from firmware.cuff import arming, results, states
+from firmware.cuff import arming, limits, results, states
 from firmware.cuff.arming import Arming
 from firmware.cuff.cycle import Cycle
 from firmware.drivers.mprls import CONVERSION_MS, MPRLS
 from firmware.errors import ChipError, OutboxFull, RefusedMeasurement
-from protocol import readings
+from protocol import faults, readings
 
 _STEP_MS = const(3)  # beside the conversion's 5: some 100 values a second
 _RESTING_MS = const(50)  # while nothing runs, the buttons are all there is to see
@@ -35,6 +36,10 @@ _WORDS = {
 # Numbers leave garbage at a thousand bytes a sample: swept often, what stays lies together, and large pieces remain.
 _SWEEP_BYTES = const(8192)
 _ARITHMETIC = ("oscillometry", "envelope", "hill", "walls")
+# kinds and arguments as in `protocol/commands.py`, which is loaded only while a command is read
+_ARM = const(1)
+_STOP = const(2)
+_WHO_ARGUMENT = const(10)
 _CHOSEN = {arming.A: "for_a", arming.B: "for_b", arming.GUEST: "for_guest"}
 
 
@@ -112,24 +117,50 @@ class _Measuring:
         self._twice = False
         self._work = None  # the arithmetic, while it goes on
         self._first = None  # of two
+        self._invites_until_ms = None  # "press start" of an arming stands on the display
+        ground.can(_ARM, self._arm)
+        ground.can(_STOP, self._stop)
 
     async def run(self):
         ground, cycle = self._ground, self._cycle
         ground.display.show("", "press_start")
         gc.threshold(_SWEEP_BYTES)
+        told = cycle.state
         while True:
             ground.alive()
             sensed_mmHg = await self._pressure()
             at_ms = ground.clock.up_ms()
-            before = cycle.state
-            pressed = self._parts.pressed(before in states.CAN_HOLD_AIR)
+            pressed = self._parts.pressed(cycle.state in states.CAN_HOLD_AIR)
             if pressed is not None:
                 self._press(pressed, at_ms)
             cycle.step(sensed_mmHg, at_ms)
             self._parts.set(cycle.duty, cycle.valve_closed)
+            ground.calm.holding = cycle.state in states.CAN_HOLD_AIR
             found = self._compute() if cycle.state == states.COMPUTING else None
-            if cycle.state != before:
+            if cycle.state != told:  # by this step, or by a command while the sensor converted
+                told = cycle.state
                 await self._tell(found)
+            elif self._invites_until_ms is not None and at_ms >= self._invites_until_ms:
+                self._invites_until_ms = None
+                ground.display.show("", "press_start")
+
+    def _arm(self, command):
+        """The home asks for a measurement: nothing moves, START on the cuff must follow within a minute."""
+        cycle, at_ms = self._cycle, self._ground.clock.up_ms()
+        if states.START not in states.TRANSITIONS[cycle.state]:
+            return faults.COMMAND_NOT_NOW
+        self._arming.arm(command.get(_WHO_ARGUMENT, arming.NOBODY), at_ms)
+        self._invites_until_ms = at_ms + limits.ARMED_MS
+        self._ground.display.show("", "armed")
+        return 0
+
+    def _stop(self, _command):
+        """The home says stop: the air goes out, whatever the state."""
+        self._arming.cancel()
+        self._invites_until_ms = None
+        self._cycle.stop(self._ground.clock.up_ms())
+        self._parts.set(self._cycle.duty, self._cycle.valve_closed)
+        return 0
 
     async def _pressure(self):
         """Return the pressure, or None when the sensor does not say it; what that means, the cycle decides."""
@@ -153,6 +184,7 @@ class _Measuring:
                 display.show("", "rest_first")
             else:
                 self._who = self._arming.start(at_ms)
+                self._invites_until_ms = None
                 cycle.of_two, self._twice = self._twice, False
         elif starts and button <= arming.GUEST:
             self._arming.choose(button, at_ms)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol import readings
+from protocol import commands, faults, readings
 from simulator.boards import BUTTON_A, CuffBoard
 from simulator.house import Device, House, Person
 from tests.firmware.home import Home
@@ -53,6 +53,38 @@ def test_stop_empties_the_cuff(tmp_path: Path) -> None:
         await until(lambda: air.pressure_mmHg(cuff.board.clock.now_s()) < 15, 10)
         await until(lambda: bool(homes["cuff"].got), 20)
         assert homes["cuff"].got[0][readings.KIND] == readings.FAULT
+        await measuring
+
+    live(tmp_path, {"cuff": "cuff"}, script)
+
+
+def test_a_start_from_afar_only_arms_and_a_stop_from_afar_empties(tmp_path: Path) -> None:
+    """The armed cuff stays empty until START; stop, by the same link, frees the arm within 10 s; arming a running one is refused."""
+
+    async def script(house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        cuff, home = devices["cuff"], homes["cuff"]
+        assert isinstance(cuff.board, CuffBoard)
+        air, clock = cuff.board.pneumatics, cuff.board.clock
+        await until(lambda: cuff.display[1] == "press start", 30)
+        await until(lambda: bool(home.presences), 20)
+        home.ask({commands.KIND: commands.ARM, commands.NUMBER: 1, commands.WHO: 19})
+        await until(lambda: cuff.display[1] == "asked: press start", 10)
+        await until(lambda: bool(home.results), 10)
+        await asyncio.sleep(3)
+        assert air.pressure_mmHg(clock.now_s()) < 1
+        assert not air.pump_runs
+        measuring = asyncio.create_task(house.wrap_and_press("cuff", ADA))
+        await until(lambda: air.pressure_mmHg(clock.now_s()) > 80, 40)
+        home.ask({commands.KIND: commands.ARM, commands.NUMBER: 2})
+        await until(lambda: len(home.results) == 2, 10)
+        home.ask({commands.KIND: commands.STOP, commands.NUMBER: 3})
+        await until(lambda: air.pressure_mmHg(clock.now_s()) < 15, 10)
+        assert not air.pump_runs
+        await until(lambda: len(home.results) == 3, 10)
+        outcomes = [(result[commands.OUTCOME], result.get(commands.FAULT_CODE)) for result in home.results]
+        assert outcomes == [(commands.DONE, None), (commands.REFUSED, faults.COMMAND_NOT_NOW), (commands.DONE, None)]
+        await until(lambda: any(each[readings.KIND] == readings.FAULT for each in home.got), 20)
+        assert [each[readings.FAULT_CODE] for each in home.got if each[readings.KIND] == readings.FAULT] == [faults.CUFF_STOPPED]
         await measuring
 
     live(tmp_path, {"cuff": "cuff"}, script)
