@@ -26,7 +26,6 @@ from gateway.edges import home_assistant, households
 from gateway.edges import log as logging
 from gateway.edges.arrivals import Arrivals
 from gateway.edges.bell import Bell
-from gateway.edges.buffer import Buffer
 from gateway.edges.changes import Changes
 from gateway.edges.coap import Door
 from gateway.edges.contexts import Contexts
@@ -47,10 +46,11 @@ from gateway.edges.pages.serve import Server
 from gateway.edges.pages.views import House
 from gateway.edges.pairings import Pairings
 from gateway.edges.push import Pushes
+from gateway.edges.safety import Safety, open_home
 from gateway.edges.sending import Sending
 from gateway.edges.steering import Steering
 from gateway.edges.way import Way
-from gateway.errors import CannotStart, FileUnusable
+from gateway.errors import CannotStart, FileUnusable, NoRoom
 from protocol import steering
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -63,13 +63,14 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         folder = _folder(settings.home.data)
         edges.callback(_alone_in(folder))
         home_secret = home_secret_in(folder / "keys")
-        buffer = await Buffer.open(folder / "home.db", settings.home.largest_MiB)
+        buffer = await open_home(folder / "home.db", settings.home.largest_MiB, log)
         edges.push_async_callback(buffer.close)
         way = Way(buffer)
         edges.push_async_callback(way.write)
         ledger = Ledger(buffer)
         edges.push_async_callback(ledger.write)
         changes = Changes()
+        buffer.full_changed = functools.partial(_full_changed, log, changes)
         forwarding = Forwarding(buffer, way, log, home_secret, changes.happened)
 
         orders = OrderBook(buffer, log, changes.happened)
@@ -85,9 +86,12 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             contexts.enrol([*devices, *enrolments.staged])
             room_id = secrets.token_bytes(16)
             former = enrolments.former
-            await buffer.write(
-                lambda connection: households.meet_devices(connection, devices, former, "Nursery", room_id, logging.utc_ms())
-            )
+            try:
+                await buffer.write(
+                    lambda connection: households.meet_devices(connection, devices, former, "Nursery", room_id, logging.utc_ms())
+                )
+            except NoRoom:  # they may send; what the page shows of them is written with the next change or start
+                way.count("no_room")
             changes.happened()
 
         enrolments = Enrolments(folder / "enrolments", enrolled, log)
@@ -96,7 +100,8 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         papers_ = papers(folder / "page", settings.page.host_names, datetime.datetime.now(datetime.UTC))
         server = Server(settings.page.bind, settings.page.port)
         edges.callback(server.close)
-        work: list[Work] = [enrolments.run, way.run, ledger.run, forwarding.run]
+        safety = Safety(buffer, settings.home.copy_hours, log)
+        work: list[Work] = [buffer.watch, safety.run, enrolments.run, way.run, ledger.run, forwarding.run]
         outside = sending = linking = None
         if settings.broker is not None:
             outside = Outside(settings.broker, settings.delivery.reconnect_ms, settings.delivery.in_flight, log)
@@ -164,6 +169,11 @@ async def _neighbour(settings: HomeAssistant, house: House, changes: Changes) ->
     language = words.read()[settings.language]
     labels = {name.removeprefix("neighbour."): language(name) for name in language.names if name.startswith("neighbour.")}
     return home_assistant.Neighbour(settings, home, house, changes, labels)
+
+
+def _full_changed(log: FilteringBoundLogger, changes: Changes, full: bool) -> None:
+    (log.error if full else log.info)("home.full" if full else "home.has_room")
+    changes.happened()
 
 
 async def _from_outside(outside: Outside, sending: Sending, linking: Linking, steered: Steering, changes: Changes, ledger: Ledger) -> None:
@@ -259,6 +269,12 @@ def main() -> int:
     except CannotStart as error:
         print(error, file=sys.stderr)
         return error.exit_status
+    except ExceptionGroup as group:  # one of the tasks cannot go on; where it says so in a sentence, a new start can
+        mendable, other = group.split(CannotStart)
+        if other is not None or mendable is None:
+            raise
+        print(mendable.exceptions[0], file=sys.stderr)
+        return CannotStart.exit_status
     return 0
 
 

@@ -40,6 +40,17 @@ class Home:
         ),
     )
 
+    copy_hours: int = field(
+        default=24,
+        metadata=_about(
+            "how old the copy of the database may be, from which a damaged one is mended; it takes as much room again; 0 keeps none",
+            "whole",
+            unit="hours",
+            least=0,
+            most=720,
+        ),
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Coap:

@@ -189,6 +189,15 @@ def stored_fields(signed: bytes) -> dict[int, Any]:
     return fields
 
 
+def stored_digest(signed: bytes, pairing: bytes) -> bytes:
+    """Return the digest of what was signed, from a kept reading's bytes. Raises NotSigned: they are damaged."""
+    try:
+        protected, _, payload, _ = cbor2.loads(signed)
+        return sha256(cbor2.dumps(["Signature1", protected, _aad(cbor2.loads(payload)[readings.KIND], pairing), payload])).digest()
+    except (cbor2.CBORError, ProtocolError, ValueError, TypeError, KeyError):
+        raise NotSigned from None
+
+
 def stored_values(signed: bytes) -> dict[int, int | bytes]:
     """Return what a kept reading measured: its fields without kind, number, uptime and time."""
     return {key: value for key, value in stored_fields(signed).items() if key not in _COMMON}

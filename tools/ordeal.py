@@ -417,7 +417,17 @@ class Ordeal:
                 continue
             self._done[name] += 1
             self._say(f"{len(self._made)} measured, {len(self._acknowledged)} receipted: {name}")
+            await self._revive()
             await deeds[name]()
+        await self._revive()
+
+    async def _revive(self) -> None:
+        """Start again what ended by itself, as a supervisor would; that it did is wrong."""
+        for program, ready in ((self._gateway, "gateway.ready"), (self._ingester, "ingest.ready")):
+            if not program.running:
+                self._wrong.append(f"the {program.name} ended by itself")
+                self._say(self._wrong[-1])
+                await asyncio.to_thread(program.start, ready)
 
     async def _kill_gateway(self) -> None:
         await asyncio.to_thread(self._gateway.end, signal.SIGKILL)

@@ -18,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gateway.edges.log import utc_ms
 from gateway.errors import Damaged, FileUnusable, GatewayError, NoRoom
 
 T = TypeVar("T")
@@ -36,7 +37,10 @@ _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sql
 
 
 class Buffer:
-    """The database of one home. Open with `await Buffer.open(path)`, end with `await close()`."""
+    """The database of one home. Open with `await Buffer.open(path)`, end with `await close()`.
+
+    full_since_ms: since when nothing new can be kept, or None; full_changed: called in the loop when that begins or ends.
+    """
 
     def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
         self.path = path
@@ -46,6 +50,9 @@ class Buffer:
         self._waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_groups, name="buffer")
         self._closed = False
+        self._damaged = asyncio.Event()
+        self.full_since_ms: int | None = None
+        self.full_changed: Callable[[bool], None] = lambda _: None
 
     @classmethod
     async def open(cls, path: Path, largest_MiB: int, connect: Connect | None = None) -> "Buffer":
@@ -54,7 +61,7 @@ class Buffer:
         connect: how to open a file, for a disk that is not a real one.
         Raises Damaged: its pages contradict each other. Raises FileUnusable: it cannot be opened, or the disk is full.
         """
-        buffer = cls(path, *await asyncio.to_thread(_open_both, path, largest_MiB, connect or _connect))
+        buffer = cls(path, *await asyncio.to_thread(open_both, path, largest_MiB, connect))
         buffer._thread.start()
         return buffer
 
@@ -85,7 +92,7 @@ class Buffer:
         self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
         self.reader.close()
-        await asyncio.to_thread(_close_writer, self._writer)
+        await asyncio.to_thread(close_writer, self._writer)
 
     def _write_groups(self) -> None:
         last = False
@@ -113,10 +120,27 @@ class Buffer:
                 self._writer.execute("ROLLBACK")
             failure = _sort(error)
             outcomes = [(future, None, failure) for _, future in asked]
+        self._look_for_damage(outcomes)
+        self._note_room(not any(isinstance(error, NoRoom) for _, _, error in outcomes))
         here = [outcome for outcome in outcomes if isinstance(outcome[0], concurrent.futures.Future)]
         _settle_all(here)
         if len(here) < len(outcomes):
             self._loop.call_soon_threadsafe(_settle_all, [outcome for outcome in outcomes if isinstance(outcome[0], asyncio.Future)])
+
+    async def watch(self) -> None:
+        """Return never. Raises Damaged: the database turned out to contradict itself; the next start sets it aside."""
+        await self._damaged.wait()
+        raise Damaged(self.path, "it is damaged", "start the gateway again, which sets it aside and puts together what can be read")
+
+    def _look_for_damage(self, outcomes: list[_Outcome]) -> None:
+        if any(isinstance(error, sqlite3.Error) and _code(error) in _DAMAGED for _, _, error in outcomes):
+            self._loop.call_soon_threadsafe(self._damaged.set)
+
+    def _note_room(self, room: bool) -> None:
+        if room == (self.full_since_ms is None):
+            return
+        self.full_since_ms = None if room else utc_ms()
+        self._loop.call_soon_threadsafe(self.full_changed, not room)
 
     def _ask(self, question: Question[Any], future: _Future) -> _Outcome:
         self._writer.execute("SAVEPOINT question")
@@ -156,7 +180,9 @@ def _sort(error: sqlite3.Error) -> GatewayError | sqlite3.Error:
     return NoRoom(str(error)) if _is_full(error) else error
 
 
-def _open_both(path: Path, largest_MiB: int, connect: Connect) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+def open_both(path: Path, largest_MiB: int, connect: Connect | None = None) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """Return a connection that writes and one that reads, to a database of the newest version. Raises Damaged, FileUnusable."""
+    connect = connect or _connect
     try:
         path.touch(mode=0o600)
         writer = connect(path)
@@ -196,7 +222,8 @@ def _migrate(path: Path, connection: sqlite3.Connection) -> None:
         connection.executescript(f"BEGIN IMMEDIATE;\n{step.read_text(encoding='utf-8')}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
-def _close_writer(connection: sqlite3.Connection) -> None:
+def close_writer(connection: sqlite3.Connection) -> None:
+    """Empty the write-ahead log into the database, and close it."""
     # Whatever remains in the log is replayed at the next start, so a failure here costs nothing.
     with contextlib.suppress(sqlite3.Error):
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -4,10 +4,11 @@ No prose, no keys, no names, no values of readings, no addresses. What libraries
 that they complained goes out, not what they said.
 """
 
+import contextlib
 import logging
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -22,7 +23,7 @@ def begin() -> structlog.typing.FilteringBoundLogger:
     structlog.configure(
         processors=[_stamp, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Output())),
         cache_logger_on_first_use=False,
     )
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -36,6 +37,18 @@ def begin() -> structlog.typing.FilteringBoundLogger:
 def _stamp(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     event["t"] = round(time.time(), 4)
     return event
+
+
+class _Output:
+    """Standard output, except that a disk that is full, or a reader that has gone, costs a line and never a reading."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stdout.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
 
 
 class _Complaints(logging.Handler):

@@ -100,10 +100,15 @@ class Sending:
 
     def _publish(self, message: Message, now_ms: int) -> None:
         rows = self._buffer.read(lambda connection: questions.queued_rows(connection, message.numbers))
+        numbers = tuple(row["number"] for row in rows)
+        for number in set(message.numbers) - set(numbers):  # receipted after this was planned, and not yet told so here
+            self._window.pop(number, None)
+        if not rows:
+            return
         keys = self._keys_of(rows[0]["person_id"], rows[0]["epoch"])
         packed = [sealing.Row(row["minute"], row["row_id"], row["sealed"]) for row in rows]
         packet = sealing.pack(keys, packed, now_ms, self._sealing_key, secrets.token_bytes)
-        self._flights[packet.digest] = Flight(packet.digest, message.numbers, now_ms, message.attempt)
+        self._flights[packet.digest] = Flight(packet.digest, numbers, now_ms, message.attempt)
         self._remember(packet)
         self._outside.publish("up", packet.payload)
         self._way.count("published")

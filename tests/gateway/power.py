@@ -181,7 +181,7 @@ def _named(cursor: apsw.Cursor, values: tuple[Any, ...]) -> Row:
 def _as_sqlite3(error: apsw.Error) -> sqlite3.Error:
     kind = sqlite3.IntegrityError if isinstance(error, apsw.ConstraintError) else sqlite3.OperationalError
     same = kind(str(error))
-    same.sqlite_errorcode = getattr(error, "extendedresult", 1)  # type: ignore[misc]  # read by the buffer
+    same.sqlite_errorcode = getattr(error, "extendedresult", sqlite3.SQLITE_FULL if isinstance(error, apsw.FullError) else 1)  # type: ignore[misc]  # read by the buffer
     return same
 
 

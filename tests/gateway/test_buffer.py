@@ -161,3 +161,57 @@ async def test_a_campaign_of_power_cuts_loses_nothing(tmp_path: Path) -> None:
         seen += len(cuts)
         assert await lost(tmp_path, cuts) == 0, seed
     assert seen > 5000
+
+
+async def test_a_full_disk_refuses_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    """What does not fit is refused whole, what was promised stays, the change is told once each way, and room ends it."""
+    disk = Disk(f"filling-{tmp_path.name}")
+    buffer = await Buffer.open(tmp_path / "home.db", 64, connect(disk))
+    told: list[bool] = []
+    buffer.full_changed = told.append
+
+    def put(connection: sqlite3.Connection, number: int) -> int:
+        connection.execute("INSERT INTO household VALUES (?, 'x')", (str(number),))
+        return number
+
+    assert await buffer.write(lambda connection: put(connection, 1)) == 1
+    disk.full = True
+    answers = await asyncio.gather(
+        *(buffer.write(lambda connection, n=number: put(connection, n)) for number in range(2, 8)),  # type: ignore[misc]
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [NoRoom] * 6, answers
+    assert buffer.full_since_ms is not None
+    disk.full = False
+    assert await buffer.write(lambda connection: put(connection, 9)) == 9
+    assert (buffer.full_since_ms, told) == (None, [True, False])
+    names = buffer.read(lambda connection: [row["name"] for row in connection.execute("SELECT name FROM household WHERE value = 'x'")])
+    assert sorted(names) == ["1", "9"]
+    await buffer.close()
+
+
+async def test_a_full_database_refuses_new_readings_and_loses_none(tmp_path: Path) -> None:
+    """At its largest size it takes no more; what leaves it makes room again."""
+    buffer = await Buffer.open(tmp_path / "home.db", 1)
+    device = Counterpart()
+    known = parse("x", json.dumps(device.enrolment()))
+    kept = 0
+
+    async def keep(sequence: int) -> None:
+        reading = reception.open_reading(device.signed(device.fields(sequence)), known)
+        await buffer.write(lambda connection: questions.keep(connection, known, reading, 1_800_000_000_000))
+
+    async def keep_on() -> None:
+        nonlocal kept
+        while True:
+            await asyncio.gather(*(keep(kept + number) for number in range(20)))
+            kept += 20
+
+    with pytest.raises(NoRoom):
+        await keep_on()
+    count = buffer.read(lambda connection: connection.execute("SELECT count(*) FROM readings").fetchone()[0])
+    assert kept <= count < kept + 20, "of the last group, as many as were promised"
+    assert kept > 500
+    await buffer.write(lambda connection: connection.execute("DELETE FROM readings WHERE sequence < 100"))
+    await keep(kept + 20)
+    await buffer.close()
