@@ -77,7 +77,7 @@ class Panel:
         top = _TOP + (_TALL - tall) // 2
         bottom = top + tall
         thick = max(2, width // 5)
-        body = width - thick  # the rest is the gap to the next
+        body = _width(letter, width) - thick  # the rest is the gap to the next
         if letter in _BARS:
             half = (tall - thick) // 2
             bars = (
@@ -128,6 +128,8 @@ class Panel:
 
 
 def _width(letter, width):
+    if letter == "1":
+        return max(2, width // 5) * 3  # it has bars on one side only
     if letter in _BARS:
         return width
     if letter in ".,":

@@ -13,7 +13,12 @@ DRAWINGS = ROOT / "docs/drawings"
 MACHINES = {"scale": "firmware/scale/states.py", "cuff": "firmware/cuff/states.py"}
 
 RADIUS, BOX_WIDTH, BOX_HEIGHT, MARGIN = 330, 150, 40, 130
+# Where along an arrow its words may stand: nearer to where it begins, for the words of the way back stand nearer to the other end.
+PLACES = (0.36, 0.28, 0.44, 0.22, 0.5, 0.56, 0.17, 0.62, 0.7, 0.78)
 Table = dict[str, dict[str, str]]
+Point = tuple[float, float]
+Curve = tuple[Point, Point, Point]
+Room = tuple[float, float, float, float]
 
 
 def table(source: str) -> Table:
@@ -44,8 +49,18 @@ def draw(title: str, rows: Table) -> str:
     for state, events in rows.items():
         for event, following in events.items():
             arrows.setdefault((state, following), []).append(event.replace("_", " "))
-    parts = [_arrow(places, ends, events) for ends, events in arrows.items()]
+    curves = {ends: _curve(places[ends[0]], places[ends[1]]) for ends in arrows if ends[0] != ends[1]}
+    parts = [_line(curve) for curve in curves.values()]
     parts += [_box(*places[state], state.replace("_", " ")) for state in states]
+    taken = [(x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2, x + BOX_WIDTH / 2, y + BOX_HEIGHT / 2) for x, y in places.values()]
+    for (state, following), said in arrows.items():
+        if state == following:
+            x, y = places[state]
+            parts.append(_words(x, y - BOX_HEIGHT / 2 - 8, [f"↺ {event}" for event in said]))
+            continue
+        x, y = _free_place(curves[state, following], said, taken)
+        taken.append(_room(x, y, said))
+        parts.append(_words(x, y, said))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" font-family="system-ui, sans-serif" font-size="13" '
         f'role="img"><title>{title}</title>\n<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
@@ -61,24 +76,45 @@ def _box(x: float, y: float, words: str) -> str:
     )
 
 
-def _arrow(places: dict[str, tuple[float, float]], ends: tuple[str, str], events: list[str]) -> str:
-    (x, y), (to_x, to_y) = places[ends[0]], places[ends[1]]
-    if ends[0] == ends[1]:
-        return _words(x, y - BOX_HEIGHT / 2 - 8, [f"↺ {event}" for event in events])
+def _curve(start: Point, end: Point) -> Curve:
+    """Return start, bend and end of an arrow from box to box; the way back bends to the other side."""
+    (x, y), (to_x, to_y) = start, end
     away_x, away_y = to_x - x, to_y - y
     length = math.hypot(away_x, away_y)
     bend_x, bend_y = (x + to_x) / 2 - away_y / length * 34, (y + to_y) / 2 + away_x / length * 34
-    start_x, start_y = _edge(x, y, bend_x, bend_y)
-    end_x, end_y = _edge(to_x, to_y, bend_x, bend_y)
-    line = (
+    return _edge(x, y, bend_x, bend_y), (bend_x, bend_y), _edge(to_x, to_y, bend_x, bend_y)
+
+
+def _line(curve: Curve) -> str:
+    (start_x, start_y), (bend_x, bend_y), (end_x, end_y) = curve
+    return (
         f'<path d="M{start_x:.0f} {start_y:.0f}Q{bend_x:.0f} {bend_y:.0f} {end_x:.0f} {end_y:.0f}" fill="none" stroke="#5C6370" '
         'marker-end="url(#tip)"/>'
     )
-    third = 0.36  # nearer to where the arrow begins: the words of the way back stand nearer to the other end
-    near, far = (1 - third) ** 2, third**2
-    mixed = 2 * third * (1 - third)
-    words_x, words_y = near * start_x + mixed * bend_x + far * end_x, near * start_y + mixed * bend_y + far * end_y
-    return line + "\n" + _words(words_x, words_y, events)
+
+
+def _free_place(curve: Curve, lines: list[str], taken: list[Room]) -> Point:
+    """Return where on an arrow its words cover no box and no other words, or as little as can be; rather near to where it begins."""
+
+    def covered(place: Point) -> float:
+        left, top, right, bottom = _room(*place, lines)
+        return sum(
+            max(0.0, min(right, other[2]) - max(left, other[0])) * max(0.0, min(bottom, other[3]) - max(top, other[1])) for other in taken
+        )
+
+    return min((_along(curve, share) for share in PLACES), key=covered)
+
+
+def _along(curve: Curve, share: float) -> Point:
+    near, mixed, far = (1 - share) ** 2, 2 * share * (1 - share), share**2
+    (start_x, start_y), (bend_x, bend_y), (end_x, end_y) = curve
+    return near * start_x + mixed * bend_x + far * end_x, near * start_y + mixed * bend_y + far * end_y
+
+
+def _room(x: float, y: float, lines: list[str]) -> Room:
+    """Return about what words take: left, top, right, bottom."""
+    wide, tall = 6.2 * max(map(len, lines)) + 6, 14 * len(lines) + 4
+    return x - wide / 2, y - 4 - tall / 2, x + wide / 2, y - 4 + tall / 2
 
 
 def _edge(x: float, y: float, toward_x: float, toward_y: float) -> tuple[float, float]:

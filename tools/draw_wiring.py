@@ -44,7 +44,7 @@ SCALE = (
         "channel A, gain 128; its clock is held high in deep sleep",
     ),
     Part(("I2C_CLOCK", "I2C_DATA"), "SSD1306 0x3C, AD5933 0x0D", "3.3 V; 4.7 kΩ pull-ups; an NAU7802 at 0x2A on board s3n"),
-    Part(("SWITCH",), "spring switch under the plate", "to ground while something lies on it; 1 MΩ up; wakes the processor"),
+    Part(("SWITCH",), "spring switch under the plate", "to ground under a load; 1 MΩ up; wakes the processor"),
     Part(("BUTTON",), "button", "to ground; held for 10 s the scale forgets its home"),
     Part((), "front end of the AD5933, four electrodes", "at most 0.5 mA at 50 kHz, 100 nF in each lead"),
     Part(("BATTERY",), "four AA cells in series, by 2 MΩ and 1 MΩ", "a third of their voltage, 100 nF to ground; 2 µA"),
