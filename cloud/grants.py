@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from cloud import hpke, wrapping
+from cloud import hpke, notes, wrapping
 from cloud.accounts import GRANT_KEYS, GRANTS
 from cloud.errors import CannotUnwrap, Declined
 from protocol import cbor, seals
@@ -121,11 +121,12 @@ def parse_credential(text: str) -> Credential | None:
 def check_terms(terms: Terms, expires_utc_s: int) -> Terms:
     """Return the terms in the one form that is kept.
 
-    Raises Declined: "grant_nameless", "grant_empty" (nothing to share), "grant_period" (its days make no sense or reach too far).
+    Raises Declined: "grant_nameless", "card_number", "grant_empty" (nothing to share), "grant_period" (days that make no sense).
     """
     name, country = (" ".join(words.split()) for words in (terms.name, terms.country))
     if not 0 < len(name) <= LONGEST_NAME or len(country) > LONGEST_COUNTRY or (terms.is_for_a_partner and not country):
         raise Declined("grant_nameless")
+    notes.check_words(f"{name} {country}")
     if not terms.things:
         raise Declined("grant_empty")
     today, last = terms.made_utc_s // DAY_S, expires_utc_s // DAY_S

@@ -24,7 +24,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from cloud import wrapping
+from cloud import notes, wrapping
 from cloud.accounts import PASSKEYS
 from cloud.errors import CannotUnwrap, Declined
 from protocol import cbor
@@ -127,7 +127,7 @@ def check_made(realm: Realm, credential: dict[str, Any], challenges: Challenges,
         )
     except (WebAuthnException, ValueError, KeyError, TypeError):
         raise Declined("passkey_wrong") from None
-    words = " ".join(name.split())[:LONGEST_NAME] or "Passkey"
+    words = notes.check_words(name[:LONGEST_NAME]) or "Passkey"
     digest = wrapping.digest(made.credential_id)
     return Passkey(digest, made.credential_id, made.credential_public_key, made.sign_count, words, prf is not None)
 
