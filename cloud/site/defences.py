@@ -79,7 +79,7 @@ class Defences:
             return PlainTextResponse("Only GET and POST.\n", 405, {"Allow": "GET, HEAD, POST"})
         if method == "POST" and not (self._is_our_own(headers) or _from_anywhere(scope["path"])):
             return PlainTextResponse("This form did not come from a page of this site. Open the page again and repeat it.\n", 403)
-        if headers.get("content-type", "").lower().startswith("multipart/") and not _IMPORT.fullmatch(scope["path"]):
+        if method == "POST" and headers.get("content-type", "").lower().startswith("multipart/") and not _IMPORT.fullmatch(scope["path"]):
             # files are taken at one address only; everywhere else they would lie about until they are swept
             return PlainTextResponse("No files here.\n", 415)
         length = headers.get("content-length", "0")
