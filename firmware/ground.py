@@ -35,6 +35,7 @@ SAFE_REST_MS = const(600_000)
 _SENDING_LIMIT_MS = const(20_000)
 _MEASURING_LIMIT_MS = const(5000)
 _BUTTON_LOOK_MS = const(100)
+_REST_LOOK_MS = const(1000)
 _FIRST_RETRY_MS = const(900_000)  # of a sleeping device with unsent readings; doubling from wake to wake
 _LEAST_PIECE = const(256)
 
@@ -98,7 +99,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
         await signer.keep(kind, fields, reserve)
         sending.wake()
 
-    reporting = Reporting(keep_status, box, held, clock, cause, measuring is None)
+    reporting = Reporting(keep_status, box, held, clock, cause, measuring is None, watch.expect("reporting", _SENDING_LIMIT_MS))
 
     def restart():
         reporting.lived_well()
@@ -139,7 +140,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
 
     if measuring is None:
         display.fault(faults.SAFE_MODE)
-        own = _rest(held)
+        own = _rest(held, watch.expect("resting", _MEASURING_LIMIT_MS))
     else:
         measure = measuring(chosen["device"])
         alive = watch.expect("measuring", _MEASURING_LIMIT_MS)
@@ -155,7 +156,8 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     gc.collect()
     gc.threshold(-1)
     console.ready(chosen["device"], numbers.boot, gc.mem_free(), _largest_bytes())
-    await asyncio.gather(watch.run(), sending.run(), reporting.run(), _button(board, clock, display, held, may_pair, doing), own)
+    pressed = _button(board, clock, display, held, may_pair, doing, watch.expect("button", _MEASURING_LIMIT_MS))
+    await asyncio.gather(watch.run(), sending.run(), reporting.run(), pressed, own)
 
 
 def _settings():
@@ -180,20 +182,23 @@ def _identity():
         once.forget("firmware.flash.identity")
 
 
-async def _rest(held):
+async def _rest(held, alive):
     """The safe mode's own task: measure nothing, then give the ordinary life one more try."""
-    await asyncio.sleep_ms(SAFE_REST_MS)
+    for _ in range(SAFE_REST_MS // _REST_LOOK_MS):
+        alive()
+        await asyncio.sleep_ms(_REST_LOOK_MS)
     held.put(memory.STARTS, SAFE_AFTER - 1)
     machine.reset()
 
 
-async def _button(board, clock, display, held, may_pair, doing):
+async def _button(board, clock, display, held, may_pair, doing, alive):
     """Forget the home when the button is held for 10 s; let go after 3 s, be ready to be paired with it again. And end what was to be shown
     for some time.
     """
     button = machine.Pin(board.BUTTON, machine.Pin.IN, machine.Pin.PULL_UP)
     hold = Hold()
     while True:
+        alive()
         event = hold.feed(not button.value(), clock.up_ms())
         if event == HELD:
             replacing.replace(FORGETTING, b"")

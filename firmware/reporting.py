@@ -21,15 +21,18 @@ _DEEP_SLEEP = const(4)
 
 
 class Reporting:
-    """keep(kind, fields, reserve): as in `signing.py`; cause: machine.reset_cause(); safe: this is the safe mode."""
+    """keep(kind, fields, reserve): as in `signing.py`; cause: machine.reset_cause(); safe: this is the safe mode; alive(): the
+    task still runs.
+    """
 
-    def __init__(self, keep, outbox, held, clock, cause: int, safe: bool):
+    def __init__(self, keep, outbox, held, clock, cause: int, safe: bool, alive):
         self._keep = keep
         self._outbox = outbox
         self._memory = held
         self._clock = clock
         self._cause = cause
         self._safe = safe
+        self._alive = alive
         self._refused = 0
         self._asked = False
         self._good = False
@@ -51,6 +54,7 @@ class Reporting:
         """Say how this life began, then what comes up, for ever."""
         await self._say_start()
         while True:
+            self._alive()
             if self._refused:
                 await self._say_full()
             if self._asked:

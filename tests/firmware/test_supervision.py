@@ -67,6 +67,26 @@ def test_a_heap_below_its_floor_ends_in_a_restart_and_is_told(tmp_path: Path) ->
     live(tmp_path, {"scale": "scale"}, script, (*SOON, floor, often))
 
 
+def test_a_task_that_waits_for_ever_starves_the_watchdog_though_all_others_run(tmp_path: Path) -> None:
+    """Each task of a life is waited for, the button's and the reports' too: the device starts again and says so."""
+    waits = """    hold = Hold()
+    if held.get(memory.SILENCES) == 0:
+        held.put(memory.SILENCES, 1)
+        await asyncio.Event().wait()
+    while True:
+"""
+    stuck = ("firmware/ground.py", "    hold = Hold()\n    while True:\n", waits)
+    quick = ("firmware/watch.py", "TIMEOUT_MS = const(30_000)", "TIMEOUT_MS = const(2000)")
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        await until(lambda: bool(statuses(homes["scale"])), 40)
+        (status,) = statuses(homes["scale"])
+        assert (status[readings.RESET_CAUSE], status[readings.FAULT_CODE]) == (3, faults.WATCHDOG)
+        assert said(devices["scale"], "step on")
+
+    live(tmp_path, {"scale": "scale"}, script, (*SOON, stuck, quick))
+
+
 def test_a_full_outbox_refuses_says_so_and_the_home_learns_it(tmp_path: Path) -> None:
     """Two fit; the third is refused on the display, the two arrive, and behind them the device's own word with the number refused."""
     small = ("firmware/flash/outbox.py", "CAPACITY = const(128)", "CAPACITY = const(2)")
