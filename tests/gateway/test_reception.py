@@ -5,7 +5,10 @@ from typing import Any
 
 import cbor2
 import pytest
-from hypothesis import given
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import reception
@@ -129,3 +132,72 @@ def test_a_number_may_jump_as_far_as_restarts_explain() -> None:
     for last_boot, sequence in ((3, 100 + 4097), (1, 100 + 4096 + 129)):
         with pytest.raises(SequenceJump):
             reception.continues(100, last_boot, at(sequence))
+
+
+CUFF = Counterpart("cuff")
+NURSERY = Counterpart("babyphone")
+DEVICES = [(each, parse("x", json.dumps(each.enrolment()))) for each in (SCALE, CUFF, NURSERY)]
+EDGES = (0, 1, 23, 24, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**40 - 1, 2**40, 2**48 - 1, 2**48, 2**64 - 1, -1, -24, -25, -4000)
+
+
+@st.composite
+def nearly_readings(draw: st.DrawFn) -> tuple[int, bytes]:
+    """Return the place of a device and a payload that is its reading or almost one."""
+    place = draw(st.integers(0, 2))
+    fields: dict[Any, Any] = DEVICES[place][0].fields(draw(st.integers(0, 2**40 - 1)), up_ms=draw(st.integers(0, 2**48 - 1)))
+    for _ in range(draw(st.integers(0, 2))):
+        key = draw(st.sampled_from([0, 1, 2, 3, 9, 10, 11, 12, 13, 14, 15, 17, 20, 21, 31, 32, 300]))
+        value: Any = draw(
+            st.sampled_from(EDGES) | st.none() | st.booleans() | st.binary(max_size=3) | st.lists(st.sampled_from(EDGES), max_size=3)
+        )
+        if draw(st.booleans()):
+            fields[key] = value
+        else:
+            fields.pop(key, None)
+    payload = bytearray(cbor2.dumps(fields, canonical=draw(st.booleans())))
+    for _ in range(draw(st.integers(0, 2))):
+        at = draw(st.integers(0, len(payload)))
+        if draw(st.booleans()):
+            payload[at:at] = bytes([draw(st.integers(0, 255))])
+        else:
+            payload[at : at + 1] = bytes([draw(st.integers(0, 255))])
+    return place, bytes(payload)
+
+
+def outcome(open_: Any, message: bytes, device: Any) -> Any:
+    try:
+        return open_(message, device)
+    except Refused as refusal:
+        return type(refusal)
+
+
+@settings(max_examples=1500)
+@given(nearly_readings())
+def test_the_quick_look_believes_nothing_that_the_careful_one_refuses(found: tuple[int, bytes]) -> None:
+    """Signed by the device itself, in whatever bytes: read as written, it is the same reading; else the careful look decides."""
+    place, payload = found
+    device, enrolled = DEVICES[place]
+    protected = cbor2.dumps({1: -9, 4: device.kid}, canonical=True)
+    kind = payload[2] if len(payload) > 2 else 0
+    r, s = decode_dss_signature(device.key.sign(device.to_be_signed(protected, kind, payload), ec.ECDSA(hashes.SHA256())))
+    message = cbor2.dumps([protected, {}, payload, r.to_bytes(32, "big") + s.to_bytes(32, "big")])
+    careful = outcome(reception.open_carefully, message, enrolled)
+    quick = outcome(reception.open_as_written, message, enrolled)
+    assert quick is None or quick == careful
+    assert outcome(reception.open_reading, message, enrolled) == careful
+
+
+def test_what_a_device_writes_is_taken_by_the_quick_look() -> None:
+    """Every kind of reading as devices send it, so that what is measured is what happens."""
+    for device, enrolled in DEVICES:
+        for fields in (device.fields(5), device.fields(70_000, up_ms=2**40, _3=1_790_000_000)):
+            message = device.signed(fields)
+            assert reception.open_as_written(message, enrolled) == reception.open_carefully(message, enrolled)
+
+
+@given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
+def test_a_frame_written_otherwise_is_left_to_the_careful_look(place: int, byte: int) -> None:
+    """One byte of the whole message set to anything: the same reading, or nothing that the quick look believes."""
+    changed = GOOD[:place] + bytes([byte]) + GOOD[place + 1 :]
+    quick = outcome(reception.open_as_written, changed, ENROLLED)
+    assert changed == GOOD or quick is None or quick is NotAuthentic

