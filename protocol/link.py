@@ -85,6 +85,10 @@ class Link:
         options = ((coap.OBSERVE, b""), (coap.URI_PATH, path), (coap.CONTENT_FORMAT, coap.uint(content_format)))
         self._ask(coap.FETCH, options, payload, now_ms)
 
+    def get(self, path: bytes, options: "Options", now_ms: int) -> None:
+        """Begin a confirmable GET with options behind the path, as a download's in `blocks.py`."""
+        self._ask(coap.GET, ((coap.URI_PATH, path),) + options, b"", now_ms)
+
     def say(self, path: bytes, content_format: int, payload: bytes) -> bytes:
         """Return the datagram of a non-confirmable POST; nothing is kept of it, and an answer to it is ignored."""
         options = ((coap.URI_PATH, path), (coap.CONTENT_FORMAT, coap.uint(content_format)))
@@ -121,7 +125,7 @@ class Link:
     def _response(self, message: coap.Message, now_ms: int) -> None:
         try:
             opened = oscore.unprotect_response(self._context, self._binding, message.options, message.payload, self._open)
-            coap.refuse_critical(opened.options)
+            coap.refuse_critical(opened.options, () if coap.option(self._options, coap.BLOCK2) is None else (coap.BLOCK2,))
         except (errors.NotOSCORE, errors.NotCoAP):
             if self._observed and message.token == self._observed[0] and message.type != coap.ACK:
                 self._notified(message)  # a notification that crossed the request by which its observation is renewed
