@@ -19,6 +19,7 @@ class Display:
         self._person = ("", 0)
         self._last = ("", "starting")
         self._waving = False
+        self.lost: str | None = None  # why nothing reaches the home, in the words of that name; None: as far as known it does
 
     def speak(self, language: str) -> None:
         """Use this language, "en" or "fr", from now on."""
@@ -67,6 +68,10 @@ class Display:
 
     def way(self, name: str, sequence: int | None = None) -> None:
         """Tell how far a reading has come, or (None) what has happened to the way of all; other people's readings change nothing."""
+        if sequence is None:
+            self.lost = name
+        elif name == "arrived":
+            self.lost = None
         if self._reading is None or self._is_home or sequence not in (None, self._sequence):
             return
         self._is_home = name == "arrived"

@@ -37,6 +37,7 @@ from gateway.edges.link_key import link_key_in
 from gateway.edges.linking import Linking
 from gateway.edges.mdns import Announcement
 from gateway.edges.mqtt import Outside
+from gateway.edges.nights import Nights
 from gateway.edges.orderbook import OrderBook
 from gateway.edges.pages import routes, words
 from gateway.edges.pages.access import Access
@@ -125,7 +126,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         edges.push_async_callback(door.close)
         push = Pushes(settings.push, link_key_in(folder / "keys", "push.key"), buffer, log)
         bell = Bell(buffer, enrolments, changes, push, words.read(), log)
-        work.append(bell.run)
+        work += [bell.run, Nights(buffer, changes).run]
         access = Access(buffer, log, ledger, settings.page.session_days)
         house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "", log)
         frame = Frame(

@@ -126,4 +126,4 @@ def _show(ground, climate):
     centi_Cel, percent = climate.latest
     tenths = (centi_Cel + 5) // 10
     sign = "-" if tenths < 0 else ""
-    ground.display.show(f"{sign}{abs(tenths) // 10}.{abs(tenths) % 10} °C {percent} %", "room")
+    ground.display.show(f"{sign}{abs(tenths) // 10}.{abs(tenths) % 10} °C {percent} %", ground.display.lost or "room")

@@ -1,4 +1,4 @@
-"""News for whoever watches the page: that something moved, the nursery's live values and its alarms. Nothing here is kept on disk."""
+"""News for whoever watches the page: that something moved, the nursery's live values and its alarms. `nights.py` keeps some."""
 
 import asyncio
 import time
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gateway.alarms import Alarm, Room
 from gateway.devices import Device
+from gateway.night import Gathering
 from protocol import readings, units
 
 _WAITING = 50
@@ -30,6 +31,7 @@ class Changes:
 
     def __init__(self) -> None:
         self.latest: dict[bytes, Live] = {}
+        self.gathering = Gathering()
         self._rooms: dict[bytes, Room] = {}
         self._watchers: set[asyncio.Queue[Live | None]] = set()
 
@@ -51,6 +53,8 @@ class Changes:
         )
         self.latest[device.kid] = now
         self.room(device.kid).heard(now.at_s, now.crying, now.temperature_Cel)
+        if now.loudness_dB is not None:
+            self.gathering.hear(device.kid, time.time(), now.loudness_dB, bool(now.crying), now.temperature_Cel, now.humidity_percent)
         self._tell(now)
 
     def room(self, kid: bytes) -> Room:

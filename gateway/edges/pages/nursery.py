@@ -8,7 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from gateway import alarms
+from gateway import alarms, night
+from gateway.edges import nights
 from gateway.edges.pages import views
 from gateway.edges.pages.devices import named
 from gateway.edges.pages.events import news
@@ -21,17 +22,28 @@ async def show(frame: Frame, request: Request, words: Words) -> Response:
     changes, now_s = frame.house.changes, time.monotonic()
     latest = {kid.hex(): (live, now_s - live.at_s) for kid, live in changes.latest.items()}
     subjects = frame.house.subjects()
+    now_minute = int(time.time() // 60)
     shown = [
         {
             **device,
             "live": latest.get(device["kid"]),
             "where": _name(subjects, device["room"]),
+            "night": night.chart(minutes, now_minute) if (minutes := _minutes(frame, device["kid"], now_minute)) else None,
+            "hours": night.hours(minutes),
             "alarms": {alarm.kind: alarm.state for alarm in changes.alarms(bytes.fromhex(device["kid"]))},
         }
         for device in views.devices(frame.house, words)
         if device["kind"] == "babyphone"
     ]
-    return frame.show("nursery", request, words, rooms=shown, kinds=alarms.KINDS, push_key=frame.push.public_key if frame.push else "")
+    return frame.show(
+        "nursery",
+        request,
+        words,
+        rooms=shown,
+        kinds=alarms.KINDS,
+        size=(night.WIDTH, night.HEIGHT),
+        push_key=frame.push.public_key if frame.push else "",
+    )
 
 
 async def silence(frame: Frame, request: Request, words: Words) -> Response:
@@ -66,6 +78,10 @@ async def events(frame: Frame, request: Request, words: Words) -> Response:  # n
 
 def _babyphones(frame: Frame) -> list[bytes]:
     return [device.kid for device in frame.house.enrolments.devices if device.kind == "babyphone"]
+
+
+def _minutes(frame: Frame, kid: str, now_minute: int) -> list[night.Minute]:
+    return frame.house.buffer.read(lambda connection: nights.minutes(connection, bytes.fromhex(kid), now_minute - night.KEPT_MINUTES))
 
 
 def _name(subjects: Mapping[int, Mapping[str, Any]], number: int | None) -> str:
