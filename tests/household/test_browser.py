@@ -58,11 +58,11 @@ async def pictures(chromium: Browser, household: Household, session: BrowserCont
     wide = []
     site = [
         ("site", name, session, f"{household.site_address}/{{}}/{name}")
-        for name in ("home", "weight", "pressure", "climate", "link", "account")
+        for name in ("home", "weight", "pressure", "climate", "link", "devices", "account")
     ]
     gateway = [
         ("gateway", name or "start", home, f"{household.page_address}/{{}}/{name}")
-        for name in ("", "people", "devices", "readings", "inbox", "nursery")
+        for name in ("", "people", "devices", "readings", "inbox", "nursery", "settings", "log")
     ]
     for place, name, context, address in (*site, *gateway):
         page = await context.new_page()
@@ -84,6 +84,32 @@ async def rows_of(household: Household) -> int:
         answer = await visitor.json("/en/weight.json")
         assert isinstance(answer, dict)
         return len(answer["readings"])
+
+
+async def steer_from_the_site(household: Household) -> list[str]:
+    """Allow somebody at the gateway's page to steer the babyphone, have it show itself from the site, and return what both pages say."""
+    resident = household.residents[0]
+    async with household.page_visitor() as home, household.site_visitor() as far:
+        await household.sign_in_at_home(home)
+        await household.sign_in(resident, far)
+        state = await home.json("/state.json")
+        assert isinstance(state, dict)
+        (kid,) = [device["kid"] for device in state["devices"] if device["kind"] == "babyphone"]
+        (subject,) = [person["subject"] for person in state["people"] if person["name"] == resident.person.name]
+        before = (await far.get("/en/devices")).text
+        await home.submit((await home.get("/en/devices")).form(f"{kid}/rights"), **{f"subject-{subject}": "yes"})
+        end = time.monotonic() + 60
+        sent = False
+        while time.monotonic() < end:
+            page = await far.get("/en/devices")
+            shows = [form for form in page.forms if form.fields.get("function") == "3"]
+            if shows and not sent:
+                sent = (await far.submit(shows[0])).status == 200
+            if sent and "Done, today" in page.text:
+                break
+            await asyncio.sleep(0.5)
+        there = (await home.get("/en/devices")).text
+    return [before, page.text, there]
 
 
 async def weigh_in_and_look(folder: Path) -> dict[str, object]:
@@ -118,6 +144,7 @@ async def weigh_in_and_look(folder: Path) -> dict[str, object]:
             await asyncio.sleep(0.3)
         seen["rows"] = await rows_of(household)
 
+        seen["steered"] = await steer_from_the_site(household)
         home = await visit(chromium)
         door = await home.new_page()
         await door.goto(f"{household.page_address}/en/sign-in")
@@ -164,3 +191,12 @@ def test_a_canary_in_a_reading_is_nowhere_in_the_cloud(seen: dict[str, object], 
     assert secrecy.find(secrecy.files_below(household_folder / "home"), {"canary": CANARY}) != []
     beyond = secrecy.files_below(household_folder / "cloud", household_folder / "broker")
     assert secrecy.find(beyond, {"canary": CANARY}) == []
+
+
+def test_a_device_is_steered_from_the_site(seen: dict[str, object]) -> None:
+    """Allowed at home, told on the site, done by the real device, and both pages say so; before it was allowed the site offered nothing."""
+    before, far, home = seen["steered"]  # type: ignore[misc]  # as `steer_from_the_site` gives them
+    assert "Nobody at home has allowed you" in before
+    assert "Done, today" in far
+    assert "Show itself" in home
+    assert f"(from the site, by {PEOPLE[0].name})" in home

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -35,6 +36,15 @@ ADDRESSES: Addresses = {
     **history.ADDRESSES,
 }
 STATIC = Path(__file__).parent / "static"
+
+
+class _Number(IntegerConvertor):
+    """A number in an address: of so few digits that the database has room for it."""
+
+    regex = "[0-9]{1,14}"
+
+
+register_url_convertor("number", _Number())
 _STATUS: dict[type[Exception], int] = {NoRoom: 507, Busy: 429}
 
 
@@ -54,7 +64,7 @@ def application(frame: Frame, host_names: tuple[str, ...]) -> ASGIApp:
         return FileResponse(STATIC / "ring.js", media_type="text/javascript")
 
     routes: list[Any] = [
-        Route(f"/{language}{path}", _answering(frame, frame.words[language], page), methods=list(methods))
+        Route(f"/{language}{path.replace(':int}', ':number}')}", _answering(frame, frame.words[language], page), methods=list(methods))
         for language in LANGUAGES
         for path, (page, methods) in ADDRESSES.items()
     ]
