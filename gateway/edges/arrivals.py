@@ -45,6 +45,7 @@ _FAULTS: dict[type[Refused], int] = {
 
 _LOOKING_S = 0.3  # a device repeats its request after 2 s
 _LARGEST_CROWD = 4
+_MOST_WEIGHINGS = 200  # five a day for as long as the trend looks back; a receipt must not take longer the more there are
 
 STORED, REFUSED, CONFLICT, FULL = "stored", "refused", "conflict", "full"
 
@@ -147,7 +148,7 @@ class Arrivals:
         if subject is None or subject not in names:
             return "", receipts.STEADY
         since_s = utc_ms() / 1000 - display.BEFORE_S
-        before = self._buffer.read(lambda connection: questions.signed_since(connection, subject, readings.SCALE, since_s))
+        before = self._buffer.read(lambda connection: questions.signed_since(connection, subject, readings.SCALE, since_s, _MOST_WEIGHINGS))
         weighings = [(utc_s, reception.stored_fields(signed)[readings.GRAMS]) for utc_s, signed in before]
         return display.initials(subject, names), display.trend(weighings)
 

@@ -22,6 +22,7 @@ from gateway.sealing import Chain, Origin
 from protocol import readings
 
 _AT_ONCE = 200
+_SEALED_AT_ONCE = 50  # some 20 ms of arithmetic
 _NO_ROOM_PAUSE_S = 5.0
 
 
@@ -60,7 +61,8 @@ class Forwarding:
             await self._woken.wait()
             self._woken.clear()
             try:
-                while await self._settle() + await self._seal():
+                # whose a new reading is comes first, for its scale waits to show it
+                while await self._settle() or await self._seal():
                     self._changed()
             except NoRoom:
                 self._way.count("no_room")
@@ -117,7 +119,7 @@ class Forwarding:
 
     async def _seal(self) -> int:
         """Seal and queue readings whose subject has an account; return how many."""
-        rows = self._buffer.read(lambda connection: questions.sealable(connection, _AT_ONCE))
+        rows = self._buffer.read(lambda connection: questions.sealable(connection, _SEALED_AT_ONCE))
         if not rows:
             return 0
         chains: dict[bytes, Chain] = {}

@@ -244,9 +244,12 @@ def whose(connection: Connection, reading: int) -> int | None:
     return None if row is None else row["subject"]
 
 
-def signed_since(connection: Connection, subject_: int, kind: int, utc_s: float) -> list[tuple[float, bytes]]:
-    """Return time and signed bytes of somebody's readings of a kind from a time on."""
-    rows = connection.execute("SELECT utc_s, signed FROM readings WHERE subject = ? AND kind = ? AND utc_s >= ?", (subject_, kind, utc_s))
+def signed_since(connection: Connection, subject_: int, kind: int, utc_s: float, limit: int) -> list[tuple[float, bytes]]:
+    """Return time and signed bytes of somebody's newest readings of a kind from a time on, newest first."""
+    rows = connection.execute(
+        "SELECT utc_s, signed FROM readings WHERE subject = ? AND kind = ? AND utc_s >= ? ORDER BY utc_s DESC LIMIT ?",
+        (subject_, kind, utc_s, limit),
+    )
     return [(row["utc_s"], row["signed"]) for row in rows]
 
 
