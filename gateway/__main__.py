@@ -1,5 +1,7 @@
 """`python -m gateway --configuration FILE`: opens the edges in order, owns every task, and closes the edges in reverse.
 
+With `--check` it only says what is wrong; `backup FILE` and `restore FILE` keep the home and make it again.
+
 What can be wrong before anybody was served (a bad setting, a taken port, a missing certificate, a full disk) ends with one sentence on
 standard error and a non-zero status. SIGTERM and Ctrl-C end it in order: no new readings, what was promised is on disk, then the rest.
 """
@@ -10,6 +12,7 @@ import contextlib
 import datetime
 import fcntl
 import functools
+import getpass
 import secrets
 import signal
 import sys
@@ -22,7 +25,7 @@ from structlog.typing import FilteringBoundLogger
 from gateway import configuration
 from gateway.configuration import Configuration, HomeAssistant
 from gateway.devices import Device
-from gateway.edges import home_assistant, households
+from gateway.edges import backup, check, home_assistant, households, permissions, supervisor
 from gateway.edges import log as logging
 from gateway.edges.arrivals import Arrivals
 from gateway.edges.bell import Bell
@@ -36,6 +39,7 @@ from gateway.edges.ledger import BROKER, DEVICE, Ledger
 from gateway.edges.link_key import link_key_in
 from gateway.edges.linking import Linking
 from gateway.edges.mdns import Announcement
+from gateway.edges.metrics import Metrics
 from gateway.edges.mqtt import Outside
 from gateway.edges.nights import Nights
 from gateway.edges.orderbook import OrderBook
@@ -63,6 +67,8 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
     async with contextlib.AsyncExitStack() as edges:
         folder = _folder(settings.home.data)
         edges.callback(_alone_in(folder))
+        for secret in permissions.loose(settings):
+            raise secret
         home_secret = home_secret_in(folder / "keys")
         buffer = await open_home(folder / "home.db", settings.home.largest_MiB, log)
         edges.push_async_callback(buffer.close)
@@ -101,6 +107,12 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         papers_ = papers(folder / "page", settings.page.host_names, datetime.datetime.now(datetime.UTC))
         server = Server(settings.page.bind, settings.page.port)
         edges.callback(server.close)
+        extra: list[Work] = []
+        if settings.metrics is not None:
+            metrics = Metrics(settings.metrics, buffer, way)
+            edges.callback(metrics.close)
+            extra.append(metrics.run)
+            log.info("metrics.ready", port=metrics.port)
         safety = Safety(buffer, settings.home.copy_hours, log)
         work: list[Work] = [buffer.watch, safety.run, enrolments.run, way.run, ledger.run, forwarding.run]
         outside = sending = linking = None
@@ -121,6 +133,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             Arrivals(buffer, way, log, forwarding.wake, forwarding.settled, changes.live),
             way,
             orders,
+            settings.coap.messages_per_s,
         )
         orders.told = door.orders_changed
         edges.push_async_callback(door.close)
@@ -161,7 +174,9 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             work.append(Announcement(settings.page.host_names, settings.coap.bind, door.port, server.port, log).run)
         access.print_set_up_code()
         end_page = functools.partial(_end_page, server, changes)
-        await _until(stop, work, serving, end_page)
+        supervisor.notify("READY=1")
+        await _until(stop, [*work, *extra, functools.partial(supervisor.watch, buffer)], serving, end_page)
+        supervisor.notify("STOPPING=1")
         log.info("gateway.stopping", counts=dict(way.counts))
 
 
@@ -260,12 +275,61 @@ async def _main(settings: Configuration) -> None:
     log.info("gateway.stopped")
 
 
+def _check(path: Path) -> int:
+    """Print what is wrong, one sentence a line; return the exit status."""
+    wrong = check.problems(path)
+    for error in wrong:
+        print(error, file=sys.stderr)
+    if not wrong:
+        print(f"{path} is in order.")
+    return max((error.exit_status for error in wrong), default=0)
+
+
+def _keep(arguments: argparse.Namespace) -> int:
+    """Write or read back a backup; return the exit status. Raises CannotStart."""
+    data = configuration.read(arguments.configuration).home.data
+    passphrase = _passphrase(arguments.passphrase_file, twice=arguments.work == "backup")
+    if arguments.work == "backup":
+        backup.write(data, arguments.file, passphrase)
+        print(f"{arguments.file} holds this home; without its passphrase nobody can open it.")
+    else:
+        backup.restore(arguments.file, data, passphrase)
+        print(f"{data} is the home again. Start this gateway only, and never the one it was taken from.")
+    return 0
+
+
+def _passphrase(path: Path | None, *, twice: bool) -> str:
+    """Return the passphrase from a file, or as it is typed. Raises CannotStart: too short, or typed in two ways."""
+    if path is not None:
+        try:
+            typed = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise FileUnusable(path, str(error), "name a file with the passphrase in it") from None
+    else:
+        typed = getpass.getpass("Passphrase of the backup: ")
+        if twice and getpass.getpass("The same again: ") != typed:
+            raise CannotStart("The two passphrases differ: run it again.")
+    if len(typed) < backup.SHORTEST_PASSPHRASE:
+        raise CannotStart(f"The passphrase is too short: take {backup.SHORTEST_PASSPHRASE} characters or more, four words for instance.")
+    return typed
+
+
 def main() -> int:
     """Read the command line and serve; return the exit status."""
-    parser = argparse.ArgumentParser(prog="gateway", description="The home's gateway.")
-    parser.add_argument("--configuration", type=Path, required=True, help="the TOML file described in gateway/configuration.py")
+    parser = argparse.ArgumentParser(prog="foyer gateway", description="The home's gateway.")
+    parser.add_argument("work", nargs="?", choices=("serve", "backup", "restore"), default="serve", help="what to do (default: serve)")
+    parser.add_argument("file", nargs="?", type=Path, help="backup, restore: the file of the backup")
+    parser.add_argument("--configuration", type=Path, required=True, help="the TOML file described in docs/settings.md")
+    parser.add_argument("--check", action="store_true", help="say what is wrong with the configuration, and do nothing else")
+    parser.add_argument("--passphrase-file", type=Path, help="backup, restore: a file with the passphrase (default: it is asked for)")
     arguments = parser.parse_args()
+    if (arguments.file is None) != (arguments.work == "serve"):
+        parser.error("backup and restore need the file of the backup, and nothing else does")
     try:
+        if arguments.check:
+            return _check(arguments.configuration)
+        if arguments.work != "serve":
+            return _keep(arguments)
         asyncio.run(_main(configuration.read(arguments.configuration)))
     except CannotStart as error:
         print(error, file=sys.stderr)

@@ -58,6 +58,16 @@ class Coap:
 
     bind: str = field(default="::", metadata=_about("the address devices send to; :: is every address of this machine"))
     port: int = field(default=5683, metadata=_about("the port of CoAP (RFC 7252); 0 takes any free one", "port"))
+    messages_per_s: int = field(
+        default=100,
+        metadata=_about(
+            "what one address may send for long; a device that empties its memory sends ten, and one gone wild must not drown others",
+            "whole",
+            unit="messages/s",
+            least=1,
+            most=100_000,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,14 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    """[metrics]: figures for Prometheus; leave the table out and no port is opened."""
+
+    port: int = field(metadata=_about("the port of plain HTTP that Prometheus asks at; 0 takes any free one", "port"))
+    bind: str = field(default="127.0.0.1", metadata=_about("this machine alone may ask, because nobody has to sign in for figures"))
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything the gateway was told."""
 
@@ -171,6 +189,7 @@ class Configuration:
     cloud: Cloud | None
     home_assistant: HomeAssistant | None
     push: Push = field(default_factory=Push)
+    metrics: Metrics | None = None
 
 
 _TABLES: dict[str, type[Any]] = {
@@ -183,6 +202,7 @@ _TABLES: dict[str, type[Any]] = {
     "delivery": Delivery,
     "home_assistant": HomeAssistant,
     "push": Push,
+    "metrics": Metrics,
 }
 
 
@@ -222,7 +242,33 @@ def parse(text: str, path: Path) -> Configuration:
         cloud,
         read_.get("home_assistant"),
         read_["push"],
+        read_.get("metrics"),
     )
+
+
+def mistakes(path: Path) -> list[BadConfiguration]:
+    """Return everything that is wrong with the settings in a file, in its order; nothing, if it can be read."""
+    found: list[BadConfiguration] = []
+    try:
+        read(path)
+    except BadConfiguration as first:
+        found.append(first)
+    if not found or "." not in found[0].setting:
+        return found
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    for name, kind in _TABLES.items():
+        given = dict(tables.get(name, {}))
+        while True:
+            try:
+                _table(name, kind, given, path.resolve().parent)
+                break
+            except BadConfiguration as wrong:
+                if name in tables and wrong.setting not in [each.setting for each in found]:
+                    found.append(wrong)
+                # without the wrong setting the next one shows; one that is missing ends the table
+                if given.pop(wrong.setting.partition(".")[2], None) is None:
+                    break
+    return found
 
 
 def describe() -> list[tuple[str, str, str, str]]:

@@ -45,6 +45,7 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
             "anyio",
             "argon2",
             "babel",
+            "prometheus_client",
             "cbor2",
             "cryptography",
             "ifaddr",

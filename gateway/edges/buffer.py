@@ -13,6 +13,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -39,7 +40,8 @@ _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sql
 class Buffer:
     """The database of one home. Open with `await Buffer.open(path)`, end with `await close()`.
 
-    full_since_ms: since when nothing new can be kept, or None; full_changed: called in the loop when that begins or ends.
+    full_since_ms: since when nothing new can be kept, or None; committed_s: called in the writer's thread with how long each
+    commit took; full_changed: called in the loop when that begins or ends.
     """
 
     def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
@@ -52,6 +54,7 @@ class Buffer:
         self._closed = False
         self._damaged = asyncio.Event()
         self.full_since_ms: int | None = None
+        self.committed_s: Callable[[float], object] = lambda _: None
         self.full_changed: Callable[[bool], None] = lambda _: None
 
     @classmethod
@@ -114,7 +117,9 @@ class Buffer:
             self._writer.execute("BEGIN IMMEDIATE")
             for question, future in asked:
                 outcomes.append(self._ask(question, future))
+            began_s = time.perf_counter()
             self._writer.execute("COMMIT")
+            self.committed_s(time.perf_counter() - began_s)
         except sqlite3.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")

@@ -225,11 +225,19 @@ class Door:
 
     @classmethod
     async def open(
-        cls, bind: str, port: int, contexts: Contexts, pairings: Pairings, arrive: Arrivals, way: Way, orders: Orders | None = None
+        cls,
+        bind: str,
+        port: int,
+        contexts: Contexts,
+        pairings: Pairings,
+        arrive: Arrivals,
+        way: Way,
+        orders: Orders | None = None,
+        messages_per_s: float = 100.0,
     ) -> "Door":
         """Open the UDP port. Raises PortTaken: somebody else has it, or the address is not this machine's.
 
-        orders: what waits for devices; whoever changes it calls `orders_changed`.
+        orders: what waits for devices; whoever changes it calls `orders_changed`. messages_per_s: of one address.
         """
         loop = asyncio.get_running_loop()
         attendance = Attendance(orders or NoOrders())
@@ -238,7 +246,7 @@ class Door:
         messages = MessageManager(tokens)
         try:
             _, datagrams = await loop.create_datagram_endpoint(
-                lambda: Datagrams(messages, lambda name: bool(contexts.find(name) or pairings.find(name)), way.refuse),
+                lambda: Datagrams(messages, lambda name: bool(contexts.find(name) or pairings.find(name)), way.refuse, messages_per_s),
                 local_addr=(bind, port),
             )
         except OSError as error:

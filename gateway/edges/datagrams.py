@@ -16,6 +16,7 @@ from aiocoap.numbers.codes import Code
 from aiocoap.numbers.constants import TransportTuning
 from aiocoap.util import hostportjoin
 
+from gateway.pace import Pace
 from protocol.pairing import HELLO_PATH
 
 LARGEST_DATAGRAM_BYTES = 4096
@@ -75,10 +76,11 @@ class Peer(_Address, interfaces.EndpointAddress):  # type: ignore[misc]  # aioco
 class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type: ignore[misc]
     """The UDP socket under aiocoap's message manager.
 
-    known(device_id): whether a device has that OSCORE id; refused(reason): counts.
+    known(device_id): whether a device has that OSCORE id; refused(reason): counts; messages_per_s: of one address.
     """
 
-    def __init__(self, manager: Any, known: Callable[[bytes], bool], refused: Callable[[str], None]) -> None:
+    def __init__(self, manager: Any, known: Callable[[bytes], bool], refused: Callable[[str], None], messages_per_s: float) -> None:
+        self._pace = Pace(messages_per_s)
         self._manager = manager
         self._known = known
         self._refused = refused
@@ -100,6 +102,9 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
     def datagram_received(self, data: bytes, address: tuple[Any, ...]) -> None:
         if len(data) > LARGEST_DATAGRAM_BYTES:
             self._refused("too_large")
+            return
+        if not self._pace.may(address[:2], time.monotonic()):  # dropped: who waits for an answer sends again, later and later
+            self._refused("too_fast")
             return
         peer = Peer(self, address[0], address[1])
         try:

@@ -36,13 +36,13 @@ class Outside:
         self._broker = broker
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self.alias = _alias(broker.certificate)
+        self.alias = alias_of(broker.certificate)
         self.connected = False
         self.since_ms = utc_ms()
         self.received: Received = lambda *_: None
         self.changed: Callable[[], None] = lambda: None
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self.alias, protocol=paho.MQTTv5)
-        self._client.tls_set_context(_tls(broker))
+        self._client.tls_set_context(tls_of(broker))
         self._client.max_inflight_messages_set(2 * in_flight)  # our own limit is `delivery`'s; link messages come on top
         self._client.reconnect_delay_set(reconnect_ms / 1000, _LONGEST_RECONNECT_S)  # type: ignore[arg-type]  # a float serves
         self._client.on_connect = self._on_connect
@@ -112,7 +112,8 @@ class Outside:
         self._log.warning("broker.refused", reason=reason)
 
 
-def _alias(certificate: Path) -> str:
+def alias_of(certificate: Path) -> str:
+    """Return the common name of a client certificate. Raises FileUnusable."""
     try:
         subject = x509.load_pem_x509_certificate(certificate.read_bytes()).subject
         return str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
@@ -123,7 +124,8 @@ def _alias(certificate: Path) -> str:
     raise FileUnusable(certificate, cause, "set broker.certificate to this gateway's certificate") from None
 
 
-def _tls(broker: Broker) -> ssl.SSLContext:
+def tls_of(broker: Broker) -> ssl.SSLContext:
+    """Return how to speak to the broker: TLS 1.3, its authority alone, our certificate. Raises FileUnusable."""
     try:
         context = ssl.create_default_context(cafile=str(broker.authority))
     except (OSError, ssl.SSLError) as error:

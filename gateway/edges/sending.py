@@ -50,7 +50,7 @@ class Sending:
         self._outside = outside
         self._keys_of = keys_of
         self._changed = changed
-        self._sealing_key, self._receipt_key = _keys(settings.cloud)
+        self._sealing_key, self._receipt_key = account_keys(settings.cloud)
         given = settings.delivery
         self._rules = Rules(given.in_flight, given.rows_in_message, given.receipt_timeout_ms, given.longest_back_off_ms)
         self._window: dict[int, bytes] = {}
@@ -160,7 +160,8 @@ class Sending:
         self._changed()
 
 
-def _keys(cloud: configuration.Cloud | None) -> tuple[X25519PublicKey, Ed25519PublicKey]:
+def account_keys(cloud: configuration.Cloud | None) -> tuple[X25519PublicKey, Ed25519PublicKey]:
+    """Return the account store's keys: to seal to, and to believe receipts by. Raises BadConfiguration: they are none."""
     if cloud is None:
         raise BadConfiguration("cloud", "The table [cloud] is needed to send readings on.")
     try:

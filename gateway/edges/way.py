@@ -4,7 +4,7 @@ Stops are written a moment later, many at once; a crash may lose the last of the
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 
 from gateway.edges import questions
 from gateway.edges.buffer import Buffer
@@ -29,6 +29,7 @@ class Way:
         self._buffer = buffer
         self._passed: list[tuple[int, str, int]] = []
         self._any = asyncio.Event()
+        self._delivered: deque[tuple[int, int]] = deque(maxlen=10_000)
 
     def count(self, what: str) -> None:
         """Count one more of something."""
@@ -41,7 +42,15 @@ class Way:
     def passed(self, reading: int, stop: str, at_ms: int) -> None:
         """Note that a reading passed a stop."""
         self._passed.append((reading, stop, at_ms))
+        if stop == DROPPED:
+            self._delivered.append((reading, at_ms))
         self._any.set()
+
+    def take_delivered(self) -> list[tuple[int, int]]:
+        """Return the readings whose receipt came from the account store since the last time, and when; the newest ten thousand."""
+        taken = list(self._delivered)
+        self._delivered.clear()
+        return taken
 
     async def run(self) -> None:
         """Write what was noted, until cancelled."""
