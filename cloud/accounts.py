@@ -90,6 +90,36 @@ LINK_BOXES = Table(
     PrimaryKeyConstraint("account_id", "box_id"),
 )
 
+LINKS = Table(
+    "links",
+    METADATA,
+    Column("link_mac", LargeBinary(32), primary_key=True, comment="HMAC under the pepper of the key that a home talks under"),
+    _account_column(),
+    Column("box_id", LargeBinary(16), nullable=False, comment="random: which box is this link's"),
+    Column("box_version", BigInteger, nullable=False, comment="counts from 0: the newest box the home sent"),
+)
+
+REQUESTS = Table(
+    "requests",
+    METADATA,
+    _account_column(),
+    Column("request_id", LargeBinary(16), nullable=False, comment="random"),
+    Column("link_mac", LargeBinary(32), nullable=False, comment="which link asks"),
+    Column("box", LargeBinary, nullable=False, comment="what a home asks: sealed to the account's key, under the erasure key"),
+    Column("made_utc_s", BigInteger, nullable=False, comment="kept 30 days"),
+    Column("decision", Integer, comment="0 declined, 1 approved"),
+    Column("mac", LargeBinary(32), comment="by which the home knows that the account itself decided"),
+    PrimaryKeyConstraint("account_id", "request_id"),
+)
+
+FAREWELLS = Table(
+    "farewells",
+    METADATA,
+    Column("link_mac", LargeBinary(32), primary_key=True, comment="HMAC under the pepper of the key of a link that an account ended"),
+    Column("mac", LargeBinary(32), nullable=False, comment="by which the home knows that the account itself did"),
+    Column("until_day", Integer, nullable=False, comment="UTC days since 1970: as long as a home may be away"),
+)
+
 CONSENTS = Table(
     "consents",
     METADATA,

@@ -50,6 +50,8 @@ class Held(NamedTuple):
     verified: bool
     words: str
     is_wrong: bool
+    # worked out at home from readings that stay there, so no device signed it
+    by_home: bool = False
 
 
 class Returned(NamedTuple):
@@ -98,7 +100,7 @@ def table(held: list[Held]) -> bytes:
                 _utc(each.entry[seals.UTC]),
                 _cell(each.label),
                 *values,
-                "yes" if each.verified else "no",
+                "yes" if each.verified else "worked out at home" if each.by_home else "no",
                 "yes" if each.is_wrong else "no",
                 _cell(each.words),
                 each.row_id.hex(),
@@ -128,13 +130,14 @@ def read_archive(data: bytes) -> list[Returned]:
 
 
 def _returned(each: dict[str, Any]) -> Returned:
+    by_home = each["signed"] == each["pairing"] == each["device_key"] == ""
     entry: dict[int, Any] = {
         seals.KIND: _whole(each["kind"], 4),
         seals.UTC: _whole(each["utc_s"], 2**40),
         seals.VALUES: {int(name): _value(value) for name, value in each["values"].items()},
-        seals.SIGNED: _bytes(each["signed"], 2048),
-        seals.PAIRING: _bytes(each["pairing"], 8),
-        seals.DEVICE_KEY: _bytes(each["device_key"], 65),
+        seals.SIGNED: _bytes(each["signed"], 2048, by_home),
+        seals.PAIRING: _bytes(each["pairing"], 8, by_home),
+        seals.DEVICE_KEY: _bytes(each["device_key"], 65, by_home),
         seals.PREVIOUS: b"",
         seals.NUMBER: 0,
     }
@@ -167,7 +170,7 @@ def _measured(each: Held) -> fhir.Measured:
         kind=each.kind,
         utc_s=each.entry[seals.UTC],
         values=each.values,
-        verified=each.verified,
+        verified=each.verified or each.by_home,
         is_wrong=each.is_wrong,
         words=each.words,
         subject=each.subject,
@@ -197,9 +200,9 @@ def _value(value: object) -> int:
     return value
 
 
-def _bytes(value: object, most: int) -> bytes:
+def _bytes(value: object, most: int, none: bool) -> bytes:
     data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-    if not 0 < len(data) <= most:
+    if not (none or len(data) > 0) or len(data) > most:
         raise ValueError
     return data
 

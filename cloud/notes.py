@@ -46,9 +46,9 @@ def has_card_number(words: str) -> bool:
     return any(_luhn([int(letter) for letter in found[0] if letter.isdigit()]) for found in _CARD.finditer(words))
 
 
-def write(connection: Connection, account_id: bytes, erasure_key: bytes, root_key: bytes, row_id: bytes, note: Note) -> None:
+def write(connection: Connection, account_id: bytes, erasure_key: bytes, subject_key: bytes, row_id: bytes, note: Note) -> None:
     """Put a note beside a reading, in place of the one before; an empty one takes it away."""
-    key = _key(root_key)
+    key = _key(subject_key)
     own = (NOTES.c.account_id == account_id) & (NOTES.c.note_mac == wrapping.mac(key, row_id))
     connection.execute(delete(NOTES).where(own))
     if note != Note("", False):
@@ -58,9 +58,9 @@ def write(connection: Connection, account_id: bytes, erasure_key: bytes, root_ke
         connection.execute(insert(NOTES).values(account_id=account_id, note_mac=wrapping.mac(key, row_id), box=box))
 
 
-def notes_of(connection: Connection, account_id: bytes, erasure_key: bytes, root_key: bytes) -> dict[bytes, Note]:
+def notes_of(connection: Connection, account_id: bytes, erasure_key: bytes, subject_key: bytes) -> dict[bytes, Note]:
     """Return the notes of one subject by the ids of their readings."""
-    key, purpose = _key(root_key), _PURPOSE + account_id
+    key, purpose = _key(subject_key), _PURPOSE + account_id
     found: dict[bytes, Note] = {}
     for box in connection.execute(select(NOTES.c.box).where(NOTES.c.account_id == account_id)).scalars():
         try:
@@ -73,8 +73,8 @@ def notes_of(connection: Connection, account_id: bytes, erasure_key: bytes, root
     return found
 
 
-def _key(root_key: bytes) -> bytes:
-    return wrapping.hkdf(b"", root_key, b"foyer notes 1", 32)
+def _key(subject_key: bytes) -> bytes:
+    return wrapping.hkdf(b"", subject_key, b"foyer notes 1", 32)
 
 
 def _luhn(digits: list[int]) -> bool:

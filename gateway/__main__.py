@@ -32,9 +32,10 @@ from gateway.edges.bell import Bell
 from gateway.edges.changes import Changes
 from gateway.edges.coap import Door
 from gateway.edges.contexts import Contexts
+from gateway.edges.custody import Custody
 from gateway.edges.enrolments import Enrolments
 from gateway.edges.forwarding import Forwarding
-from gateway.edges.home_secret import home_secret_in
+from gateway.edges.home_secret import home_secrets_in
 from gateway.edges.ledger import BROKER, DEVICE, Ledger
 from gateway.edges.link_key import link_key_in
 from gateway.edges.linking import Linking
@@ -54,9 +55,12 @@ from gateway.edges.push import Pushes
 from gateway.edges.safety import Safety, open_home
 from gateway.edges.sending import Sending
 from gateway.edges.steering import Steering
+from gateway.edges.talking import Talking
 from gateway.edges.way import Way
 from gateway.errors import CannotStart, FileUnusable, NoRoom
+from gateway.pseudonyms import Keyring
 from protocol import steering
+from protocol.linking import is_word
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 _PATIENCE_S = 5
@@ -69,7 +73,8 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         edges.callback(_alone_in(folder))
         for secret in permissions.loose(settings):
             raise secret
-        home_secret = home_secret_in(folder / "keys")
+        keyring = Keyring(tuple(home_secrets_in(folder / "keys")))
+        book = Custody(functools.lru_cache(1000)(keyring.keys), secrets.token_bytes, keyring.newest)
         buffer = await open_home(folder / "home.db", settings.home.largest_MiB, log)
         edges.push_async_callback(buffer.close)
         way = Way(buffer)
@@ -78,7 +83,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         edges.push_async_callback(ledger.write)
         changes = Changes()
         buffer.full_changed = functools.partial(_full_changed, log, changes)
-        forwarding = Forwarding(buffer, way, log, home_secret, changes.happened)
+        forwarding = Forwarding(buffer, way, log, book, changes.happened)
 
         orders = OrderBook(buffer, log, changes.happened)
 
@@ -118,13 +123,21 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         outside = sending = linking = None
         if settings.broker is not None:
             outside = Outside(settings.broker, settings.delivery.reconnect_ms, settings.delivery.in_flight, log)
-            sending = Sending(buffer, way, log, outside, forwarding.keys, settings, changes.happened)
-            linking = Linking(buffer, way, log, outside, forwarding.keys, forwarding.wake, changes.happened)
+            sending = Sending(buffer, way, log, outside, book, settings, changes.happened)
+            linking = Linking(buffer, way, log, outside, book, keyring, forwarding.wake, changes.happened)
+
+            def decided() -> None:
+                forwarding.wake()
+                sending_.wake()
+                changes.happened()
+
+            sending_ = sending
+            talking = Talking(buffer, way, log, outside, book, keyring, settings.delivery.ask_after_s * 1000, decided)
             forwarding.queued = sending.wake
-            steered = Steering(buffer, way, log, outside, enrolments, orders, forwarding.keys)
+            steered = Steering(buffer, way, log, outside, enrolments, orders, book.keys)
             orders.ended = steered.wake
-            work += [sending.run, linking.run, steered.run]
-            work.append(functools.partial(_from_outside, outside, sending, linking, steered, changes, ledger))
+            work += [sending.run, linking.run, steered.run, talking.run]
+            work.append(functools.partial(_from_outside, outside, sending, linking, talking, steered, changes, ledger))
         door = await Door.open(
             settings.coap.bind,
             settings.coap.port,
@@ -145,6 +158,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         frame = Frame(
             house,
             access,
+            book,
             linking,
             pairings,
             ledger,
@@ -192,7 +206,9 @@ def _full_changed(log: FilteringBoundLogger, changes: Changes, full: bool) -> No
     changes.happened()
 
 
-async def _from_outside(outside: Outside, sending: Sending, linking: Linking, steered: Steering, changes: Changes, ledger: Ledger) -> None:
+async def _from_outside(
+    outside: Outside, sending: Sending, linking: Linking, talking: Talking, steered: Steering, changes: Changes, ledger: Ledger
+) -> None:
     """Hand what comes from the broker to whom it is for, one at a time and in order, until cancelled."""
     messages: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(1000)
 
@@ -214,10 +230,14 @@ async def _from_outside(outside: Outside, sending: Sending, linking: Linking, st
         while True:
             branch, payload = await messages.get()
             order = None if branch == "down" else steering.decode_message(payload)
-            if order is not None:
+            if branch == "down":
+                await sending.receipt(payload)
+            elif order is not None:
                 await steered.take(order)
+            elif is_word(payload):
+                await talking.heard(payload)
             else:
-                await (sending.receipt(payload) if branch == "down" else linking.answered(payload))
+                await linking.answered(payload)
     finally:
         await outside.close()
 

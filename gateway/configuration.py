@@ -132,6 +132,13 @@ class Delivery:
         default=300_000,
         metadata=_about("the pause doubles up to this while nobody answers", "whole", unit="ms", least=100, most=3_600_000),
     )
+    ask_after_s: int = field(
+        default=86_400,
+        metadata=_about(
+            "how often an account store is asked whether an account erased or left; about once a day, each at a time of its own",
+            "whole", unit="s", least=1, most=2_592_000,
+        ),
+    )  # fmt: skip
     reconnect_ms: int = field(
         default=1000, metadata=_about("the first pause after the broker was lost; it doubles", "whole", unit="ms", least=50, most=60_000)
     )

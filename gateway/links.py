@@ -5,14 +5,18 @@ again until it is answered, because neither the broker nor the site promises to 
 The messages themselves stand in `protocol/linking.py`.
 """
 
+import hmac
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import sealing
 from gateway.errors import IllegalEvent, LinkRefused
-from gateway.pseudonyms import Keys
-from protocol import linking
+from gateway.pseudonyms import Keyring, Keys, hkdf
+from protocol import cbor, linking
 from protocol.errors import ProtocolError
 
 # States: what is true of a link.
@@ -44,7 +48,7 @@ AGAIN_MS = 3000
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One attempt to link a subject; fingerprint: 80 bits of the SHA-256 of the key that is expected."""
+    """One attempt to link a subject; fingerprint: 80 bits of the SHA-256 of the expected key; name: of whose account it is."""
 
     link_id: bytes
     subject: int
@@ -53,6 +57,7 @@ class Link:
     started_ms: int
     account_key: bytes | None = None
     box: bytes | None = None
+    name: str = ""
 
 
 def after(state: str, event: str) -> str:
@@ -63,13 +68,13 @@ def after(state: str, event: str) -> str:
         raise IllegalEvent(state, event) from None
 
 
-def begin(typed: str, subject: int, now_ms: int) -> Link:
+def begin(typed: str, subject: int, now_ms: int, name: str = "") -> Link:
     """Return the Link that a typed code begins. Raises LinkRefused: it is no code."""
     try:
         code = linking.parse_code(typed)
     except ProtocolError:
         raise LinkRefused("link.no_code") from None
-    return Link(code.link_id, subject, code.fingerprint, ASKING, now_ms)
+    return Link(code.link_id, subject, code.fingerprint, ASKING, now_ms, name=name)
 
 
 def event_of(link: Link, message: linking.Message) -> str | None:
@@ -82,16 +87,54 @@ def event_of(link: Link, message: linking.Message) -> str | None:
     return None
 
 
-def box_for(keys: Keys, account_key: bytes, label: str, kind: int) -> bytes:
-    """Return what the account's owner needs to find, open and erase what is theirs, closed to the account's key."""
-    plain = linking.encode_box(linking.Box(keys.pseudonym, keys.root_key, keys.write_seed, label, kind))
+@dataclass(frozen=True, slots=True)
+class LinkKeys:
+    """What one link is talked about under: derived, so that it is never stored."""
+
+    seed: bytes = field(repr=False)
+    approval_key: bytes = field(repr=False)
+    tag: bytes
+
+    @property
+    def public(self) -> bytes:
+        """Return the public half of the link's key."""
+        return Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64 bytes by which the site knows that this link's home spoke."""
+        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)
+
+    def decided(self, decision: linking.Decision) -> bool:
+        """Return whether the account itself decided so, and nobody between."""
+        mac = hmac.digest(self.approval_key, linking.decision_message(decision.request_id, decision.decision), "sha256")
+        return secrets.compare_digest(mac, decision.mac)
+
+
+def keys_of_link(keyring: Keyring, generation: int, person_id: bytes, link_id: bytes, account_key: bytes) -> LinkKeys:
+    """Return the LinkKeys of a link; its tag depends on person and account only, so it outlives the link and a stolen secret."""
+
+    def derive(secret: bytes, label: str, about: bytes, length: int) -> bytes:
+        return hkdf(b"", secret, cbor.encode([label, person_id, about]), length)
+
+    secret = keyring.secrets[generation]
+    tag = derive(keyring.secrets[0], "foyer link tag", account_key, linking.TAG_BYTES)
+    return LinkKeys(derive(secret, "foyer link key", link_id, 32), derive(secret, "foyer approval key", link_id, 32), tag)
+
+
+def box_for(subject: Mapping[str, Any], names: Sequence[Keys], link: LinkKeys, account_key: bytes, recipients: Sequence[str]) -> bytes:
+    """Return what the account's owner needs to find, open and erase what is theirs, closed to the account's key.
+
+    names: of every epoch that stands, the oldest first; recipients: the names of all who hold a box.
+    """
+    epochs = [linking.Epoch(keys.pseudonym, keys.root_key, keys.write_seed) for keys in names]
+    plain = linking.encode_box(linking.Box(subject["name"], subject["kind"], link.tag, link.approval_key, epochs, list(recipients)))
     return sealing.close_to(account_key, plain, linking.BOX_INFO)
 
 
-def message_for(link: Link) -> bytes | None:
-    """Return what to send (again) while the link is in its state; None: nothing is owed."""
+def message_for(link: Link, public_key: bytes) -> bytes | None:
+    """Return what to send (again) while the link is in its state; None: nothing is owed. public_key: the link's own."""
     if link.state == ASKING:
         return bytes(linking.encode_message(linking.ASK, link.link_id))
     if link.state == SENDING and link.box is not None:
-        return bytes(linking.encode_message(linking.BOX, link.link_id, link.box))
+        return bytes(linking.encode_message(linking.BOX, link.link_id, link.box, public_key))
     return None

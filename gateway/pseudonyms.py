@@ -40,3 +40,19 @@ def keys_of(home_secret: bytes, person_id: bytes, epoch: int) -> Keys:
     seeds = seals.derive_person(home_secret, DOMAIN, person_id, epoch, hkdf)
     public_key = Ed25519PrivateKey.from_private_bytes(seeds.write_seed).public_key().public_bytes_raw()
     return Keys(envelope.pseudonym_of(public_key), public_key, seeds.write_seed, seeds.root_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """The home's secrets, the oldest first, and whatever follows from them; all but the newest may be known to somebody else."""
+
+    secrets: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def newest(self) -> int:
+        """Return the number of the secret that new keys follow from."""
+        return len(self.secrets) - 1
+
+    def keys(self, person_id: bytes, epoch: int, generation: int) -> Keys:
+        """Return the keys of a subject in an epoch, under the home secret of that number."""
+        return keys_of(self.secrets[generation], person_id, epoch)

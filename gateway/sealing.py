@@ -72,6 +72,13 @@ def seal(
     return Row(minute, row_id, sealed), Chain(sha256(sealed).digest(), chain.number + 1)
 
 
+def seal_entry(keys: Keys, minute: int, entry: dict[int, object], random: Callable[[int], bytes]) -> Row:
+    """Return the sealed Row of an entry that is none of the chain's end: a stone in an earlier place."""
+    row_id = random(seals.ROW_ID_BYTES)
+    nonce = random(seals.NONCE_BYTES)
+    return Row(minute, row_id, seals.seal_row(keys.root_key, keys.pseudonym, minute, row_id, entry, hkdf, _aes_gcm, nonce))
+
+
 @dataclass(frozen=True, slots=True)
 class Packet:
     """One message for the ingester, and what opens its receipt; digest: SHA-256 of the payload."""

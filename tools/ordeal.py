@@ -193,6 +193,12 @@ class Owner:
         self._client.loop_stop()
 
     def _answer(self, client: paho.Client, topic: str, payload: bytes) -> None:
+        if linking.is_talk(payload):
+            # whatever the home says later is heard, and nothing is asked of this account
+            talk = linking.decode_talk(payload, lambda *_: True)
+            word = linking.Word(linking.link_name(talk.link_key), True, talk.sequence, [])
+            client.publish(topic, linking.encode_word(word), qos=1)
+            return
         message = linking.decode_message(payload)
         if message.kind == linking.ASK:
             answer = linking.encode_message(linking.ANSWER, message.link_id, self._key.public_key().public_bytes_raw())
@@ -545,12 +551,12 @@ class Ordeal:
         """Return how often each reading lies in which account, opened with the owners' keys."""
         found: Counter[tuple[tuple[bytes, int], str]] = Counter()
         by_message = {reading.message: key for key, reading in self._made.items()}
-        boxes = {} if self._owner is None else {box.pseudonym: box for box in self._owner.boxes.values()}
+        boxes = {epoch.pseudonym: (epoch, box) for box in (self._owner.boxes.values() if self._owner else ()) for epoch in box.epochs}
         ends: dict[bytes, dict[int, tuple[bytes, bytes]]] = {}
         with _look(self._folder / "cloud/readings.db") as store:
             for pseudonym, row_id, minute, sealed in store.execute("SELECT pseudonym, id, minute, sealed FROM sealed_rows"):
-                box = boxes[pseudonym]
-                entry = seals.open_row(box.root_key, pseudonym, minute, row_id, sealed, _hkdf, _open_gcm)
+                epoch, box = boxes[pseudonym]
+                entry = seals.open_row(epoch.root_key, pseudonym, minute, row_id, sealed, _hkdf, _open_gcm)
                 key = by_message.get(cast(bytes, entry[seals.SIGNED]))
                 if key is None:
                     self._wrong.append("a row holds bytes that no device signed")

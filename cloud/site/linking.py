@@ -2,7 +2,8 @@
 
 A home asks with the link id that somebody typed, is answered with the account's public key, checks it against the code's
 fingerprint, and sends one box sealed to it. The box is kept under the account before its arrival is answered; then the broker may
-forget the message. The gateway's alias serves to answer and is not kept. A notice (cloud/steering.py) is kept in its slot and not answered.
+forget the message. Later the home talks under the key it handed in with the box. The gateway's alias serves to answer and is not
+kept. A notice (cloud/steering.py) is kept in its slot and not answered.
 """
 
 import queue
@@ -15,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from cloud import audit, links, steering, stores, wrapping
 from cloud.broker import Delivery, Line, alias_of
 from cloud.errors import CannotUnwrap
+from cloud.intake import verify_write_key
 from cloud.keys import ErasureKeys, Pepper
 from cloud.logs import Log
 from protocol import linking
@@ -54,6 +56,8 @@ class LinkDesk:
         if notice is not None:
             self._leave(notice, now_utc_s)
             return None
+        if linking.is_talk(payload):
+            return self.hear(payload, now_utc_s)
         try:
             message = linking.decode_message(payload)
         except BadLinkMessage as error:
@@ -75,7 +79,8 @@ class LinkDesk:
                 erasure_key = self._erasure.of(account_id)
             except CannotUnwrap:
                 return expired
-            status, is_new = links.take_box(connection, account_id, erasure_key, link_mac, message.body)
+            talk_mac = wrapping.mac(self._pepper.link, message.link_key)
+            status, is_new = links.take_box(connection, account_id, erasure_key, link_mac, message.body, talk_mac)
             if is_new:
                 audit.write(connection, account_id, erasure_key, "linked", now_utc_s)
         self._log.info("link.done" if status == linking.DONE else "link.used_before")
@@ -89,6 +94,37 @@ class LinkDesk:
     def order(self, alias: str, message: bytes) -> None:
         """Send an order to the home that hears under this alias; it is lost if nobody is connected there, and dies with its challenge."""
         self._line.publish(f"foyer/1/{alias}/linked", message)
+
+    def hear(self, payload: bytes, now_utc_s: int) -> bytes | None:
+        """Return the word to what a home says under a link, or None: nobody's link said it."""
+        try:
+            talk = linking.decode_talk(payload, verify_write_key)
+        except BadLinkMessage as error:
+            self._log.warning("link.refused", reason=str(error))
+            return None
+        talk_mac = wrapping.mac(self._pepper.link, talk.link_key)
+        name = linking.link_name(talk.link_key)
+        with stores.writing(self._engine) as connection:
+            known = links.link_talking(connection, talk_mac)
+            try:
+                erasure_key = None if known is None else self._erasure.of(known[0])
+            except CannotUnwrap:
+                erasure_key = None
+            if known is None or erasure_key is None:
+                return linking.encode_word(linking.Word(name, False, 0, links.farewell_of(connection, talk_mac)))
+            account_id = known[0]
+            if talk.verb == linking.LEAVE:
+                links.leave(connection, account_id, talk_mac)
+                audit.write(connection, account_id, erasure_key, "unlinked", now_utc_s)
+                return linking.encode_word(linking.Word(name, False, 0, []))
+            if talk.verb == linking.NEW_BOX:
+                links.replace_box(connection, account_id, erasure_key, talk_mac, talk.body, talk.sequence)
+            if talk.verb == linking.REQUEST:
+                request_id, box = talk.body[: linking.REQUEST_ID_BYTES], talk.body[linking.REQUEST_ID_BYTES :]
+                if links.take_request(connection, account_id, erasure_key, talk_mac, request_id, box, now_utc_s):
+                    audit.write(connection, account_id, erasure_key, "asked", now_utc_s)
+            _, version = links.link_talking(connection, talk_mac) or known
+            return linking.encode_word(linking.Word(name, True, version, links.decisions_of(connection, account_id, talk_mac)))
 
     def _run(self) -> None:
         while not self._stop.is_set():

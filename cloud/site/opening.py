@@ -22,11 +22,14 @@ from cloud.notes import Note
 from cloud.readings import SealedRow
 from protocol import cbor, cose, linking, readings, seals, sign1, units
 from protocol.errors import ProtocolError
+from protocol.linking import Epoch
 
 WEIGHT, PRESSURE, CLIMATE = "weight", "pressure", "climate"
 KINDS = {readings.SCALE: WEIGHT, readings.CUFF: PRESSURE, readings.CLIMATE: CLIMATE}
 # which pages a subject can have
 KINDS_OF = {linking.PERSON: (WEIGHT, PRESSURE), linking.ROOM: (CLIMATE,)}
+# the approval key of what came from an export: no home asks about it, and it is in no chain
+IMPORTED = bytes(32)
 # A device without a clock is given the gateway's time; one with a clock must agree with what is shown, to the rounding.
 CLOCK_TOLERANCE_S = 2
 # A signature takes 60 us to check; a verdict is remembered by the digest of all it depends on, and tells nothing else.
@@ -44,13 +47,15 @@ _OF_A_BODY = {
 
 
 class Subject(NamedTuple):
-    """A person or a room whose readings this account may open."""
+    """A person or a room whose readings this account may open; epochs: its names, the oldest first, of which the newest is in use."""
 
     label: str
     subject: int
-    pseudonym: bytes
-    root_key: bytes
-    write_seed: bytes
+    tag: bytes
+    approval_key: bytes
+    epochs: tuple[Epoch, ...]
+    # the names of all who may read along, as the home calls them
+    recipients: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -60,7 +65,25 @@ class Subject(NamedTuple):
     @property
     def number(self) -> str:
         """What names it in a page: stable for the account, and no pseudonym."""
-        return sha256(b"foyer subject\x00" + self.root_key).hexdigest()[:12]
+        return sha256(b"foyer subject\x00" + self.tag).hexdigest()[:12]
+
+    @property
+    def root_key(self) -> bytes:
+        """The root of the data keys in use: what the home and this account share now, and nobody who was removed."""
+        root_key: bytes = self.epochs[-1].root_key
+        return root_key
+
+    @property
+    def pseudonyms(self) -> tuple[bytes, ...]:
+        """Every name its rows lie under."""
+        return tuple(epoch.pseudonym for epoch in self.epochs)
+
+    def epoch_of(self, pseudonym: bytes) -> Epoch:
+        """Return the keys of one of its names. Raises KeyError: it is none of them."""
+        for epoch in self.epochs:
+            if epoch.pseudonym == pseudonym:
+                return epoch
+        raise KeyError(pseudonym)
 
     def __repr__(self) -> str:
         return "Subject(***)"
@@ -74,6 +97,8 @@ class Reading(NamedTuple):
     utc_s: int
     values: dict[str, float]
     verified: bool
+    # worked out at home from readings that stay there, so no device signed it
+    by_home: bool = False
     # what its person wrote beside it, and whether they marked it as wrong
     words: str = ""
     is_wrong: bool = False
@@ -83,21 +108,30 @@ def subjects(private_key: bytes, boxes: Iterable[bytes]) -> list[Subject]:
     """Return the people, then the rooms, that an account's link boxes hold; a box that is none is left out."""
     found: dict[bytes, Subject] = {}
     for sealed in boxes:
-        try:
-            box = linking.decode_box(hpke.open_with(private_key, sealed, linking.BOX_INFO))
-        except (CannotUnwrap, ProtocolError):
+        box = box_in(private_key, sealed)
+        if box is None:
             # whoever sent it to this account sent rubbish; it must not hide the others
             continue
-        # linked again: one subject, under the label it has now
-        found[box.pseudonym] = Subject(box.label, box.subject, box.pseudonym, box.root_key, box.write_seed)
+        # linked again: one subject, under the label it has now, with what either box opens
+        before = found.get(box.tag)
+        epochs = {epoch.pseudonym: epoch for epoch in (*(before.epochs if before else ()), *box.epochs)}
+        found[box.tag] = Subject(box.label, box.subject, box.tag, box.approval_key, tuple(epochs.values()), tuple(box.recipients))
     return sorted(found.values(), key=lambda subject: (subject.subject, subject.label.casefold()))
+
+
+def box_in(private_key: bytes, sealed: bytes) -> linking.Box | None:
+    """Return what a link box holds, or None: it does not open, or is none."""
+    try:
+        return linking.decode_box(hpke.open_with(private_key, sealed, linking.BOX_INFO))
+    except (CannotUnwrap, ProtocolError):
+        return None
 
 
 class Opener:
     """Opens the rows of one subject; keeps the keys of months it has met, for as long as the request lasts."""
 
     def __init__(self, subject: Subject, notes: Mapping[bytes, Note] | None = None) -> None:
-        self._subject = subject
+        self._roots = {epoch.pseudonym: epoch.root_key for epoch in subject.epochs}
         self._notes = notes or {}
         self._leaves: dict[tuple[bytes, bytes], bytes] = {}
 
@@ -110,9 +144,11 @@ class Opener:
 
     def entry(self, row: SealedRow, kinds: Iterable[int] = tuple(KINDS)) -> dict[int, Any] | None:
         """Return what is inside a row as it was sealed, or None: it does not open, or is of another kind."""
+        if row.pseudonym not in self._roots:
+            return None
         try:
             entry: dict[int, Any] = seals.open_row(
-                self._subject.root_key, row.pseudonym, row.minute, row.row_id, row.sealed, self._hkdf, wrapping.try_open, kinds
+                self._roots[row.pseudonym], row.pseudonym, row.minute, row.row_id, row.sealed, self._hkdf, wrapping.try_open, kinds
             )
         except ProtocolError:
             return None
@@ -127,10 +163,10 @@ class Opener:
         if shown is None:
             return None
         note = self._notes.get(row.row_id, Note("", False))
-        return Reading(row.row_id, KINDS[kind], entry[seals.UTC], shown, is_verified(entry), note.words, note.is_wrong)
+        return Reading(row.row_id, KINDS[kind], entry[seals.UTC], shown, is_verified(entry), is_by_home(entry), note.words, note.is_wrong)
 
     def _hkdf(self, salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
-        if secret != self._subject.root_key:
+        if secret not in self._roots.values():
             return wrapping.hkdf(salt, secret, info, length)
         leaf = self._leaves.get((secret, info))
         if leaf is None:
@@ -142,7 +178,7 @@ class GrantedOpener(Opener):
     """Opens what a grant opens: it has leaves and no root, so another kind or month is closed to it by arithmetic."""
 
     def __init__(self, granted: Granted) -> None:
-        super().__init__(Subject(granted.label, granted.subject, granted.pseudonym, b"", b""))
+        super().__init__(Subject(granted.label, granted.subject, b"", b"", (Epoch(granted.pseudonym, b"", b""),)))
         self._granted = {cbor.encode(["foyer leaf", kind, month]): leaf for (kind, month), leaf in granted.leaves.items()}
 
     def _hkdf(self, salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
@@ -174,6 +210,11 @@ def named(kind: int, values: dict[int, object]) -> dict[str, float] | None:
     except KeyError:
         return None
     return None
+
+
+def is_by_home(entry: Mapping[int, object]) -> bool:
+    """Whether the home says that it worked this reading out itself: a child's weight in somebody's arms, whose own weight stays at home."""
+    return entry[seals.SIGNED] == entry[seals.DEVICE_KEY] == b""
 
 
 def is_verified(entry: dict[int, object]) -> bool:

@@ -178,7 +178,7 @@ class Visitor:
     def notes(self, subject: opening.Subject) -> dict[bytes, Note]:
         """Return what was written beside the readings of a subject."""
         with self.premises.accounts.connect() as connection:
-            return notes.notes_of(connection, self.account_id, self.erasure_key(), subject.root_key)
+            return notes.notes_of(connection, self.account_id, self.erasure_key(), subject.tag)
 
     def grants(self) -> list[Grant]:
         """Return what this account shares."""
@@ -192,7 +192,8 @@ class Visitor:
             kinds = [kind for number, kind in terms.things if number == subject.number and opening.KINDS[kind] in subject.kinds]
             if kinds:
                 wrong = [row_id for row_id, note in self.notes(subject).items() if note.is_wrong]
-                parts.append(grants.part(subject.pseudonym, subject.label, subject.subject, subject.root_key, kinds, terms, wrong))
+                for epoch in subject.epochs:
+                    parts.append(grants.part(epoch.pseudonym, subject.label, subject.subject, epoch.root_key, kinds, terms, wrong))
         return parts
 
     def bring_grants_up_to_date(self) -> None:

@@ -45,6 +45,9 @@ CHANGED = {
     "imported": N_("The readings are here. What was here already was left as it was."),
     "noted": N_("Kept."),
     "deleted": N_("The reading is deleted here for good. Your home keeps its own copy until you delete it there."),
+    "approved": N_("Your home is told that you allow it."),
+    "declined": N_("Your home is told that you decline."),
+    "left": N_("The link is ended. Your home is told when it next asks, within a day."),
     "choices": N_("Your choices are kept. They hold from now on."),
 }
 
@@ -67,6 +70,11 @@ LOGGED = {
     "recovery-code-made": N_("You made a new recovery code."),
     "linked": N_("A home was linked and handed over the keys of its readings."),
     "ordered": N_("You told a device at home to do something."),
+    "unlinked": N_("A home ended a link: its readings come here no more."),
+    "asked": N_("A home asked for your word."),
+    "request-approved": N_("You allowed what a home asked."),
+    "request-declined": N_("You declined what a home asked."),
+    "left": N_("You ended a link to a home."),
     "consent-given": N_("You turned on a choice."),
     "consent-withdrawn": N_("You turned off a choice."),
     "text-acknowledged": N_("You read a text that had changed."),

@@ -5,20 +5,20 @@ place in one transaction with everything that follows from it.
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from sqlite3 import Connection
+from sqlite3 import Row as Found
 
 from structlog.typing import FilteringBoundLogger
 
-from gateway import body, cuff, people, reception, sealing
-from gateway.edges import households, questions, way
+from gateway import cuff, people, reception
+from gateway.edges import custody, households, questions, way
 from gateway.edges.buffer import Buffer
+from gateway.edges.custody import Custody
 from gateway.edges.log import utc_ms
 from gateway.edges.way import Way
 from gateway.errors import NoRoom
-from gateway.pseudonyms import Keys, keys_of
-from gateway.sealing import Chain, Origin
 from protocol import readings
 
 _AT_ONCE = 200
@@ -29,11 +29,11 @@ _NO_ROOM_PAUSE_S = 5.0
 class Forwarding:
     """Assigns and seals; `queued` is called when rows were added to the queue, `changed` when anything moved."""
 
-    def __init__(self, buffer: Buffer, ways: Way, log: FilteringBoundLogger, home_secret: bytes, changed: Callable[[], None]) -> None:
+    def __init__(self, buffer: Buffer, ways: Way, log: FilteringBoundLogger, book: Custody, changed: Callable[[], None]) -> None:
         self._buffer = buffer
         self._way = ways
         self._log = log
-        self._home_secret = home_secret
+        self._book = book
         self._changed = changed
         self._woken = asyncio.Event()
         self._woken.set()
@@ -50,10 +50,6 @@ class Forwarding:
         self.wake()
         await asyncio.wait([future], timeout=longest_s)
         self._asked.pop(reading, None)
-
-    def keys(self, person_id: bytes, epoch: int) -> Keys:
-        """Return the keys of a subject."""
-        return keys_of(self._home_secret, person_id, epoch)
 
     async def run(self) -> None:
         """Assign and seal whatever waits, until cancelled."""
@@ -77,29 +73,30 @@ class Forwarding:
         known = {person.subject: person for person in self._buffer.read(households.people)}
         everybody = {subject["subject"] for subject in self._buffer.read(households.subjects) if subject["kind"] == 0}
         decided: list[tuple[int, str, people.Assignment]] = []
-        followed: dict[int, int] = {}
+        bodies: dict[int, people.Body] = {}
         notes: list[tuple[bytes, int | None, int | None]] = []
         for row in rows:
             fields = reception.stored_fields(row["signed"])
-            weight_g = fields.get(readings.GRAMS) if row["kind"] == readings.SCALE else None
+            weighing = people.weighing_of(fields, row["utc_s"])
+            alone = self._alone(row, decided) if weighing is not None and any(person.in_arms for person in known.values()) else []
             if row["kind"] == readings.CUFF:
                 buttons = (row["button_a"], row["button_b"])
                 whose = cuff.whose(fields.get(readings.WHO), buttons, row["used_by"], everybody)
             else:
-                whose = people.assign(row["kind"], weight_g, list(known.values()), row["used_by"], row["room"])
+                whose = people.assign(row["kind"], weighing, list(known.values()), row["used_by"], row["room"], alone)
             place = questions.INBOX if whose.subject is None and people.needs_somebody(row["kind"]) else questions.HOME
             decided.append((row["reading"], place, whose))
             notes.append((row["kid"], fields.get(readings.BATTERY), fields.get(readings.FAULT_CODE)))
-            if weight_g is not None and whose.subject is not None:
-                usual_g = people.followed(known[whose.subject].usual_g, weight_g)
-                known[whose.subject] = people.Person(whose.subject, usual_g)
-                followed[whose.subject] = usual_g
+            if weighing is not None and whose.subject is not None:
+                before = known[whose.subject]
+                bodies[whose.subject] = people.learnt(before.body, weighing)
+                known[whose.subject] = replace(before, body=bodies[whose.subject])
 
         def write(connection: Connection) -> None:
             for reading, place, whose in decided:
-                questions.settle(connection, reading, place, whose.subject, whose.reason)
-            for subject, usual_g in followed.items():
-                households.follow_weight(connection, subject, usual_g)
+                questions.settle(connection, reading, place, whose.subject, whose.reason, whose.probability)
+            for subject, body in bodies.items():
+                households.learn_body(connection, subject, body)
             for kid, battery_percent, fault in notes:
                 households.note_device(connection, kid, battery_percent, fault)
 
@@ -117,27 +114,20 @@ class Forwarding:
                 self._log.info("reading.doubtful", **facts, reason=whose.reason)
         return len(rows)
 
+    def _alone(self, row: Found, decided: list[tuple[int, str, people.Assignment]]) -> list[people.Alone]:
+        """Return who was weighed alone on the same scale a moment ago, those settled in this round among them."""
+        now = {reading: whose.subject for reading, _, whose in decided if whose.subject is not None}
+        return self._buffer.read(lambda connection: custody.alone_near(connection, row["kid"], row["utc_s"], row["reading"], now))
+
     async def _seal(self) -> int:
         """Seal and queue readings whose subject has an account; return how many."""
-        rows = self._buffer.read(lambda connection: questions.sealable(connection, _SEALED_AT_ONCE))
-        if not rows:
+        if not self._buffer.read(lambda connection: questions.sealable(connection, 1)):
             return 0
-        chains: dict[bytes, Chain] = {}
-        sealed: list[questions.Sealed] = []
-        for row in rows:
-            keys = self.keys(row["person_id"], row["epoch"])
-            chain = chains.get(keys.pseudonym) or questions.chain(self._buffer.reader, keys.pseudonym)
-            values = reception.stored_values(row["signed"])
-            if row["kind"] == readings.SCALE:
-                values |= body.added(values, row["utc_s"], households.body_facts(self._buffer.reader, row["subject"]))
-            origin = Origin(row["signed"], row["pairing"], row["public_key"])
-            closed, chains[keys.pseudonym] = sealing.seal(keys, chain, row["kind"], int(row["utc_s"]), values, origin, secrets.token_bytes)
-            sealed.append(questions.Sealed(row["reading"], row["subject"], row["epoch"], keys.pseudonym, closed))
-        await self._buffer.write(lambda connection: questions.queue_sealed(connection, sealed, chains))
         now_ms = utc_ms()
-        for row, each in zip(rows, sealed, strict=True):
-            self._way.passed(row["reading"], way.SEALED, now_ms)
-            facts = {"kid": row["kid"].hex(), "sequence": row["sequence"], "row": row["digest"][:8].hex()}
-            self._log.info("reading.sealed", **facts, row_id=each.row.row_id.hex())
+        sealed = await self._buffer.write(lambda connection: self._book.seal(connection, _SEALED_AT_ONCE, now_ms))
+        for each in sealed:
+            self._way.passed(each.reading, way.SEALED, now_ms)
+            facts = {"kid": each.kid.hex(), "sequence": each.sequence, "row": each.digest8.hex()}
+            self._log.info("reading.sealed", **facts, row_id=each.row_id.hex())
         self.queued()
-        return len(rows)
+        return len(sealed)

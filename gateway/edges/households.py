@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.body import Facts
 from gateway.devices import Device
-from gateway.people import Person
+from gateway.people import Body, HEAVIEST_IN_ARMS_g, Person, body_of
 
 _LARGEST_CONFLICTS = 1000
 
@@ -21,9 +21,10 @@ def note_device(connection: Connection, kid: bytes, battery_percent: int | None,
 
 
 def people(connection: Connection) -> list[Person]:
-    """Return whom a weight may belong to."""
-    rows = connection.execute("SELECT subject, usual_g FROM subjects WHERE kind = 0 AND usual_g IS NOT NULL")
-    return [Person(row["subject"], row["usual_g"]) for row in rows]
+    """Return whom a weighing may belong to."""
+    rows = connection.execute("SELECT subject, usual_g, body FROM subjects WHERE kind = 0 AND usual_g IS NOT NULL")
+    known = [(row["subject"], body_of(row["usual_g"], row["body"])) for row in rows]
+    return [Person(subject_, body, body.weight_g <= HEAVIEST_IN_ARMS_g) for subject_, body in known]
 
 
 def subjects(connection: Connection) -> list[dict[str, Any]]:
@@ -40,8 +41,17 @@ def add_subject(connection: Connection, kind: int, name: str, usual_g: int | Non
 
 
 def change_subject(connection: Connection, subject: int, name: str, usual_g: int | None) -> None:
-    """Change what a person or room is called, and a person's usual weight."""
-    connection.execute("UPDATE subjects SET name = ?, usual_g = coalesce(?, usual_g) WHERE subject = ?", (name, usual_g, subject))
+    """Change what a person or room is called, and a person's usual weight: what somebody says counts more than what was learnt.
+
+    Accounts are sent the new name.
+    """
+    before = connection.execute("SELECT name, usual_g FROM subjects WHERE subject = ?", (subject,)).fetchone()
+    if before is None:
+        return
+    if usual_g is not None and usual_g // 100 != (before["usual_g"] or 0) // 100:
+        connection.execute("UPDATE subjects SET usual_g = ?, body = NULL WHERE subject = ?", (usual_g, subject))
+    if name != before["name"]:
+        connection.execute("UPDATE subjects SET name = ?, box_version = box_version + 1 WHERE subject = ?", (name, subject))
 
 
 def tell_body(connection: Connection, subject: int, facts: Facts) -> None:
@@ -96,9 +106,14 @@ def set_buttons(connection: Connection, kid: bytes, button_a: int | None, button
     connection.execute("UPDATE devices SET button_a = ?, button_b = ? WHERE kid = ?", (button_a, button_b, kid))
 
 
-def follow_weight(connection: Connection, subject: int, usual_g: int) -> None:
-    """Set a person's usual weight."""
-    connection.execute("UPDATE subjects SET usual_g = ? WHERE subject = ?", (usual_g, subject))
+def learn_body(connection: Connection, subject: int, body: Body) -> None:
+    """Keep what was learnt of a body; the usual weight that the page shows is its."""
+    connection.execute("UPDATE subjects SET usual_g = ?, body = ? WHERE subject = ?", (round(body.weight_g), body.as_json(), subject))
+
+
+def set_ward(connection: Connection, subject: int, ward: bool) -> None:
+    """Say whether a person is a child in others' care: then each guardian has a say, and none of the accounts is the child's own."""
+    connection.execute("UPDATE subjects SET ward = ? WHERE subject = ? AND kind = 0", (int(ward), subject))
 
 
 def subject(connection: Connection, number: int) -> Found:

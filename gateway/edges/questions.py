@@ -15,7 +15,7 @@ from gateway.anchors import Anchor
 from gateway.devices import Device
 from gateway.edges import ledger
 from gateway.errors import SequenceConflict
-from gateway.sealing import START, Chain, Row
+from gateway.sealing import START, Chain
 from protocol import envelope, readings
 
 STORED = 0
@@ -28,6 +28,9 @@ HOME = "home"  # stays at home: the device's own word, or its subject has no acc
 SEALED = "sealed"  # on its way to the account
 ACCOUNT = "account"  # the ingester has receipted it
 CONFLICT = "conflict"  # the ingester holds other bytes under its id: set aside
+ERASED = "erased"  # an account erased it there; the home has its copy until it says otherwise
+PART = "part"  # two bodies on the scale at once; what it says of one of them is a reading of its own
+FORGOTTEN = "forgotten"  # deleted: a number and a digest, so that its device need not send it again
 
 _LARGEST_CONFLICTS = 1000  # kept as evidence; more tell nothing new
 
@@ -206,36 +209,27 @@ def pass_stops(connection: Connection, stops: Iterable[tuple[int, str, int]]) ->
 def unsettled(connection: Connection, limit: int) -> list[Found]:
     """Return readings nobody has looked at yet, oldest first, with what was said of their device."""
     return connection.execute(
-        "SELECT r.reading, r.kid, r.kind, r.sequence, r.digest, r.signed, d.used_by, d.room, d.button_a, d.button_b"
+        "SELECT r.reading, r.kid, r.kind, r.sequence, r.utc_s, r.digest, r.signed, d.used_by, d.room, d.button_a, d.button_b"
         " FROM readings r LEFT JOIN devices d USING (kid) WHERE r.place = ? ORDER BY r.reading LIMIT ?",
         (KEPT, limit),
     ).fetchall()
 
 
 def sealable(connection: Connection, limit: int) -> list[Found]:
-    """Return readings at home whose subject has an account, oldest first."""
+    """Return readings at home whose subject has an account that did not erase them, oldest first."""
     return connection.execute(
-        "SELECT r.*, s.person_id, s.epoch FROM readings r JOIN subjects s USING (subject)"
-        " WHERE r.place = ? AND s.account_key IS NOT NULL ORDER BY r.reading LIMIT ?",
+        "SELECT r.*, s.person_id, s.epoch, s.generation FROM readings r JOIN subjects s USING (subject)"
+        " WHERE r.place = ? AND s.account_key IS NOT NULL AND s.stopped_ms IS NULL ORDER BY r.reading LIMIT ?",
         (HOME, limit),
     ).fetchall()
 
 
-def settle(connection: Connection, reading: int, place: str, subject: int | None, reason: str) -> None:
+def settle(connection: Connection, reading: int, place: str, subject: int | None, reason: str, probability: float | None = None) -> None:
     """Say whose a reading is, if nobody has said so before."""
     connection.execute(
-        "UPDATE readings SET place = ?, subject = ?, reason = ? WHERE reading = ? AND place = ?", (place, subject, reason, reading, KEPT)
+        "UPDATE readings SET place = ?, subject = ?, reason = ?, probability = ? WHERE reading = ? AND place = ?",
+        (place, subject, reason, probability, reading, KEPT),
     )
-
-
-def assign(connection: Connection, reading: int, subject: int) -> bool:
-    """Give a reading from the inbox to somebody; return False if it is not there (any more)."""
-    kind = connection.execute("SELECT kind FROM readings WHERE reading = ? AND place = ?", (reading, INBOX)).fetchone()
-    somebody = connection.execute("SELECT kind FROM subjects WHERE subject = ?", (subject,)).fetchone()
-    if kind is None or somebody is None or (somebody["kind"] == 1) != (kind["kind"] == 2):
-        return False
-    connection.execute("UPDATE readings SET place = ?, subject = ?, reason = 'by_hand' WHERE reading = ?", (HOME, subject, reading))
-    return True
 
 
 def whose(connection: Connection, reading: int) -> int | None:
@@ -259,32 +253,6 @@ def chain(connection: Connection, pseudonym: bytes) -> Chain:
     return START if row is None else Chain(row["previous"], row["number"])
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A reading with its sealed row, as it goes into the queue."""
-
-    reading: int
-    subject: int
-    epoch: int
-    pseudonym: bytes
-    row: Row
-
-
-def queue_sealed(connection: Connection, sealed: Iterable[Sealed], chains: dict[bytes, Chain]) -> None:
-    """Put sealed rows into the queue and move the ends of their chains along, together."""
-    for each in sealed:
-        connection.execute(
-            "INSERT INTO outgoing (reading, subject, epoch, pseudonym, minute, row_id, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (each.reading, each.subject, each.epoch, each.pseudonym, each.row.minute, each.row.row_id, each.row.sealed),
-        )
-        connection.execute("UPDATE readings SET place = ?, row_id = ? WHERE reading = ?", (SEALED, each.row.row_id, each.reading))
-    for pseudonym, end in chains.items():
-        connection.execute(
-            "INSERT INTO chains VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET previous = excluded.previous, number = excluded.number",
-            (pseudonym, end.previous, end.number),
-        )
-
-
 def queued(connection: Connection, after: int, limit: int) -> list[tuple[int, bytes]]:
     """Return number and pseudonym of queued rows behind a number, in order."""
     rows = connection.execute("SELECT number, pseudonym FROM outgoing WHERE number > ? ORDER BY number LIMIT ?", (after, limit))
@@ -292,10 +260,11 @@ def queued(connection: Connection, after: int, limit: int) -> list[tuple[int, by
 
 
 def queued_rows(connection: Connection, numbers: tuple[int, ...]) -> list[Found]:
-    """Return queued rows by their numbers, in order, with what their keys are derived from."""
+    """Return what is still queued under these numbers, in order, with what its keys are derived from."""
     marks = ", ".join("?" * len(numbers))
     return connection.execute(
-        f"SELECT o.*, s.person_id FROM outgoing o JOIN subjects s USING (subject) WHERE number IN ({marks}) ORDER BY number",  # noqa: S608
+        f"""SELECT o.*, e.person_id, e.epoch, e.generation FROM outgoing o JOIN epochs e USING (pseudonym)
+        WHERE number IN ({marks}) ORDER BY number""",  # noqa: S608
         numbers,
     ).fetchall()
 
@@ -307,7 +276,7 @@ def queue_length(connection: Connection) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A row that left the queue, and what the ingester said of it."""
+    """A row of a reading that left the queue, and what the ingester said of it."""
 
     number: int
     reading: int
@@ -318,33 +287,40 @@ class Dropped:
     status: int
 
 
-def drop_receipted(connection: Connection, receipt: sealing.Receipt) -> list[Dropped]:
-    """Take the rows out of the queue that a receipt names by id and digest; return them. Others stay as they are."""
+def drop_receipted(connection: Connection, receipt: sealing.Receipt) -> tuple[list[Dropped], list[int]]:
+    """Take out of the queue what a receipt names by id and digest; return the rows of readings, and the numbers of all. Others stay."""
     dropped: list[Dropped] = []
     counts: Counter[int] = Counter()
+    numbers: list[int] = []
     for each in receipt.rows:
         row = connection.execute(
-            "SELECT o.number, o.subject, o.sealed, o.reading, r.kid, r.sequence, r.digest FROM outgoing o JOIN readings r USING (reading)"
+            "SELECT o.number, o.what, o.sealed, o.reading, r.subject, r.kid, r.sequence, r.digest"
+            " FROM outgoing o LEFT JOIN readings r USING (reading)"
             " WHERE o.row_id = ?",
             (each.row_id,),
         ).fetchone()
         if row is None or sealing.digest8(row["sealed"]) != each.digest8:
             continue
-        place = CONFLICT if each.status == envelope.CONFLICT else ACCOUNT
         connection.execute("DELETE FROM outgoing WHERE number = ?", (row["number"],))
-        connection.execute("UPDATE readings SET place = ? WHERE reading = ?", (place, row["reading"]))
+        numbers.append(row["number"])
+        if row["what"] != "row":
+            continue
+        place = CONFLICT if each.status == envelope.CONFLICT else ACCOUNT
+        connection.execute("UPDATE readings SET place = ? WHERE reading = ? AND row_id = ?", (place, row["reading"], each.row_id))
+        connection.execute("UPDATE rows SET state = ? WHERE row_id = ?", (place, each.row_id))
         facts = (row["number"], row["reading"], row["kid"], row["sequence"], row["digest"][:8])
         dropped.append(Dropped(*facts, each.row_id, each.status))
         counts[row["subject"]] += 1
     ledger.add_sent(connection, counts, receipt.committed_utc_ms)
-    return dropped
+    return dropped, numbers
 
 
 def recent(connection: Connection, limit: int, before: int | None = None, after: int = 0, place: str | None = None) -> list[Found]:
     """Return readings, newest first: those numbered below `before` and above `after`, in one place or any."""
     return connection.execute(
-        "SELECT * FROM readings WHERE reading < ? AND reading > ? AND (? IS NULL OR place = ?) ORDER BY reading DESC LIMIT ?",
-        (2**62 if before is None else before, after, place, place, limit),
+        "SELECT * FROM readings WHERE reading < ? AND reading > ? AND (? IS NULL OR place = ?) AND place != ?"
+        " ORDER BY reading DESC LIMIT ?",
+        (2**62 if before is None else before, after, place, place, FORGOTTEN, limit),
     ).fetchall()
 
 
@@ -354,6 +330,11 @@ def latest(connection: Connection, subject_: int, kind: int) -> Found | None:
         "SELECT * FROM readings WHERE subject = ? AND kind = ? ORDER BY utc_s DESC LIMIT 1", (subject_, kind)
     ).fetchone()
     return found
+
+
+def is_in(connection: Connection, reading: int, place: str) -> bool:
+    """Return whether a reading is in a place."""
+    return connection.execute("SELECT 1 FROM readings WHERE reading = ? AND place = ?", (reading, place)).fetchone() is not None
 
 
 def count_in(connection: Connection, place: str) -> int:

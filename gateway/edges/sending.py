@@ -7,6 +7,8 @@ a restart everything without a receipt goes again; the ingester knows a row by i
 import asyncio
 import secrets
 from collections.abc import Callable
+from sqlite3 import Connection
+from sqlite3 import Row as Found
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -15,20 +17,21 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway import configuration, sealing
 from gateway.delivery import Flight, Message, Rules, Waiting, plan
-from gateway.edges import questions, way
+from gateway.edges import custody, questions, way
 from gateway.edges.buffer import Buffer
+from gateway.edges.custody import Custody
 from gateway.edges.log import utc_ms
 from gateway.edges.mqtt import Outside
 from gateway.edges.way import Way
 from gateway.errors import BadConfiguration, BadReceipt, NoRoom
-from gateway.pseudonyms import Keys
 from protocol import envelope
 
 _WINDOW = 2000
 _REFILL = 1000
 _REPLY_KEYS = 2000
-
-KeysOf = Callable[[bytes, int], Keys]
+_ASKED_AT_ONCE = 5
+_ASK_PAUSE_MS = 1000
+_ASK_AGAIN_MS = 60_000
 
 
 class Sending:
@@ -40,7 +43,7 @@ class Sending:
         ways: Way,
         log: FilteringBoundLogger,
         outside: Outside,
-        keys_of: KeysOf,
+        book: Custody,
         settings: configuration.Configuration,
         changed: Callable[[], None],
     ) -> None:
@@ -48,7 +51,8 @@ class Sending:
         self._way = ways
         self._log = log
         self._outside = outside
-        self._keys_of = keys_of
+        self._book = book
+        self._keys_of = book.keys
         self._changed = changed
         self._sealing_key, self._receipt_key = account_keys(settings.cloud)
         given = settings.delivery
@@ -57,6 +61,9 @@ class Sending:
         self._loaded = 0
         self._flights: dict[bytes, Flight] = {}
         self._reply_keys: dict[bytes, bytes] = {}
+        self._names: dict[bytes, bytes] = {}
+        self._asked_ms: dict[bytes, int] = {}
+        self._ask_after_ms = given.ask_after_s * 1000
         self._woken = asyncio.Event()
         self._woken.set()
 
@@ -94,34 +101,55 @@ class Sending:
         decided = plan([Waiting(*row) for row in self._window.items()], self._flights.values(), now_ms, self._rules)
         for digest in decided.over:
             self._flights.pop(digest, None)
+        again = False
         for message in decided.send:
-            self._publish(message, now_ms)
-        return decided.wake_ms
+            again = not self._publish(message, now_ms) or again
+        ask_ms = self._ask(now_ms)
+        return now_ms if again else min((each for each in (decided.wake_ms, ask_ms) if each is not None), default=None)
 
-    def _publish(self, message: Message, now_ms: int) -> None:
+    def _publish(self, message: Message, now_ms: int) -> bool:
+        """Publish a message; return False if some of it has left the queue since it was planned: then another is planned."""
         rows = self._buffer.read(lambda connection: questions.queued_rows(connection, message.numbers))
-        numbers = tuple(row["number"] for row in rows)
-        for number in set(message.numbers) - set(numbers):  # receipted after this was planned, and not yet told so here
-            self._window.pop(number, None)
-        if not rows:
-            return
-        keys = self._keys_of(rows[0]["person_id"], rows[0]["epoch"])
-        packed = [sealing.Row(row["minute"], row["row_id"], row["sealed"]) for row in rows]
-        packet = sealing.pack(keys, packed, now_ms, self._sealing_key, secrets.token_bytes)
-        self._flights[packet.digest] = Flight(packet.digest, numbers, now_ms, message.attempt)
-        self._remember(packet)
+        if len(rows) < len(message.numbers):
+            left = set(message.numbers) - {row["number"] for row in rows}
+            for number in left:  # receipted or withdrawn after this was planned, and not yet told so here
+                self._window.pop(number, None)
+            return False
+        erases = rows[0]["what"] == custody.ERASURE
+        packed = [] if erases else [sealing.Row(row["minute"], row["row_id"], row["sealed"]) for row in rows]
+        packet = self._pack(rows[0], packed, now_ms, erases=erases)
+        self._flights[packet.digest] = Flight(packet.digest, message.numbers, now_ms, message.attempt)
         self._outside.publish("up", packet.payload)
         self._way.count("published")
-        self._log.info("batch.published", rows=len(rows), attempt=message.attempt, batch=packet.digest[:8].hex())
+        self._log.info("batch.published", rows=len(packed), attempt=message.attempt, batch=packet.digest[:8].hex())
         for row in rows:
-            self._way.passed(row["reading"], way.PUBLISHED, now_ms)
-            self._log.info("reading.published", row_id=row["row_id"].hex())
+            if row["what"] == custody.ROW:
+                self._way.passed(row["reading"], way.PUBLISHED, now_ms)
+                self._log.info("reading.published", row_id=row["row_id"].hex())
+        return True
 
-    def _remember(self, packet: sealing.Packet) -> None:
-        """Keep what opens a message's receipt, also after its time is over: a late receipt is as good."""
+    def _ask(self, now_ms: int) -> int | None:
+        """Ask how names stand whose time has come; return when to ask next."""
+        due = self._buffer.read(lambda connection: custody.names_to_ask(connection, now_ms, _ASKED_AT_ONCE))
+        for name in due:
+            if self._asked_ms.get(name["pseudonym"], 0) > now_ms - _ASK_AGAIN_MS:
+                continue
+            self._asked_ms[name["pseudonym"]] = now_ms
+            self._outside.publish("up", self._pack(name, [], now_ms).payload)
+            self._way.count("asked")
+        next_ms = self._buffer.read(custody.next_ask_ms)
+        return None if next_ms is None else max(next_ms, now_ms + _ASK_PAUSE_MS)
+
+    def _pack(self, name: Found, rows: list[sealing.Row], now_ms: int, *, erases: bool = False) -> sealing.Packet:
+        keys = self._keys_of(name["person_id"], name["epoch"], name["generation"])
+        packet = sealing.pack(keys, rows, now_ms, self._sealing_key, secrets.token_bytes, erases=erases)
+        # Kept also after the message's time is over: a late receipt is as good.
         self._reply_keys[packet.digest] = packet.reply_key
+        self._names[packet.digest] = keys.pseudonym
         while len(self._reply_keys) > _REPLY_KEYS:
-            del self._reply_keys[next(iter(self._reply_keys))]
+            oldest = next(iter(self._reply_keys))
+            del self._reply_keys[oldest], self._names[oldest]
+        return packet
 
     async def receipt(self, payload: bytes) -> None:
         """Take a receipt from the broker: verified, and each row dropped only if its id and digest are ours."""
@@ -134,14 +162,26 @@ class Sending:
         if receipt is None:  # for a message from before a restart: its rows go again, and are answered again
             self._way.count("late_receipts")
             return
+        now_ms = utc_ms()
+        name = self._names[receipt.message_digest]
+        # At a time of its own for each name, so that no two are asked after together.
+        ask_ms = now_ms + round(self._ask_after_ms * (0.8 + 0.4 * secrets.randbelow(10_000) / 10_000))
+
+        def write(connection: Connection) -> tuple[list[questions.Dropped], list[int], int | None]:
+            if receipt.is_erased:
+                return [], [], self._book.was_erased(connection, name, now_ms)
+            custody.ask_later(connection, name, ask_ms)
+            return *questions.drop_receipted(connection, receipt), None
+
         try:
-            dropped = await self._buffer.write(lambda connection: questions.drop_receipted(connection, receipt))
+            dropped, numbers, erased_of = await self._buffer.write(write)
         except NoRoom:  # the rows stay queued and go again, and the ingester will answer again
             self._way.count("no_room")
             return
-        now_ms = utc_ms()
-        for each in dropped:
-            self._window.pop(each.number, None)
+        if receipt.is_erased:
+            self._end_name(name, erased_of)
+        for number in numbers:
+            self._window.pop(number, None)
         flight = self._flights.get(receipt.message_digest)
         if flight is not None and not any(number in self._window for number in flight.numbers):
             # otherwise the receipt was not about what was sent: the flight's own time says when it goes again
@@ -158,6 +198,16 @@ class Sending:
                 self._log.info("reading.in_cloud", **facts, committed_ms=receipt.committed_utc_ms, status=each.status)
         self.wake()
         self._changed()
+
+    def _end_name(self, name: bytes, subject: int | None) -> None:
+        """Send nothing more under a name that is erased."""
+        for number in [number for number, pseudonym in self._window.items() if pseudonym == name]:
+            del self._window[number]
+        if subject is not None:
+            self._way.count("erased_by_account")
+            self._log.warning("name.erased_by_account", subject=subject)
+        else:
+            self._log.info("name.erased")
 
 
 def account_keys(cloud: configuration.Cloud | None) -> tuple[X25519PublicKey, Ed25519PublicKey]:

@@ -37,7 +37,7 @@ _SAID = 5
 
 
 class Steering:
-    """Leaves notices and takes orders; keys_of: of a subject's person id and epoch."""
+    """Leaves notices and takes orders; keys_of: of a subject's person id, epoch and home secret."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Steering:
         outside: Outside,
         enrolments: Enrolments,
         book: OrderBook,
-        keys_of: Callable[[bytes, int], Keys],
+        keys_of: Callable[[bytes, int, int], Keys],
     ) -> None:
         self._buffer = buffer
         self._way = way
@@ -125,7 +125,7 @@ class Steering:
     def _subject_at(self, slot: bytes) -> dict[str, Any] | None:
         for row in self._buffer.read(households.subjects):
             if row["account_key"] is not None:
-                keys = self._keys_of(row["person_id"], row["epoch"])
+                keys = self._keys_of(row["person_id"], row["epoch"], row["generation"])
                 if secrets.compare_digest(steering.slot_of(keys.root_key, hkdf), slot):
                     return row
         return None
@@ -146,7 +146,7 @@ class Steering:
                 continue
             challenge = secrets.token_bytes(steering.CHALLENGE_BYTES)
             await self._buffer.write(lambda connection, s=subject, c=challenge: offer(connection, c, s, now_ms))  # type: ignore[misc]  # bound now
-            keys = self._keys_of(row["person_id"], row["epoch"])
+            keys = self._keys_of(row["person_id"], row["epoch"], row["generation"])
             self._outside.publish("link", notice_message(keys, row["account_key"], challenge, self._outside.alias, devices, now_ms))
             self._left[subject] = (devices, now_ms)
 

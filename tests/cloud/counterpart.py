@@ -89,6 +89,17 @@ class Person:
         self.write_public = self.write_key.public_key().public_bytes_raw()
         self.pseudonym = envelope.pseudonym_of(self.write_public)
         self.number = 0
+        self.previous = b""
+        self.tag, self.approval_key = os.urandom(16), os.urandom(32)
+        self.talk_key = Ed25519PrivateKey.generate()
+
+    @property
+    def talk_public(self) -> bytes:
+        return self.talk_key.public_key().public_bytes_raw()
+
+    def talk(self, verb: int, sequence: int = 0, body: bytes = b"") -> bytes:
+        """Return what the home says under this person's link."""
+        return linking.encode_talk(self.talk_public, verb, sequence, body, self.talk_key.sign)
 
     def row(
         self, device: Device, reading: dict[int, Any], utc_s: int, shown: dict[int, Any] | None = None, signed: bytes | None = None
@@ -103,12 +114,13 @@ class Person:
             seals.SIGNED: device.sign(reading) if signed is None else signed,
             seals.PAIRING: device.pairing,
             seals.DEVICE_KEY: device.public_key,
-            seals.PREVIOUS: b"",
+            seals.PREVIOUS: self.previous,
             seals.NUMBER: self.number,
         }
         self.number += 1
         minute, row_id = utc_s // 60, os.urandom(16)
         sealed = seals.seal_row(self.seeds.root_key, self.pseudonym, minute, row_id, entry, hkdf, _seal, os.urandom(12))
+        self.previous = SHA256_of(sealed)
         return Row(minute, row_id, sealed)
 
     def message(self, rows: list[Row], sealing_key: bytes) -> bytes:
@@ -125,7 +137,8 @@ class Person:
 
     def box(self, account_key: bytes) -> bytes:
         """Return the link box for an account."""
-        box = linking.Box(self.pseudonym, self.seeds.root_key, self.seeds.write_seed, self.label, self.subject)
+        epoch = linking.Epoch(self.pseudonym, self.seeds.root_key, self.seeds.write_seed)
+        box = linking.Box(self.label, self.subject, self.tag, self.approval_key, [epoch], [self.label])
         return hpke.seal_to(account_key, linking.encode_box(box), linking.BOX_INFO)
 
 
@@ -192,7 +205,7 @@ class Gateway:
         if answer.kind != linking.ANSWER:
             return answer.body
         assert linking.fingerprint(answer.body) == code.fingerprint
-        self.publish(linking.encode_message(linking.BOX, code.link_id, person.box(answer.body)), "link")
+        self.publish(linking.encode_message(linking.BOX, code.link_id, person.box(answer.body), person.talk_public), "link")
         return linking.decode_message(self.linked.get(timeout=10)).body
 
     def stop(self) -> None:

@@ -4,6 +4,8 @@ It speaks `protocol` for the frames, and paho, HPKE and Ed25519 of its own; it k
 """
 
 import asyncio
+import copy
+import hmac
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -69,6 +71,14 @@ class Cloud:
         self.order: list[bytes] = []
         self.batches: list[int] = []
         self.boxes: dict[bytes, linking.Box] = {}
+        self.erased: set[bytes] = set()
+        self.withdrawn: set[bytes] = set()
+        self.talks: list[linking.Talk] = []
+        self.requests: dict[bytes, linking.Request] = {}
+        self.decisions: dict[bytes, list[linking.Decision]] = {}
+        self.left: set[bytes] = set()
+        self.others: list[X25519PrivateKey] = []
+        self._links: dict[bytes, bytes] = {}
         self.answer: Callable[[bytes, envelope.Batch], bytes | None] = self.receipt
         self.wrong_key: bytes | None = None
         self._clients: list[paho.Client] = []
@@ -106,14 +116,29 @@ class Cloud:
             client.publish(topic.replace("/up", "/down"), reply, qos=1)
 
     def receipt(self, payload: bytes, batch: Any, key: Ed25519PrivateKey | None = None, status: int | None = None) -> bytes:
-        """Store the rows, and return the receipt for them."""
+        """Do what the batch asks, and return the receipt for it."""
+        if batch.erases:
+            self.erased.add(batch.pseudonym)
+            self.order = [row_id for row_id in self.order if self.rows[row_id][0] != batch.pseudonym]
+            self.rows = {row_id: row for row_id, row in self.rows.items() if row[0] != batch.pseudonym}
+        if batch.pseudonym in self.erased:
+            conflicts = [envelope.RowReceipt(row.row_id, envelope.digest8(row.sealed), envelope.CONFLICT) for row in batch.rows]
+            return self.closed(payload, batch, conflicts, key, envelope.ERASED)
         rows = []
         for row in batch.rows:
             known = self.rows.get(row.row_id)
-            if known is None:
-                self.rows[row.row_id] = (batch.pseudonym, row.minute, row.sealed)
-                self.order.append(row.row_id)
-            said = envelope.STORED if known is None else envelope.ALREADY if known[2] == row.sealed else envelope.CONFLICT
+            if row.sealed == envelope.WITHDRAWN:
+                said = envelope.ALREADY if row.row_id in self.withdrawn else envelope.STORED
+                self.withdrawn.add(row.row_id)
+                if self.rows.pop(row.row_id, None):
+                    self.order.remove(row.row_id)
+            elif row.row_id in self.withdrawn:
+                said = envelope.ALREADY
+            else:
+                if known is None:
+                    self.rows[row.row_id] = (batch.pseudonym, row.minute, row.sealed)
+                    self.order.append(row.row_id)
+                said = envelope.STORED if known is None else envelope.ALREADY if known[2] == row.sealed else envelope.CONFLICT
             rows.append(envelope.RowReceipt(row.row_id, envelope.digest8(row.sealed), said if status is None else status))
         return self.closed(payload, batch, rows, key)
 
@@ -126,21 +151,64 @@ class Cloud:
         return bytes(envelope.close_receipt(signed, digest, batch.reply_key, seal_gcm, os.urandom(12)))
 
     def _link(self, client: paho.Client, topic: str, payload: bytes) -> None:
+        if linking.is_talk(payload):
+            client.publish(topic + "ed", self.word(linking.decode_talk(payload, verify)), qos=1)
+            return
         message = linking.decode_message(payload)
         if message.kind == linking.ASK:
-            key = self.wrong_key or self.account.public_key().public_bytes_raw()
+            account = self.others[-1] if self.others else self.account
+            key = self.wrong_key or account.public_key().public_bytes_raw()
             client.publish(topic + "ed", linking.encode_message(linking.ANSWER, message.link_id, key), qos=1)
         elif message.kind == linking.BOX:
-            plain = SUITE.decrypt(message.body, self.account, info=linking.BOX_INFO)
+            plain = self._open(message.body, linking.BOX_INFO)
             self.boxes[message.link_id] = linking.decode_box(plain)
+            self._links[message.link_key] = message.link_id
             client.publish(topic + "ed", linking.encode_message(linking.LINKED, message.link_id, linking.DONE), qos=1)
+
+    def word(self, talk: linking.Talk) -> bytes:
+        """Take what a home says under a link, and return the site's word."""
+        self.talks.append(talk)
+        name = linking.link_name(talk.link_key)
+        link_id = self._links.get(talk.link_key)
+        if link_id is not None and talk.verb == linking.NEW_BOX:
+            self.boxes[link_id] = linking.decode_box(self._open(talk.body, linking.BOX_INFO))
+        if link_id is not None and talk.verb == linking.REQUEST:
+            words = self._open(talk.body[16:], linking.REQUEST_INFO)
+            self.requests[talk.body[:16]] = linking.decode_request(words)
+        if talk.verb == linking.LEAVE:
+            self._links.pop(talk.link_key, None)
+            self.left.add(link_id or b"")
+        version = talk.sequence if talk.verb == linking.NEW_BOX else 0
+        known = talk.link_key in self._links
+        return bytes(linking.encode_word(linking.Word(name, known, version, self.decisions.get(link_id or b"", []))))
+
+    def decide(self, request_id: bytes, decision: int, link_id: bytes | None = None, key: bytes | None = None) -> None:
+        """Decide a request as the account of a link does (the first, unless told)."""
+        which = link_id or next(iter(self.boxes))
+        mac = hmac.digest(key or self.boxes[which].approval_key, linking.decision_message(request_id, decision), "sha256")
+        self.decisions.setdefault(which, []).append(linking.Decision(request_id, decision, mac))
+
+    def second_account(self) -> "Cloud":
+        """Return the same cloud as another account sees it; its boxes lie beside the first one's."""
+        other = copy.copy(self)
+        other.account = X25519PrivateKey.generate()
+        self.others.append(other.account)
+        return other
+
+    def _open(self, sealed: bytes, info: bytes) -> bytes:
+        for key in (self.account, *self.others):
+            try:
+                return SUITE.decrypt(sealed, key, info=info)
+            except InvalidTag:
+                continue
+        raise AssertionError("sealed to nobody here")
 
     def code(self, link_id: bytes) -> str:
         return str(linking.encode_code(link_id, self.account.public_key().public_bytes_raw()))
 
     def entries(self) -> list[dict[int, Any]]:
         """Open every stored row with the boxes' keys, in the order they came."""
-        roots = {box.pseudonym: box.root_key for box in self.boxes.values()}
+        roots = {epoch.pseudonym: epoch.root_key for box in self.boxes.values() for epoch in box.epochs}
         return [
             seals.open_row(roots[pseudonym], pseudonym, minute, row_id, sealed, hkdf, open_gcm)
             for row_id in self.order

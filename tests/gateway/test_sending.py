@@ -69,7 +69,7 @@ async def test_a_linked_persons_reading_reaches_the_account_and_opens_there(tmp_
         assert {len(sealed) for _, _, sealed in outside.rows.values()} == {540}, "lengths tell nothing"
         (box,) = outside.boxes.values()
         assert (box.label, box.subject) == ("Anna", 0)
-        assert {pseudonym for pseudonym, _, _ in outside.rows.values()} == {box.pseudonym}
+        assert {pseudonym for pseudonym, _, _ in outside.rows.values()} == {epoch.pseudonym for epoch in box.epochs}
         first = state["readings"][-1]
         stops = first["stops"]
         # a weight's receipt waits a moment for whose it is, so its two ways go side by side

@@ -45,7 +45,7 @@ class House:
         outside: Any = SimpleNamespace(connected=True, alias=ALIAS, publish=self.publish)
         enrolments: Any = SimpleNamespace(devices=list(self.devices.values()))
         self.steering = Steering(
-            buffer, self.way, self.log, outside, enrolments, self.book, lambda id_, epoch: keys_of(bytes(32), id_, epoch)
+            buffer, self.way, self.log, outside, enrolments, self.book, lambda id_, epoch, _: keys_of(bytes(32), id_, epoch)
         )
         self.accounts = {name: hpke.new_private_key() for name in ("Anna", "Ben")}
         self.people: dict[str, dict[str, Any]] = {}

@@ -10,10 +10,10 @@ Table("visit_statistics", COUNTED, Column("count", Integer, comment="how many"))
 
 
 def holds(_stage: Stage) -> None:
-    """No table of either store holds a figure about people: only what belongs to one account, pseudonym or slot."""
+    """No table of either store holds a figure about people: only what belongs to one account, pseudonym, slot or link."""
     for metadata in (accounts.METADATA, readings.METADATA):
         for table in metadata.tables.values():
-            owners = {"account_id", "pseudonym", "slot", "digest"} & set(table.columns.keys())
+            owners = {"account_id", "pseudonym", "slot", "digest", "link_mac"} & set(table.columns.keys())
             assert owners, table.name
 
 

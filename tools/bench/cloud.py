@@ -419,7 +419,8 @@ def _furnish(premises: Any, writer: Engine) -> str:
         account = session and accounts.account_of(connection, session.account_id)
         if session is None or account is None:
             raise AssertionError("no account")
-        box = linking.encode_box(linking.Box(home.pseudonym, home.seeds.root_key, home.seeds.write_seed, "Ada", linking.PERSON))
+        epoch = linking.Epoch(home.pseudonym, home.seeds.root_key, home.seeds.write_seed)
+        box = linking.encode_box(linking.Box("Ada", linking.PERSON, secrets.token_bytes(16), secrets.token_bytes(32), [epoch], ["Ada"]))
         sealed = hpke.seal_to(account.public_key, box, linking.BOX_INFO)
         links.keep_box(connection, account.account_id, admission.erasure.of(account.account_id), sealed)
         for _ in range(ACCOUNTS - 1):

@@ -7,8 +7,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cloud import audit, consents, passkeys, readings, sessions, stores
+from cloud import audit, consents, passkeys, sessions, stores
 from cloud.errors import Declined
+from cloud.site import holdings
 from cloud.site.pages.entry import choices_in
 from cloud.site.pages.passkey import realm_of
 from cloud.site.premises import Visitor, before_reading, go, language_of, show, signed_in
@@ -112,7 +113,7 @@ async def log(request: Request, visitor: Visitor) -> Response:
             except audit.BrokenChain as error:
                 entries, broken = [], error.number
         with visitor.premises.readings.connect() as connection:
-            held = sum(readings.count_of(connection, subject.pseudonym) for subject in visitor.subjects())
+            held = sum(holdings.count_of(connection, subject) for subject in visitor.subjects())
         return entries, broken, held
 
     entries, broken, held = await run_in_threadpool(ask)

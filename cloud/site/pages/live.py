@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from cloud import readings as store
+from cloud.site import holdings
 from cloud.site.courses import course
 from cloud.site.languages import Tongue
 from cloud.site.opening import Opener, Reading, Subject
@@ -68,31 +68,37 @@ class _Stream:
         return mark_of(row_id for known in self._known.values() for row_id in known)
 
     def begin(self) -> None:
-        self._subjects = {subject.pseudonym: subject for subject in self.visitor.subjects()}
+        self._subjects = {subject.tag: subject for subject in self.visitor.subjects()}
         with self.visitor.premises.readings.connect() as connection:
-            for pseudonym in self._subjects:
-                self._known[pseudonym] = store.ids_since(connection, pseudonym, self._window.since_minute)
+            for tag, subject in self._subjects.items():
+                self._known[tag] = holdings.ids_since(connection, subject, self._window.since_minute)
 
     def news(self) -> list[str]:
         """Return the events since the last time."""
-        found = {subject.pseudonym: subject for subject in self.visitor.subjects()}
-        if found.keys() != self._subjects.keys():
-            self._subjects = found
+        found = {subject.tag: subject for subject in self.visitor.subjects()}
+        is_linked = found.keys() != self._subjects.keys()
+        # a subject may have a new name, too
+        self._subjects = found
+        if is_linked:
             return [_event("linked", {})]
         events = []
         with self.visitor.premises.readings.connect() as connection:
-            for pseudonym, subject in self._subjects.items():
-                new = store.ids_since(connection, pseudonym, self._window.since_minute) - self._known.setdefault(pseudonym, set())
+            for tag, subject in self._subjects.items():
+                held = holdings.ids_since(connection, subject, self._window.since_minute)
+                new, gone = held - self._known.setdefault(tag, set()), self._known[tag] - held
+                self._known[tag] = held
+                if gone:
+                    # withdrawn at home, or deleted from another page: what this one shows is no longer so
+                    events.append(_event("stale", {}))
                 if not new:
                     continue
-                self._known[pseudonym] |= new
-                for reading in Opener(subject).readings(store.rows_named(connection, pseudonym, new)):
+                for reading in Opener(subject).readings(holdings.rows_named(connection, subject, new)):
                     events.append(self._arrived(subject, reading))
         return events
 
     def _arrived(self, subject: Subject, reading: Reading) -> str:
         readings = self._course(subject, reading.kind)
-        if reading.verified and all(known.row_id != reading.row_id for known in readings):
+        if (reading.verified or reading.by_home) and all(known.row_id != reading.row_id for known in readings):
             readings.append(reading)
             readings.sort(key=lambda each: each.utc_s)
             del readings[:-COURSE_AT_MOST]
@@ -110,11 +116,11 @@ class _Stream:
         )
 
     def _course(self, subject: Subject, kind: str) -> list[Reading]:
-        key = (subject.pseudonym, kind)
+        key = (subject.tag, kind)
         if key not in self._courses:
             # opened once, at the first arrival
             for shown in cards_of(self.visitor, self._window):
-                self._courses[shown.subject.pseudonym, shown.kind] = shown.trusted
+                self._courses[shown.subject.tag, shown.kind] = shown.trusted
         return self._courses.setdefault(key, [])
 
 

@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from cloud import readings as store
 from cloud.readings import SealedRow
+from cloud.site import holdings
 from cloud.site.languages import N_
 from cloud.site.opening import CLIMATE, PRESSURE, WEIGHT, Opener, Reading, Subject
 from cloud.site.premises import Visitor, show, signed_in
@@ -50,8 +50,8 @@ class Shown(NamedTuple):
 
     @property
     def trusted(self) -> list[Reading]:
-        """The readings whose signature holds and that nobody marked as wrong: charts are drawn of these alone."""
-        return [reading for reading in self.readings if reading.verified and not reading.is_wrong]
+        """The readings whose signature holds, or that the home worked out, and that nobody marked as wrong: charts are drawn of these."""
+        return [reading for reading in self.readings if (reading.verified or reading.by_home) and not reading.is_wrong]
 
     @property
     def latest(self) -> Reading | None:
@@ -68,9 +68,7 @@ def shown_of(visitor: Visitor, window: Window, kinds: set[str]) -> list[Shown]:
             wanted = [kind for kind in subject.kinds if kind in kinds]
             if not wanted:
                 continue
-            opened = Opener(subject, visitor.notes(subject)).readings(
-                store.rows_since(connection, subject.pseudonym, window.since_minute), wanted
-            )
+            opened = Opener(subject, visitor.notes(subject)).readings(holdings.rows_since(connection, subject, window.since_minute), wanted)
             shown += [Shown(subject, kind, [reading for reading in opened if reading.kind == kind]) for kind in wanted]
     return shown
 
@@ -82,7 +80,7 @@ def cards_of(visitor: Visitor, window: Window) -> list[Shown]:
         for subject in visitor.subjects():
             days = max(CARD_DAYS[kind] for kind in subject.kinds)
             since = max(window.since_minute, int(time.time()) // 60 - 1440 * days)
-            opened = Opener(subject, visitor.notes(subject)).readings(thinned(store.rows_since(connection, subject.pseudonym, since)))
+            opened = Opener(subject, visitor.notes(subject)).readings(thinned(holdings.rows_since(connection, subject, since)))
             shown += [Shown(subject, kind, [reading for reading in opened if reading.kind == kind]) for kind in subject.kinds]
     return shown
 
@@ -96,7 +94,7 @@ def thinned(rows: Sequence[SealedRow]) -> Sequence[SealedRow]:
 def seen_of(visitor: Visitor, window: Window) -> str:
     """Return the mark of all rows in a window; taken before they are opened, so what comes in between is noticed."""
     with visitor.premises.readings.connect() as connection:
-        found = [store.ids_since(connection, subject.pseudonym, window.since_minute) for subject in visitor.subjects()]
+        found = [holdings.ids_since(connection, subject, window.since_minute) for subject in visitor.subjects()]
     return mark_of(row_id for ids in found for row_id in ids)
 
 
@@ -152,6 +150,8 @@ async def as_json(request: Request, visitor: Visitor) -> Response:
 def as_facts(subject: Subject, reading: Reading) -> dict[str, object]:
     """Return a reading for programs; what its person wrote beside it, where they did."""
     written: dict[str, object] = {"wrong": True} if reading.is_wrong else {}
+    if reading.by_home:
+        written["worked_out_at_home"] = True
     if reading.words:
         written["note"] = reading.words
     return written | {

@@ -11,6 +11,7 @@ from cloud import erasure, notes, stores
 from cloud import readings as store
 from cloud.errors import Declined
 from cloud.notes import Note
+from cloud.site import holdings
 from cloud.site.opening import Opener, Reading, Subject
 from cloud.site.premises import Visitor, go, show, signed_in
 from cloud.site.sentences import CHANGED, DECLINED
@@ -48,7 +49,7 @@ def _find(request: Request, visitor: Visitor) -> tuple[Subject, Reading]:
     if subject is None or len(row_id) != 16:
         raise HTTPException(404)
     with visitor.premises.readings.connect() as connection:
-        rows = store.rows_named(connection, subject.pseudonym, [row_id])
+        rows = holdings.rows_named(connection, subject, [row_id])
     found = Opener(subject, visitor.notes(subject)).readings(rows)
     if not found:
         raise HTTPException(404)
@@ -57,16 +58,23 @@ def _find(request: Request, visitor: Visitor) -> tuple[Subject, Reading]:
 
 def _write(visitor: Visitor, subject: Subject, found: Reading, note: Note) -> None:
     with stores.writing(visitor.premises.accounts) as connection:
-        notes.write(connection, visitor.account_id, visitor.erasure_key(), subject.root_key, found.row_id, note)
+        notes.write(connection, visitor.account_id, visitor.erasure_key(), subject.tag, found.row_id, note)
     if note.is_wrong != found.is_wrong:
         visitor.bring_grants_up_to_date()
 
 
 def _delete(visitor: Visitor, subject: Subject, found: Reading) -> None:
     now_utc_s = int(time.time())
-    asked = erasure.check_order(erasure.order(subject.write_seed, [found.row_id], now_utc_s), now_utc_s)
-    with visitor.premises.owners_hand() as engine, stores.writing(engine) as connection:
-        erasure.erase_rows(connection, asked, now_utc_s)
+    with visitor.premises.readings.connect() as connection:
+        rows = holdings.rows_named(connection, subject, [found.row_id])
+    for row in rows:
+        epoch = subject.epoch_of(row.pseudonym)
+        asked = erasure.check_order(erasure.order(epoch.write_seed, [found.row_id], now_utc_s), now_utc_s)
+        stone = holdings.stone_for(subject, row)
+        with visitor.premises.owners_hand() as engine, stores.writing(engine) as connection:
+            erasure.erase_rows(connection, asked, now_utc_s)
+            if stone is not None:
+                store.add_rows(connection, row.pseudonym, [stone], now_utc_s // 86400)
     _write(visitor, subject, found, Note("", False))
     visitor.note("reading-deleted")
 

@@ -49,6 +49,6 @@ def _open(premises: Premises, given: str) -> tuple[Share, list[Shown]]:
     sharing.note(premises, share, "link-read", count=str(sum(len(readings) for _, readings in found.values())))
     # a subject of this page has no keys: its number is made of nothing that opens or names anything elsewhere
     return share, [
-        Shown(Subject(part.label, part.subject, part.pseudonym, share.entered.grant_id + bytes([number]), b""), kind, readings)
+        Shown(Subject(part.label, part.subject, share.entered.grant_id + bytes([number]), b"", ()), kind, readings)
         for number, ((_, kind), (part, readings)) in enumerate(found.items())
     ]

@@ -37,8 +37,9 @@ from cloud import readings as store
 from cloud.errors import CannotUnwrap, Declined
 from cloud.exports import Held
 from cloud.notes import Note
+from cloud.site import farewells, holdings
 from cloud.site.languages import Tongue
-from cloud.site.opening import KINDS, Opener, Subject, is_verified, named
+from cloud.site.opening import IMPORTED, KINDS, Opener, Subject, is_by_home, is_verified, named
 from cloud.site.premises import Visitor, before_reading, go, language_of, show
 from cloud.site.sentences import CHANGED, DECLINED
 from protocol import cbor, envelope, linking, seals
@@ -105,15 +106,15 @@ def held_by(visitor: Visitor) -> list[Held]:
         for subject in visitor.subjects():
             written = visitor.notes(subject)
             opener = Opener(subject)
-            for row in store.rows_since(connection, subject.pseudonym, 0):
+            for row in holdings.rows_since(connection, subject, 0):
                 entry = opener.entry(row)
-                values = None if entry is None else named(entry[seals.KIND], entry[seals.VALUES])
+                values = None if entry is None or entry[seals.KIND] == seals.STONE else named(entry[seals.KIND], entry[seals.VALUES])
                 if entry is None or values is None:
                     continue
                 note = written.get(row.row_id, Note("", False))
                 is_room = subject.subject == linking.ROOM
                 about = (subject.number, subject.label, is_room, KINDS[entry[seals.KIND]], entry, values, is_verified(entry))
-                held.append(Held(row.row_id, *about, note.words, note.is_wrong))
+                held.append(Held(row.row_id, *about, note.words, note.is_wrong, is_by_home(entry)))
     return held
 
 
@@ -156,9 +157,10 @@ def _bring(visitor: Visitor, returned: list[exports.Returned]) -> None:
         seeds = _seeds(private_key, label, subject)
         write_key = Ed25519PrivateKey.from_private_bytes(seeds.write_seed)
         pseudonym = envelope.pseudonym_of(write_key.public_key().public_bytes_raw())
-        known = {each.pseudonym for each in visitor.subjects()}
+        known = {name for each in visitor.subjects() for name in each.pseudonyms}
         if pseudonym not in known:
-            box = linking.encode_box(linking.Box(pseudonym, seeds.root_key, seeds.write_seed, label, subject))
+            epoch = linking.Epoch(pseudonym, seeds.root_key, seeds.write_seed)
+            box = linking.encode_box(linking.Box(label, subject, _tag(seeds), IMPORTED, [epoch], []))
             with stores.writing(premises.accounts) as connection:
                 links.keep_box(connection, visitor.account_id, erasure_key, hpke.seal_to(account.public_key, box, linking.BOX_INFO))
         own = [each for each in returned if (each.label, each.subject) == (label, subject)]
@@ -167,13 +169,17 @@ def _bring(visitor: Visitor, returned: list[exports.Returned]) -> None:
             for each in own:
                 if each.words or each.is_wrong:
                     note = Note(notes.check_words(each.words), each.is_wrong)
-                    notes.write(connection, visitor.account_id, erasure_key, seeds.root_key, each.row_id, note)
+                    notes.write(connection, visitor.account_id, erasure_key, _tag(seeds), each.row_id, note)
     visitor.note("imported", readings=str(count))
 
 
 def _seeds(private_key: bytes, label: str, subject: int) -> seals.PersonSeeds:
     secret = wrapping.hkdf(b"", private_key, b"foyer import 1", 32)
     return seals.derive_person(secret, "imported", wrapping.digest(cbor.encode([label, subject]))[:16], 0, wrapping.hkdf)
+
+
+def _tag(seeds: seals.PersonSeeds) -> bytes:
+    return wrapping.hkdf(b"", seeds.root_key, b"foyer import tag", linking.TAG_BYTES)
 
 
 def _store(owners_hand: Any, pseudonym: bytes, root_key: bytes, returned: list[exports.Returned], now_utc_s: int) -> int:
@@ -205,13 +211,15 @@ def _erase(visitor: Visitor, ticked: set[str]) -> erasure.Receipt:
     with premises.owners_hand() as engine:
         with stores.writing(engine) as connection:
             for subject in gone:
-                asked = erasure.check_order(erasure.order(subject.write_seed, [], now_utc_s), now_utc_s)
-                rows += erasure.erase_rows(connection, asked, now_utc_s)
-                tombstones.note_outside(premises.keys / "tombstones", subject.pseudonym)
+                for epoch in subject.epochs:
+                    asked = erasure.check_order(erasure.order(epoch.write_seed, [], now_utc_s), now_utc_s)
+                    rows += erasure.erase_rows(connection, asked, now_utc_s)
+                    tombstones.note_outside(premises.keys / "tombstones", epoch.pseudonym)
         erasure.scrub(engine)
     left = (
         "none" if len(gone) == len(subjects) else "those of people or rooms that were not ticked; this account's keys to them are destroyed"
     )
+    farewells.say_farewells(visitor, now_utc_s)
     site_key = keys.site_key(premises.keys)
     receipt = erasure.erase_account(premises.admission, visitor.account_id, rows, left, site_key, premises.settings.controller)
     premises.log.info("site.erased", rows=rows)

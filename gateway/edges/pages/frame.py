@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.edges import questions
+from gateway.edges.custody import Custody
 from gateway.edges.ledger import Ledger
 from gateway.edges.linking import Linking
 from gateway.edges.orderbook import OrderBook
@@ -33,13 +34,15 @@ def _templates() -> Environment:
 
 @dataclass(frozen=True)
 class Frame:
-    """The pages of one home. woken: called when somebody's readings may move on; linking: None while nothing leaves the home.
+    """The pages of one home. book: moves what is sealed; woken: called when somebody's readings may move on.
 
+    linking: None while nothing leaves the home.
     neighbour: whether a Home Assistant of this home is told anything.
     """
 
     house: House
     access: Access
+    book: Custody
     linking: Linking | None
     pairings: Pairings
     ledger: Ledger

@@ -72,7 +72,8 @@ async def link(frame: Frame, request: Request, words: Words) -> Response:
     if frame.linking is None:
         return _show_link(frame, request, words, subject, words("link.no_broker"), 409)
     try:
-        await frame.linking.begin(str((await request.form()).get("code", "")), subject["subject"])
+        form = await request.form()
+        await frame.linking.begin(str(form.get("code", "")), subject["subject"], name_in(form.get("name")) or "")
     except LinkRefused as refused:
         return _show_link(frame, request, words, subject, words(refused.sentence), 400)
     return frame.back(words, f"link/{subject['subject']}")
@@ -95,8 +96,9 @@ def _show(frame: Frame, request: Request, words: Words, wrong: str, status: int 
 
 def _show_link(frame: Frame, request: Request, words: Words, subject: dict[str, Any], wrong: str, status: int = 200) -> Response:
     found = frame.house.buffer.read(linkbook.last_links).get(subject["subject"])
+    may_link = subject["account_key"] is None or (subject["share_until_ms"] or 0) > utc_ms()
     sentence = words("people.linked") if subject["account_key"] else _link_words(found, words)
-    return frame.show("link", request, words, status, subject=subject, state=sentence, wrong=wrong)
+    return frame.show("link", request, words, status, subject=subject, state=sentence, wrong=wrong, may_link=may_link)
 
 
 def _link_words(found: Any, words: Words) -> str:

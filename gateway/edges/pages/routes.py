@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from gateway.edges.pages import devices, entrance, history, home, inbox, nursery, pair, people, settings, views
+from gateway.edges.pages import devices, entrance, history, home, inbox, nursery, owners, pair, people, settings, views
 from gateway.edges.pages.access import Busy, Guard, token_of
 from gateway.edges.pages.frame import Addresses, Frame, Page
 from gateway.edges.pages.typed import number
@@ -29,6 +29,7 @@ ADDRESSES: Addresses = {
     **home.ADDRESSES,
     **inbox.ADDRESSES,
     **people.ADDRESSES,
+    **owners.ADDRESSES,
     **devices.ADDRESSES,
     **pair.ADDRESSES,
     **nursery.ADDRESSES,

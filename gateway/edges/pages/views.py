@@ -17,6 +17,7 @@ from gateway.devices import Device
 from gateway.edges import households, linkbook, questions, way
 from gateway.edges.buffer import Buffer
 from gateway.edges.changes import Changes
+from gateway.edges.custody import NO_DEVICE
 from gateway.edges.enrolments import Enrolments
 from gateway.edges.mqtt import Outside
 from gateway.edges.pages.words import Words
@@ -115,9 +116,13 @@ def state(row: Found, house: House, subjects: Mapping[int, Mapping[str, Any]], w
         return words("state.account")
     if place == questions.CONFLICT:
         return words("state.conflict")
+    if place in (questions.ERASED, questions.PART):
+        return words(f"state.{place}")
     if place == questions.HOME:
         if somebody is None:
             return words("state.device")
+        if somebody["stopped_ms"] is not None:
+            return words("state.stopped")
         return words("state.sealing") if somebody["account_key"] is not None else words("state.home", name=somebody["name"])
     return waiting(house, words)
 
@@ -163,7 +168,8 @@ def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]
                 "when": words.moment(row["utc_s"], time.time()),
                 "arrived": row["uncertainty_s"] is None or row["uncertainty_s"] > _VAGUE_S,
                 "who": somebody["name"] if somebody else "",
-                "device": device.name if device else words("device.gone"),
+                "device": device.name if device else words("device.difference" if row["kid"] == NO_DEVICE else "device.gone"),
+                "sure": _sure(row, words),
                 "state": state(row, house, subjects, words),
                 "place": row["place"],
                 "reason": words(f"reason.{row['reason']}") if row["place"] == questions.INBOX else "",
@@ -180,6 +186,13 @@ def _way(row: Found, stops: Mapping[str, int], words: Words) -> list[dict[str, s
     if row["uncertainty_s"] is None or row["uncertainty_s"] > _VAGUE_S:
         del passed[0]
     return [{"stop": words(f"stop.{stop}"), "clock": words.clock(at_ms / 1000, seconds=True)} for stop, at_ms in passed]
+
+
+def _sure(row: Found, words: Words) -> str:
+    """Return how sure it is whose a reading is, if that was worked out; what somebody said is said."""
+    if row["subject"] is None or row["reason"] != "nearest" or row["probability"] is None:
+        return ""
+    return words("reading.sure", percent=words.number(min(99.9, 100 * row["probability"]), 1))
 
 
 def cards(house: House, words: Words) -> list[dict[str, Any]]:
@@ -273,6 +286,8 @@ def _reading(row: Found, stops: dict[str, int], sentence: str) -> dict[str, Any]
         "digest8": row["digest"][:8].hex(),
         "row_id": None if row["row_id"] is None else row["row_id"].hex(),
         "subject": row["subject"],
+        "probability": row["probability"],
+        "reason": row["reason"],
         "place": row["place"],
         "state": sentence,
         "utc_s": row["utc_s"],

@@ -159,7 +159,7 @@ class Browser:
         now_utc_s = int(time.time())
         ask = linking.encode_message(linking.ASK, code.link_id)
         key = linking.decode_message(self.site.desk.answer(ask, now_utc_s)).body
-        box = linking.encode_message(linking.BOX, code.link_id, person.box(key))
+        box = linking.encode_message(linking.BOX, code.link_id, person.box(key), person.talk_public)
         assert linking.decode_message(self.site.desk.answer(box, now_utc_s)).body == linking.DONE
 
 

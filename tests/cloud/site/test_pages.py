@@ -189,8 +189,8 @@ def test_link_codes_are_single_use_and_expire(site: Any) -> None:
     ask = linking.encode_message(linking.ASK, code.link_id)
     answer = linking.decode_message(site.desk.answer(ask, NOW_UTC_S))
     assert linking.fingerprint(answer.body) == code.fingerprint
-    box = linking.encode_message(linking.BOX, code.link_id, person.box(answer.body))
-    other = linking.encode_message(linking.BOX, code.link_id, Person("Eve").box(answer.body))
+    box = linking.encode_message(linking.BOX, code.link_id, person.box(answer.body), person.talk_public)
+    other = linking.encode_message(linking.BOX, code.link_id, Person("Eve").box(answer.body), Person("Eve").talk_public)
     later = int(time.time()) + 16 * 60
     done, expired = linking.DONE, linking.EXPIRED
     for message, utc_s, status in ((box, NOW_UTC_S, done), (box, NOW_UTC_S, done), (other, NOW_UTC_S, expired), (ask, later, expired)):
