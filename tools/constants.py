@@ -9,6 +9,7 @@ by name, and all of a module that is handed around as a value, as a board is.
 import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 Value = int | str
 _NAME = re.compile(r"[A-Z][A-Za-z0-9_]*")
@@ -45,13 +46,13 @@ class Constants:
         for tree in [ast.parse(text) for text in visitors]:
             self._kept |= {(module, attribute) for module, attribute, _ in self._uses(tree)}
         for tree in self._trees.values():
-            in_text = {id(node) for text in ast.walk(tree) if isinstance(text, ast.JoinedStr) for node in ast.walk(text)}
+            in_text = {id(node) for text in _nodes(tree) if isinstance(text, ast.JoinedStr) for node in ast.walk(text)}
             self._kept |= {(module, attribute) for module, attribute, node in self._uses(tree) if id(node) in in_text}
         for name, tree in self._trees.items():
-            in_text = {id(node) for text in ast.walk(tree) if isinstance(text, ast.JoinedStr) for node in ast.walk(text)}
+            in_text = {id(node) for text in _nodes(tree) if isinstance(text, ast.JoinedStr) for node in ast.walk(text)}
             self._kept |= {
                 (name, node.id)
-                for node in ast.walk(tree)
+                for node in _nodes(tree)
                 if isinstance(node, ast.Name) and id(node) in in_text and node.id in self._known[name]
             }
 
@@ -67,13 +68,13 @@ class Constants:
         own = {key: value for key, value in self._known[name].items() if (name, key) not in self._kept}
         changes += [
             (node, _literal(own[node.id]))
-            for node in ast.walk(tree)
+            for node in _nodes(tree)
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in own
         ]
         defined = [statement for statement in tree.body if set(_targets(statement)) and set(_targets(statement)) <= own.keys()]
         inside = {id(node) for statement in defined for node in ast.walk(statement)}
         changes = [change for change in changes if id(change[0]) not in inside] + [(statement, "pass") for statement in defined]
-        wanted = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in gone and id(node) not in inside}
+        wanted = {node.id for node in _nodes(tree) if isinstance(node, ast.Name) and id(node) not in gone and id(node) not in inside}
         changes += self._imports(tree, wanted)
         return _replaced(self._texts[name], changes)
 
@@ -84,9 +85,10 @@ class Constants:
             tree = self._trees[name]
             private: dict[str, Value] = {}
             bound = _bindings(tree)
+            modules = _modules(tree, self._trees)
             for statement in tree.body:
                 for key, expression in _pairs(statement):
-                    value = self._value(expression, {**private, **found}, _modules(tree, self._trees))
+                    value = self._value(expression, {**private, **found}, modules)
                     small = len(value) <= _SHORT if isinstance(value, str) else value is not None and abs(value) < _SMALL
                     if value is not None and small and bound.count(key) == 1:
                         (found if _NAME.fullmatch(key) else private)[key] = value
@@ -114,7 +116,7 @@ class Constants:
         """Yield (module, constant, node) wherever a constant of another module is read, through the module's name or by its own."""
         modules = _modules(tree, self._trees)
         taken = self._taken(tree)
-        for node in ast.walk(tree):
+        for node in _nodes(tree):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in taken:
                 yield *taken[node.id], node
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load):
@@ -127,7 +129,7 @@ class Constants:
         bound = _bindings(tree)
         return {
             alias.asname or alias.name: (node.module, alias.name)
-            for node in ast.walk(tree)
+            for node in _nodes(tree)
             if isinstance(node, ast.ImportFrom) and node.module in self._known
             for alias in node.names
             if alias.name in self._known[node.module] and (alias.asname or alias.name) not in bound
@@ -140,12 +142,12 @@ class Constants:
     def _values(self, tree: ast.AST) -> set[str]:
         """Return the modules that this source hands around as values."""
         modules = _modules(tree, self._trees)
-        asked = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        return {modules[node.id] for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in modules and id(node) not in asked}
+        asked = {id(node.value) for node in _nodes(tree) if isinstance(node, ast.Attribute)}
+        return {modules[node.id] for node in _nodes(tree) if isinstance(node, ast.Name) and node.id in modules and id(node) not in asked}
 
     def _imports(self, tree: ast.AST, wanted: set[str]) -> Iterator[tuple[ast.AST, str]]:
         """Yield what becomes of imports of modules of which nothing is asked any more."""
-        for node in ast.walk(tree):
+        for node in _nodes(tree):
             if isinstance(node, ast.ImportFrom) and node.module:
                 left = [each for each in node.names if not self._needless(node.module, each.name) or (each.asname or each.name) in wanted]
                 if len(left) < len(node.names):
@@ -153,22 +155,28 @@ class Constants:
                     yield node, f"from {node.module} import {names}" if left else "pass"
 
 
+@lru_cache(maxsize=1024)
+def _nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
+
+
 def _modules(tree: ast.AST, known: Mapping[str, object]) -> dict[str, str]:
     """Return the modules that names of this source stand for, wherever they mean nothing else in it."""
     found = {}
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             found.update({each.asname or each.name: f"{node.module}.{each.name}" for each in node.names})
     bound = _bindings(tree)
     return {alias: module for alias, module in found.items() if module in known and alias not in bound}
 
 
+@lru_cache(maxsize=1024)
 def _bindings(tree: ast.AST) -> list[str]:
     """Return every name that is bound in a source other than by an import, as often as it is."""
-    out = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
-    out += [node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)]
-    out += [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
-    return out + [node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name]
+    out = [node.id for node in _nodes(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
+    out += [node.arg for node in _nodes(tree) if isinstance(node, ast.arg)]
+    out += [node.name for node in _nodes(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    return out + [node.name for node in _nodes(tree) if isinstance(node, ast.ExceptHandler) and node.name]
 
 
 def _pairs(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
