@@ -223,7 +223,7 @@ class Finding:
 
     def _keep(self, own, home):
         """Put the home into force, settings first: the identity is what makes it so."""
-        if self._radio.found != self._chosen["gateway"]:
+        if self._radio.found:
             settings.save(dict(self._chosen, gateway=self._radio.found))
         fields = {name: self._fields[name] for name in ("serial", "label")}
         for name in ("signing_key", "link_key", "link_public"):

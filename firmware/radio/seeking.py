@@ -1,10 +1,11 @@
-"""The Wi-Fi of a device that has no home yet: where it was told to look, or all over its network until somebody answers rightly."""
+"""The Wi-Fi of a device that has no home yet: where it was told to look, or, where that name leads nowhere, all over its network."""
 
 import socket
 
 from firmware.radio import wifi
 
 _LARGEST_BYTES = 512
+_EVERYBODY = "255.255.255.255"
 
 
 class Seeking(wifi.Wifi):
@@ -14,6 +15,7 @@ class Seeking(wifi.Wifi):
         wifi.Wifi.__init__(self, settings, session, clock, alive)
         self._to = None
         self._from = None
+        self._asked_everybody = False
 
     @property
     def station(self):
@@ -25,8 +27,10 @@ class Seeking(wifi.Wifi):
         self._to = self._from
 
     @property
-    def found(self) -> list:
-        """Return address and port of whom we speak to, as settings have them."""
+    def found(self):
+        """Return address and port of whom we speak to, as settings have them; None: whom they name already."""
+        if not self._asked_everybody:
+            return None
         if isinstance(self._to, tuple):
             return [self._to[0], self._to[1]]
         _, address, port = socket.sockaddr(self._to)[:3]  # where addresses are bytes, as in MicroPython's unix build
@@ -37,7 +41,13 @@ class Seeking(wifi.Wifi):
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            self._to = socket.getaddrinfo(self._gateway[0], self._gateway[1])[0][-1]
+            name, port = self._gateway
+            try:
+                self._to = socket.getaddrinfo(name, port)[0][-1]
+            except OSError:
+                name = _EVERYBODY
+                self._to = socket.getaddrinfo(name, port)[0][-1]
+            self._asked_everybody = name.endswith(".255")
         return self._socket
 
     def _send(self, datagram):

@@ -165,8 +165,7 @@ def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]
                 "number": number,
                 "unit": unit,
                 "body": body_words(row, subjects, words) if row["kind"] == readings.SCALE else "",
-                "when": words.moment(row["utc_s"], time.time()),
-                "arrived": row["uncertainty_s"] is None or row["uncertainty_s"] > _VAGUE_S,
+                "when": _when(row, words),
                 "who": somebody["name"] if somebody else "",
                 "device": device.name if device else words("device.difference" if row["kid"] == NO_DEVICE else "device.gone"),
                 "sure": _sure(row, words),
@@ -177,6 +176,17 @@ def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]
             }
         )
     return shown
+
+
+def _when(row: Found, words: Words) -> str:
+    """Return when a reading was taken, as sure as it is."""
+    now_s, uncertainty_s = time.time(), row["uncertainty_s"]
+    until = words.moment(row["utc_s"], now_s)
+    if uncertainty_s is None:
+        return words("reading.before", until=until)
+    if uncertainty_s <= _VAGUE_S:
+        return until
+    return words("reading.between", since=words.moment(row["utc_s"] - uncertainty_s, now_s), until=until)
 
 
 def _way(row: Found, stops: Mapping[str, int], words: Words) -> list[dict[str, str]]:
