@@ -92,6 +92,8 @@ class Person:
         self.previous = b""
         self.tag, self.approval_key = os.urandom(16), os.urandom(32)
         self.talk_key = Ed25519PrivateKey.generate()
+        # of the account that got the last box
+        self.account_key = b""
 
     @property
     def talk_public(self) -> bytes:
@@ -137,6 +139,7 @@ class Person:
 
     def box(self, account_key: bytes) -> bytes:
         """Return the link box for an account."""
+        self.account_key = account_key
         epoch = linking.Epoch(self.pseudonym, self.seeds.root_key, self.seeds.write_seed)
         box = linking.Box(self.label, self.subject, self.tag, self.approval_key, [epoch], [self.label])
         return hpke.seal_to(account_key, linking.encode_box(box), linking.BOX_INFO)

@@ -40,7 +40,8 @@ def test_what_is_handed_out_is_sealed(site: Any) -> None:
     site.store(person, [person.row(Device(), weight(70_000), NOW_UTC_S)])
     told = letter(site, "export")
     tables = json.loads(told.stdout)["tables"]
-    assert {name for name, rows in tables.items() if rows} == {"links",
+    assert {name for name, rows in tables.items() if rows} == {
+        "links",
         "accounts",
         "addresses",
         "consents",
