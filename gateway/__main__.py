@@ -35,7 +35,7 @@ from gateway.edges.contexts import Contexts
 from gateway.edges.custody import Custody
 from gateway.edges.enrolments import Enrolments
 from gateway.edges.forwarding import Forwarding
-from gateway.edges.home_secret import home_secrets_in
+from gateway.edges.home_secret import another_home_secret_in, home_secrets_in
 from gateway.edges.ledger import BROKER, DEVICE, Ledger
 from gateway.edges.link_key import link_key_in
 from gateway.edges.linking import Linking
@@ -295,6 +295,22 @@ async def _main(settings: Configuration) -> None:
     log.info("gateway.stopped")
 
 
+async def _renew(settings: Configuration) -> int:
+    """Give whoever has an account a new name under a new home secret; return for how many. The next start sends under it."""
+    folder = _folder(settings.home.data)
+    let_in = _alone_in(folder)
+    try:
+        buffer = await open_home(folder / "home.db", settings.home.largest_MiB, logging.begin())
+        try:
+            newest = another_home_secret_in(folder / "keys")
+            book = Custody(Keyring(tuple(home_secrets_in(folder / "keys"))).keys, secrets.token_bytes, newest)
+            return await buffer.write(book.rename_everybody)
+        finally:
+            await buffer.close()
+    finally:
+        let_in()
+
+
 def _check(path: Path) -> int:
     """Print what is wrong, one sentence a line; return the exit status."""
     wrong = check.problems(path)
@@ -337,17 +353,23 @@ def _passphrase(path: Path | None, *, twice: bool) -> str:
 def main() -> int:
     """Read the command line and serve; return the exit status."""
     parser = argparse.ArgumentParser(prog="foyer gateway", description="The home's gateway.")
-    parser.add_argument("work", nargs="?", choices=("serve", "backup", "restore"), default="serve", help="what to do (default: serve)")
+    parser.add_argument(
+        "work", nargs="?", choices=("serve", "backup", "restore", "renew"), default="serve", help="what to do (default: serve)"
+    )
     parser.add_argument("file", nargs="?", type=Path, help="backup, restore: the file of the backup")
     parser.add_argument("--configuration", type=Path, required=True, help="the TOML file described in docs/settings.md")
     parser.add_argument("--check", action="store_true", help="say what is wrong with the configuration, and do nothing else")
     parser.add_argument("--passphrase-file", type=Path, help="backup, restore: a file with the passphrase (default: it is asked for)")
     arguments = parser.parse_args()
-    if (arguments.file is None) != (arguments.work == "serve"):
+    if (arguments.file is None) != (arguments.work in ("serve", "renew")):
         parser.error("backup and restore need the file of the backup, and nothing else does")
     try:
         if arguments.check:
             return _check(arguments.configuration)
+        if arguments.work == "renew":
+            count = asyncio.run(_renew(configuration.read(arguments.configuration)))
+            print(f"A new home secret is made, and new names for {count}. Revoke the stolen gateway's certificate at the broker now.")
+            return 0
         if arguments.work != "serve":
             return _keep(arguments)
         asyncio.run(_main(configuration.read(arguments.configuration)))

@@ -184,6 +184,13 @@ class Custody:
         )
         self.announce(connection, subject)
 
+    def rename_everybody(self, connection: Connection) -> int:
+        """Begin a new epoch for whoever has an account, because the secret before the newest may be known; return for how many."""
+        linked = connection.execute("SELECT subject FROM subjects WHERE account_key IS NOT NULL").fetchall()
+        for row in linked:
+            self.rotate(connection, row["subject"])
+        return len(linked)
+
     def announce(self, connection: Connection, subject: int) -> None:
         """Write down a linked subject's present name: its accounts know it before anything is sent under it, and may erase it too."""
         row = connection.execute("SELECT * FROM subjects WHERE subject = ? AND account_key IS NOT NULL", (subject,)).fetchone()

@@ -1,7 +1,10 @@
 """What an account has a say in, over a real broker with a real gateway: asked, allowed, declined, forged, left, erased."""
 
 import asyncio
+import contextlib
 import secrets
+import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,10 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.pseudonyms import keys_of
 from protocol import linking, seals
 from tests.gateway.counterpart import Counterpart
 from tests.gateway.ingester import Cloud, cloud
-from tests.gateway.process import Gateway, configure, gateway
+from tests.gateway.process import ROOT, Gateway, configure, gateway
 from tests.gateway.test_pages import Browser, browser
 from tests.gateway.test_sending import drained, send
 
@@ -218,3 +222,36 @@ async def test_the_pages_of_owners_show_and_refuse(tmp_path: Path, language: str
         assert (await page.state())["readings"][0]["subject"] == 1
         await page.post(f"/{language}/person/2/erase", name="Ben")
         assert [each["name"] for each in (await page.state())["people"]] == ["Anna"]
+
+
+async def test_after_a_theft_everything_goes_under_names_of_a_new_secret(tmp_path: Path) -> None:
+    """`renew` makes another home secret: what comes after lies under a name that the old one does not derive, and its owner reads both."""
+    async with two_people(tmp_path) as (outside, home, page, device):
+        await send(home, device, range(1, 3))
+        await drained(page)
+        assert await home.stop() == 0
+        before = {name for name, _, _ in outside.rows.values()}
+        old = (tmp_path / "data/keys/home.secret").read_bytes()
+        configuration = tmp_path / "gateway.toml"
+        command = (sys.executable, "-m", "gateway", "renew", "--configuration", str(configuration))
+        renewing = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+        said, _ = await renewing.communicate()
+        assert (renewing.returncode, b"new names for 1" in said) == (0, True)
+        async with gateway(configuration) as second:
+            await second.event("broker.connected")
+            await send(second, device, range(3, 4))
+            await second.event("reading.in_cloud", sequence=3)
+            await until(lambda: len(outside.boxes[b"abcde"].epochs) == 2)
+        after = {name for name, _, _ in outside.rows.values()} - before
+        (box,) = outside.boxes.values()
+        stolen = {keys_of(old, person, epoch).pseudonym for person in _person_ids(tmp_path / "data/home.db") for epoch in range(20)}
+        assert before <= stolen
+        assert len(after) == 1
+        assert not after & stolen
+        assert {epoch.pseudonym for epoch in box.epochs} == before | after
+        assert sorted(entry[seals.NUMBER] for entry in outside.entries()) == [0, 0, 1]
+
+
+def _person_ids(path: Path) -> list[bytes]:
+    with contextlib.closing(sqlite3.connect(path)) as home:
+        return [row[0] for row in home.execute("SELECT person_id FROM subjects")]
