@@ -52,6 +52,10 @@ SETTINGS: dict[str, dict[str, Setting]] = {
     "keys": {
         "directory": Setting("folder of key files, mode 0700", None, "outside every database and every backup of one"),
     },
+    "metrics": {
+        "ingester_port": Setting("port of the ingester's figures for Prometheus, this machine only", 0, "0: none are served"),
+        "site_port": Setting("port of the site's figures for Prometheus, this machine only", 0, "0: none are served"),
+    },
     "mail": {
         "host": Setting("name of the mail server", "", "empty: no letters; allowed for a site on this machine only"),
         "port": Setting("its port", 587, "the port registered for handing in mail"),
@@ -131,6 +135,14 @@ class Mail:
 
 
 @dataclass(frozen=True)
+class Metrics:
+    """Where figures are served; 0: nowhere."""
+
+    ingester_port: int
+    site_port: int
+
+
+@dataclass(frozen=True)
 class Configuration:
     """Every setting, checked."""
 
@@ -139,6 +151,7 @@ class Configuration:
     keys: Path
     site: Site
     mail: Mail | None
+    metrics: Metrics
 
 
 def read(path: Path) -> Configuration:
@@ -171,6 +184,7 @@ def read(path: Path) -> Configuration:
         folder / _text("keys.directory", values["keys"]["directory"]),
         site,
         _mail(values["mail"], folder, site),
+        Metrics(*(_port_or_none(f"metrics.{name}", values["metrics"][name]) for name in ("ingester_port", "site_port"))),
     )
 
 
@@ -212,6 +226,10 @@ def _port(setting: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
         raise BadConfiguration(setting, "must be a whole number from 1 to 65535.")
     return value
+
+
+def _port_or_none(setting: str, value: object) -> int:
+    return 0 if value == 0 and not isinstance(value, bool) else _port(setting, value)
 
 
 def _store(name: str, values: dict[str, dict[str, object]], folder: Path) -> URL:

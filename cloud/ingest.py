@@ -19,7 +19,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from cloud import intake, readings, stores, tombstones, wrapping
+from cloud import intake, measures, readings, stores, tombstones, wrapping
 from cloud.broker import Delivery, Line, alias_of
 from cloud.configuration import INGESTER_ROLE, Configuration, of_role
 from cloud.errors import CannotStart, Poison
@@ -112,8 +112,10 @@ class Ingester:
         """Store, and again after a store that could not be used; None: told to stop before that went well."""
         while True:
             try:
-                return self.store(opened)
+                with measures.STORED_S.time():
+                    return self.store(opened)
             except OperationalError as error:
+                measures.STORE_FAILURES.inc()
                 # a full disk or a server that is away passes; nothing was acknowledged, so nothing is lost
                 self._log.error("ingest.store_failed", reason=type(error.orig).__name__, detail=str(error.orig))
                 if stop.wait(STORE_RETRY_S):
@@ -156,6 +158,9 @@ class Ingester:
                 receipt = intake.receipt_for(delivery.payload, batch, added, committed_utc_ms, self._keys)
                 self._line.publish(f"foyer/1/{alias_of(delivery.topic)}/down", receipt)
             self._line.acknowledge(delivery)
+            measures.MESSAGES.labels("set_aside" if batch is None else "committed").inc()
+        for name, status in (("stored", STORED), ("already", ALREADY), ("conflict", CONFLICT)):
+            measures.ROWS.labels(name).inc(counts[status])
         if counts[CONFLICT]:
             self._log.error("ingest.conflict", rows=counts[CONFLICT])
         self._log.info("ingest.committed", messages=len(outcomes), stored=counts[STORED], already=counts[ALREADY])
@@ -240,6 +245,7 @@ class Ingester:
 def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
     """Run one ingester until told to stop. Raises CannotStart."""
     keys = ingester_keys(configuration.keys)
+    measures.serve(configuration.metrics.ingester_port)
     broker = configuration.broker
     line = Line(broker.ingester_name, broker, broker.ingester_certificate, broker.ingester_key, [SHARED], log)
     engine = stores.open_store(of_role(configuration.stores.readings, INGESTER_ROLE))

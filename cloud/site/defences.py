@@ -6,6 +6,7 @@ rebound to this machine gets nothing (threats T23). Nothing is loaded from anywh
 """
 
 import re
+import time
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cloud import measures
 from cloud.configuration import LOOPBACK_NAMES, Site
 from cloud.exports import LARGEST_ARCHIVE_BYTES
 
@@ -55,10 +57,13 @@ class Defences:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        refusal, begin_s = self._refusal(scope), time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                measures.ANSWERED_S.observe(time.perf_counter() - begin_s)
+                method = scope["method"] if scope["method"] in (*SAFE_METHODS, "POST") else "other"
+                measures.ANSWERS.labels(method, f"{message['status'] // 100}xx").inc()
                 self._add_headers(MutableHeaders(scope=message), scope["path"])
             await send(message)
 

@@ -38,6 +38,7 @@ from cloud.site.premises import FOLDER, Premises, show
 
 ROUTES = [
     Route("/", public.choose_language),
+    Route("/health", public.health),
     Route("/{language:language}/", public.landing),
     Route("/{language:language}/terms", public.terms),
     Route("/{language:language}/register", entry.register, methods=["GET", "POST"]),

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from cloud import erasure, keys, stores
+from cloud import erasure, keys, measures, stores
 from cloud.admission import Admission
 from cloud.broker import Line
 from cloud.configuration import SITE_ROLE, Configuration, of_role
@@ -29,6 +29,7 @@ def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
     for name in LIBRARY_FILES:
         if not (configuration.site.libraries / name).is_file():
             raise CannotStart(f"The chart library is not in {configuration.site.libraries}; run: npm ci.")
+    measures.serve(configuration.metrics.site_port)
     broker = configuration.broker
     line = Line("site", broker, broker.site_certificate, broker.site_key, [FILTER], log)
     listening = _listen(configuration.site.bind, configuration.site.port)

@@ -3,6 +3,9 @@
 import itertools
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.exc import DatabaseError
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -40,6 +43,24 @@ async def rules(request: Request) -> Response:
     facts: dict[str, Any] = {"clauses": clauses, "bases": bases, "digest": consents.text_digest(consents.RULES, language).hex()}
     facts |= {"version": consents.versions(consents.RULES, language)[-1], "controller": premises_of(request).settings.controller}
     return show(request, "rules.html", visitor=await visitor_of(request), **facts)
+
+
+async def health(request: Request) -> Response:
+    """Say to whoever spreads the load whether this site can answer: both stores are asked one thing each."""
+    premises = premises_of(request)
+
+    def ask() -> bool:
+        try:
+            for engine in (premises.accounts, premises.readings):
+                with engine.connect() as connection:
+                    connection.execute(select(1))
+        except DatabaseError as error:
+            premises.log.warning("site.store_failed", detail=type(error.orig).__name__)
+            return False
+        return True
+
+    is_well = await run_in_threadpool(ask)
+    return JSONResponse({"status": "ok" if is_well else "a store is away"}, 200 if is_well else 503)
 
 
 async def manifest(request: Request) -> Response:

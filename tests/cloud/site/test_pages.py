@@ -6,7 +6,9 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
+from cloud import stores
 from cloud.readings import SealedRow
 from cloud.site.pages.measurements import thinned
 from cloud.site.premises import FOLDER
@@ -377,3 +379,15 @@ def test_templates_have_no_marks_that_would_run() -> None:
     """Nothing is marked safe by hand: what people typed is always escaped."""
     for path in (FOLDER / "templates").iterdir():
         assert "|safe" not in path.read_text(encoding="utf-8").replace(" ", ""), path
+
+
+def test_a_load_balancer_is_told_whether_this_site_can_answer(site: Any) -> None:
+    """Well while both stores answer; a store that is away is 503, and nothing else is said."""
+    browser = site.browser()
+    assert (browser.get("/health").status_code, browser.get("/health").json()) == (200, {"status": "ok"})
+    site.premises.accounts.dispose()
+    away = stores.open_store(make_url("postgresql+psycopg://x@127.0.0.1:1/accounts"))
+    site.premises.accounts = away
+    answer = browser.get("/health")
+    assert (answer.status_code, answer.json()) == (503, {"status": "a store is away"})
+    away.dispose()

@@ -1,0 +1,177 @@
+"""What a person does, in a real browser, in both languages, on a phone and on a desk.
+
+Register, link, see, correct, share, revoke, export, erase: every page on the way is looked at by axe-core and kept as a picture in
+tests/output/cloud.
+"""
+
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from protocol import linking
+from tests.cloud.conftest import ROOT, Cloud, Running
+from tests.cloud.counterpart import Device, Gateway, Person
+from tests.cloud.site.conftest import PASSWORD
+from tests.cloud.site.test_live_in_browser import OUTPUT, a_night, publish, some_weeks
+
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, broker: Any) -> Iterator[Cloud]:
+    """One account store for all who come."""
+    made = Cloud(tmp_path_factory.mktemp("cloud"), broker)
+    command = [sys.executable, "-m", "cloud", "--configuration", str(made.configuration)]
+    process = Running(command, ROOT)
+    process.wait_for("cloud.ready", timeout_s=60)
+    yield made
+    process.stop()
+
+
+class Walk:
+    """One person's way through the site: each page is looked at, and kept."""
+
+    def __init__(self, page: Page, cloud: Cloud, language: str, size: str) -> None:
+        self.page, self.address, self.language, self.size = page, cloud.address, language, size
+        self.wrong: list[str] = []
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", lambda message: self.wrong.append(message.text) if message.type == "error" else None)
+
+    def go(self, name: str) -> None:
+        self.page.goto(f"{self.address}/{self.language}/{name}")
+
+    def look(self, name: str) -> None:
+        """No serious finding of axe-core, nothing wider than the window, and a photograph."""
+        OUTPUT.mkdir(parents=True, exist_ok=True)
+        (OUTPUT.parent / ".gitignore").write_text("*\n")
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        serious = [
+            (each["id"], [node["html"][:120] for node in each["nodes"]][:3])
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], name
+        assert self.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+        self.page.screenshot(path=OUTPUT / f"walk-{name}-{self.language}-{self.size}.png", full_page=True)
+
+
+@pytest.mark.parametrize(
+    ("language", "size"),
+    [
+        ("en", "desk"),
+        ("fr", "phone"),
+        pytest.param("en", "phone", marks=pytest.mark.long),
+        pytest.param("fr", "desk", marks=pytest.mark.long),
+    ],
+)
+def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_path: Path, language: str, size: str) -> None:
+    """All eight, one after the other, without an error in the console and without a serious finding."""
+    cloud = running
+    context = chromium.new_context(locale=language, timezone_id="Europe/Paris", viewport=SIZES[size], accept_downloads=True)  # type: ignore[arg-type]
+    walk = Walk(context.new_page(), cloud, language, size)
+    page = walk.page
+    home = Gateway(broker, cloud.receipt_key)
+    person, room, scale, cuff, babyphone = Person("Ada"), Person("Nursery", linking.ROOM), Device(), Device(), Device()
+
+    walk.go("register")
+    walk.look("register")
+    page.fill("input[name=email]", f"ada.{language}.{size}@example.org")
+    page.fill("input[name=password]", PASSWORD)
+    page.check("input[name=terms]")
+    page.check("input[name=cookies]")
+    page.click("main form button")
+    page.wait_for_selector("[data-recovery-code]")
+    walk.look("recovery-code")
+    page.click("main button")
+    page.wait_for_url("**/home")
+
+    for subject, rows in ((person, some_weeks(person, scale, cuff)), (room, a_night(room, babyphone))):
+        walk.go("link")
+        page.click("main form button")
+        code = page.get_attribute("[data-code]", "data-code")
+        assert code
+        assert home.link(code, subject) == linking.DONE
+        page.wait_for_selector(f"[data-subject={subject.label}]")
+        publish(home, cloud, subject, rows)
+    walk.look("link")
+
+    for name in ("home", "weight", "pressure", "climate"):
+        walk.go(name)
+        if name != "home":
+            page.wait_for_selector("canvas")
+        assert page.locator(".mark.good").count()
+        walk.look(name)
+
+    walk.go("weight")
+    page.click("tbody a >> nth=0")
+    page.fill("input[name=words]", "après le café" if language == "fr" else "after coffee")
+    page.check("input[name=wrong]")
+    page.click("main form.card button")
+    page.wait_for_selector(".told.good")
+    assert page.locator(".tag.gone").count() == 1
+    walk.look("reading")
+
+    walk.go("share")
+    page.click("#person summary")
+    page.fill("#person input[name=name]", "Dr. Martin")
+    page.check("#person input[name=thing] >> nth=0")
+    walk.look("share")
+    page.click("#person button")
+    link = page.get_attribute("[data-link]", "data-link")
+    assert link
+    walk.look("granted")
+    guest = Walk(chromium.new_context(locale=language, viewport=SIZES[size]).new_page(), cloud, language, size)  # type: ignore[arg-type]
+    guest.page.goto(link)
+    guest.page.wait_for_selector("canvas")
+    assert "#" not in guest.page.url
+    assert guest.page.locator("tbody tr").count() > 20
+    assert guest.page.locator("tbody a").count() == 0
+    guest.look("shared")
+    walk.go("share")
+    assert page.locator("[data-grant]").count() == 1
+    walk.look("sharing")
+    page.click("[data-grant] button")
+    page.wait_for_selector(".told.good")
+    guest.page.goto("about:blank")
+    guest.page.goto(link)
+    guest.page.wait_for_selector("[role=alert]")
+
+    for name in ("account", "log", "rules"):
+        walk.go(name)
+        walk.look(name)
+    walk.go("take")
+    walk.look("take")
+    with page.expect_download() as caught:
+        page.click("form[action$=export] button")
+    archive = tmp_path / "export.zip"
+    caught.value.save_as(archive)
+    with zipfile.ZipFile(archive) as held:
+        assert {"read-me.html", "fhir.json", "verify.py"} <= set(held.namelist())
+    for closed in page.locator("details:has(form[action$=erase])").all():
+        closed.locator("summary").click()
+    for box in page.locator("form[action$=erase] input[name=subject]").all():
+        box.check()
+    page.fill("form[action$=erase] input[name=password]", PASSWORD)
+    page.click("form[action$=erase] button")
+    page.wait_for_selector("[data-receipt]")
+    walk.look("erased")
+    walk.go("home")
+    assert page.url.endswith("/sign-in")
+    home.stop()
+    # an ended link is refused with a status of its own, which the console notes
+    assert [each for each in walk.wrong + guest.wrong if "400" not in each] == []
