@@ -1,14 +1,18 @@
 """Commands at the devices' door: observed by other people's code and by the device's own, over good air and bad."""
 
 import asyncio
+import contextlib
+import json
 import os
 import random
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiocoap
+import lakers
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -20,7 +24,7 @@ from gateway.edges.contexts import Contexts
 from gateway.edges.introductions import Agreed
 from protocol import commands, exchange, oscore
 from protocol.link import Link
-from tests.gateway.counterpart import Counterpart, MemoryContext
+from tests.gateway.counterpart import Counterpart, MemoryContext, datagram
 from tests.gateway.ingester import hkdf
 from tests.gateway.test_coap import _open_ccm, _seal_ccm
 
@@ -79,7 +83,7 @@ class Room:
 
 @pytest.fixture
 async def room() -> AsyncIterator[Room]:
-    device = devices.parse("x", __import__("json").dumps(Counterpart("cuff").enrolment()))
+    device = devices.parse("x", json.dumps(Counterpart("cuff").enrolment()))
     contexts = Contexts(ec.generate_private_key(ec.SECP256R1()))
     contexts.enrol([device])
     queue, counts = Queue(), Counts()
@@ -296,3 +300,36 @@ async def test_a_device_that_asks_anew_from_elsewhere_takes_its_own_place(room: 
         await until(lambda: len(before.heard) == 3)
         assert before.way.forged == 0
         transport.close()
+
+
+def exchanged(port: int, sent: bytes, wait_s: float = 0.5) -> bytes:
+    """Return all that comes back to an address that nobody knows."""
+    got = b""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.settimeout(wait_s)
+        stranger.sendto(sent, ("127.0.0.1", port))
+        with contextlib.suppress(TimeoutError):
+            while True:
+                got += stranger.recv(4096)
+    return got
+
+
+async def test_nobody_can_make_the_door_send_more_than_three_times_what_it_heard(room: Room) -> None:
+    """Whatever an address that proved nothing sends, all that comes back to it is within RFC 9175's three times, so no Echo is needed."""
+    message_1 = lakers.EdhocInitiator().prepare_message_1(b"\x05", [])
+    introduction = aiocoap.Message(code=aiocoap.POST, payload=b"\xf5" + message_1, uri_path=(".well-known", "edhoc"), content_format=65)
+    plain = aiocoap.Message(code=aiocoap.GET, uri_path=("c",))
+    stranger, _ = MemoryContext(bytes(16), bytes(8), b"who", b"\1").protect(_outgoing(plain))
+    forged, _ = MemoryContext(bytes(16), bytes(8), DEVICE_ID, GATEWAY_ID).protect(_outgoing(plain))
+    discovery = aiocoap.Message(code=aiocoap.GET, uri_path=(".well-known", "core"))
+    sent = [datagram(each, 100 + number) for number, each in enumerate((introduction, plain, stranger, forged, discovery))]
+    for data in [*sent, b"\x40\x00\x12\x34", b"\x40\x01\x00\x01", b"\x50\x01\x00\x01", b"", b"\x40", b"\xff" * 40]:
+        answer = await asyncio.to_thread(exchanged, room.door.port, data)
+        assert len(answer) <= 3 * len(data), data.hex()
+    answer = await asyncio.to_thread(exchanged, room.door.port, datagram(introduction, 300))
+    assert answer, "the largest of them is answered"
+
+
+def _outgoing(message: Any) -> Any:
+    message.direction = aiocoap.message.Direction.OUTGOING
+    return message

@@ -1,5 +1,6 @@
 """What the gateway takes for a reading, played against bytes that are almost one."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -201,3 +202,28 @@ def test_a_frame_written_otherwise_is_left_to_the_careful_look(place: int, byte:
     changed = GOOD[:place] + bytes([byte]) + GOOD[place + 1 :]
     quick = outcome(reception.open_as_written, changed, ENROLLED)
     assert changed == GOOD or quick is None or quick is NotAuthentic
+
+
+class Counted:
+    """A key that counts how often it is asked."""
+
+    def __init__(self, key: Any) -> None:
+        self.key, self.asked = key, 0
+
+    def verify(self, *arguments: Any) -> None:
+        self.asked += 1
+        self.key.verify(*arguments)
+
+
+def test_an_unknown_key_and_a_bad_signature_are_one_answer_after_the_same_work() -> None:
+    """Threats T21: both cost one verification, and both are the same refusal to whoever asks."""
+    for message in (
+        SCALE.signed(SCALE.fields(17), kid=b"kid!"),
+        GOOD[:-1] + bytes([GOOD[-1] ^ 1]),
+        SCALE.signed(SCALE.fields(17), pairing=bytes(8)),
+    ):
+        key = Counted(ENROLLED.verify_key)
+        with pytest.raises(NotAuthentic):
+            reception.open_reading(message, dataclasses.replace(ENROLLED, verify_key=key))  # type: ignore[arg-type]
+        assert key.asked == 1
+    assert issubclass(UnknownKey, NotAuthentic)
