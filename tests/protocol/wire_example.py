@@ -13,7 +13,9 @@ from tests import cryptolib
 cryptolib.install()
 
 from firmware.crypto import ccm, hkdf, p256  # noqa: E402
-from protocol import cbor, coap, cose, link, oscore, oscore_server, readings, receipts  # noqa: E402, oscore_server
+from protocol import cbor, coap, cose, edhoc, link, oscore, oscore_server, readings, receipts  # noqa: E402, oscore_server
+from tests.protocol import edhoc_bodies  # noqa: E402
+from tests.protocol.test_edhoc import RUN, TRACE  # noqa: E402
 from tools import comb  # noqa: E402
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "wire.md"
@@ -128,6 +130,51 @@ def example() -> str:
         + table(receipt, receipt_rows)
         + f"\n### And back, {len(response)} bytes\n\n"
         + table(response, response_rows)
+        + introduction_example()
+    )
+
+
+def introduction_example() -> str:
+    """Return how a link begins, with the keys of RFC 9529's trace 2, which both ends of ours reproduce."""
+    message_1, outcome, agreed = edhoc_bodies.initiated(*RUN, TRACE["message_2"])
+    if outcome[0] != "value" or agreed is None:
+        raise ValueError("the example's introduction does not end")
+    asked, told = b"\xf5" + message_1, edhoc.encode_identifier(agreed[2]) + outcome[1]
+    answered = TRACE["message_2"]
+    return (
+        f"\n### How a link begins: message 1, {len(asked)} bytes, posted to `/.well-known/edhoc`\n\n"
+        "The keys are those of RFC 9529's trace 2.\n\n"
+        + table(
+            asked,
+            [
+                (1, "true: a new introduction (RFC 9528, appendix A.2.1)"),
+                (1, "method 3: both ends prove static Diffie-Hellman keys"),
+                (3, "suites [6, 2]: the last is the one chosen; a device of ours offers 2 alone, in one byte"),
+                (2, "ephemeral key of the device, 32 bytes"),
+                (32, "its x coordinate, new each time"),
+                (1, "C_I: the name by which the home shall call the device on this link"),
+            ],
+        )
+        + f"\n### Message 2, {len(answered)} bytes, the answer\n\n"
+        + table(
+            answered,
+            [
+                (2, "ephemeral key of the home and ciphertext, 43 bytes"),
+                (32, "its x coordinate, new each time"),
+                (len(answered) - 34, "hidden: C_R, the home's key id, and its proof of 8 bytes"),
+            ],
+        )
+        + f"\n### Message 3, {len(told)} bytes\n\n"
+        + table(
+            told,
+            [
+                (1, "C_R: which introduction this ends, and the device's OSCORE id from now on"),
+                (1, "ciphertext, 18 bytes"),
+                (len(told) - 10, "sealed: the device's key id and its proof of 8 bytes"),
+                (8, "tag"),
+            ],
+        )
+        + f"\nBoth ends now have the OSCORE master secret `{agreed[0].hex()}` and salt `{agreed[1].hex()}`, which were never sent.\n"
     )
 
 
