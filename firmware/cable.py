@@ -21,6 +21,7 @@ _LOOK_MS = 10
 _SILENCE_MS = 500  # a packet takes some milliseconds
 _JOIN_MS = 15_000
 _LAST_WORDS_MS = 300
+_GONE_MS = 5000  # there is no line: look again after a new start
 _GATEWAY = ["gateway.local", 5683]
 _CHIP = "ESP32-S3"
 
@@ -54,7 +55,8 @@ class _Serving:
             heard_ms = time.ticks_ms()
             byte = sys.stdin.buffer.read(1)
             if not byte:
-                return  # the line is gone
+                time.sleep_ms(_GONE_MS)
+                return
             request = self._listener.feed(byte[0])
             if request == improv.INTERRUPT:
                 raise KeyboardInterrupt
