@@ -277,6 +277,7 @@ def _alone_in(folder: Path) -> Callable[[], None]:
     Two gateways on one database would use an OSCORE number twice (threats T17). Raises FileUnusable: there is another.
     """
     lock = (folder / "lock").open("a")
+    (folder / "lock").chmod(0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -323,13 +324,16 @@ def _check(path: Path) -> int:
 
 def _keep(arguments: argparse.Namespace) -> int:
     """Write or read back a backup; return the exit status. Raises CannotStart."""
-    data = configuration.read(arguments.configuration).home.data
+    settings = configuration.read(arguments.configuration)
+    data = settings.home.data
     passphrase = _passphrase(arguments.passphrase_file, twice=arguments.work == "backup")
     if arguments.work == "backup":
         backup.write(data, arguments.file, passphrase)
         print(f"{arguments.file} holds this home; without its passphrase nobody can open it.")
     else:
         backup.restore(arguments.file, data, passphrase)
+        # What was sent after the backup holds places in each name's chain that this home knows nothing of: it goes on under new names.
+        asyncio.run(_renew(settings))
         print(f"{data} is the home again. Start this gateway only, and never the one it was taken from.")
     return 0
 

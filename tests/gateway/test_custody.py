@@ -372,10 +372,10 @@ test_each_owner_opens_what_is_theirs = Moving.TestCase
 
 @pytest.mark.long
 def test_each_owner_opens_what_is_theirs_at_length() -> None:
-    """The same, two thousand times and longer."""
+    """The same, four hundred times and longer."""
     from hypothesis.stateful import run_state_machine_as_test
 
-    run_state_machine_as_test(Moving, settings=settings(Moving.TestCase.settings, max_examples=2000, stateful_step_count=60))
+    run_state_machine_as_test(Moving, settings=settings(Moving.TestCase.settings, max_examples=400, stateful_step_count=40))
 
 
 def test_a_withdrawn_reading_leaves_a_stone_that_its_owner_sees() -> None:
