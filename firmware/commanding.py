@@ -8,21 +8,26 @@ from micropython import const
 
 from firmware import console, once
 from protocol import cbor, faults
+from protocol.errors import ProtocolError
 
 PATH = "c"
 FORMAT = const(60)  # application/cbor
 _UPTIME = const(2)
+_VERSION = const(32)
+_SIGNAL = const(33)
 _ONCE = ("firmware.obeying", "firmware.flash.orders", "protocol.commands", "protocol.fields")
 
 
 class Commanding:
-    """clock as in `clock.py`; `result`: the bytes that the home shall have, or None."""
+    """clock as in `clock.py`; `result`: the bytes that the home shall have, or None; `signal`(): in dBm, or None."""
 
     def __init__(self, boot: int, clock):
         self._boot = boot
         self._clock = clock
         self._table = {}
         self._afterwards = None
+        self._version = None
+        self.signal = lambda: None
         self.result = None
 
     def can(self, kind: int, do) -> None:
@@ -53,4 +58,20 @@ class Commanding:
 
     def presence(self) -> bytes:
         """Return what the device asks with."""
-        return cbor.encode({_UPTIME: [self._boot, self._clock.up_ms()]})
+        said = {_UPTIME: [self._boot, self._clock.up_ms()]}
+        if self._version is None:
+            self._version = _version()
+        if self._version:
+            said[_VERSION] = self._version
+        if (heard := self.signal()) is not None:
+            said[_SIGNAL] = heard
+        return cbor.encode(said)
+
+
+def _version():
+    """Return the release that was flashed, as bytes; empty where nobody wrote it down."""
+    try:
+        with open("/release.cbor", "rb") as file:
+            return str(cbor.decode(file.read())["version"]).encode()[:32]
+    except (OSError, ProtocolError, KeyError, TypeError):
+        return b""

@@ -92,6 +92,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     link = wifi.Wifi(chosen, keys, clock, sending_alive)
     commands = commanding.Commanding(numbers.boot, clock)
     link.heard = commands.hear
+    commands.signal = link.signal
     sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive, commands, display.person)
     signer = Signer(owner, numbers, box, clock, battery, calm)
 

@@ -147,6 +147,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             way,
             orders,
             settings.coap.messages_per_s,
+            orders.present,
         )
         orders.told = door.orders_changed
         edges.push_async_callback(door.close)

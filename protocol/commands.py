@@ -16,6 +16,7 @@ DONE, REFUSED, TOO_LATE, NOT_UNDERSTOOD, INTERRUPTED = 0, 1, 2, 3, 4
 KIND, NUMBER, UPTIME, UNTIL = 0, 1, 2, 8
 WHO, SECONDS, LANGUAGE, UNIT = 10, 11, 12, 13
 OUTCOME, HIGHEST, FAULT_CODE = 4, 5, 21
+VERSION, SIGNAL = 32, 33  # extensions of a presence: the release as text, and how well the Wi-Fi is heard, in dBm
 FIRST_ARGUMENT = 10
 MAX_COMMAND_BYTES = 256
 NUMBER_END = 1 << 40

@@ -165,6 +165,13 @@ class Wifi:
             self._station.config(reconnects=_RECONNECTS)
         self._station.connect(self._ssid, self._password)
 
+    def signal(self):
+        """Return how well the network is heard, in dBm, or None: there is none, or the radio does not say."""
+        try:
+            return self._station.status("rssi") if self._station.isconnected() else None
+        except (OSError, ValueError):
+            return None
+
     def off(self) -> None:
         """Switch the radio off."""
         if self._station.active():

@@ -7,20 +7,25 @@ ends when the device asks anew, when a notification is not acknowledged, or with
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from gateway.commands import Orders
 from gateway.devices import Device
-from protocol import commands
+from protocol import cbor, commands
 
 _UPTIME_END = 1 << 48
+
+
+Present = Callable[[Device, str | None, int | None], Awaitable[None]]
 
 
 class Attendance:
     """Who waits, by key id; one observation for each device."""
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: Orders, present: Present | None = None) -> None:
+        """present: called with each device that asks, its release, and how well it hears the Wi-Fi, as far as it says so."""
         self._orders = orders
+        self._present = present
         self._news: dict[bytes, asyncio.Event] = {}
 
     def changed(self, kid: bytes) -> None:
@@ -38,6 +43,8 @@ class Attendance:
         Raises ProtocolError: the presence is none.
         """
         boot, up_ms = commands.decode_presence(presence)
+        if self._present is not None:
+            await self._present(device, *about(presence))
         heard_s = time.monotonic()
         news = asyncio.Event()
         if observed:
@@ -73,3 +80,12 @@ class Attendance:
     async def result(self, device: Device, payload: bytes) -> None:
         """Take a device's result. Raises ProtocolError: it is none."""
         await self._orders.answered(device, commands.decode_result(payload))
+
+
+def about(presence: bytes) -> tuple[str | None, int | None]:
+    """Return release and signal in dBm in a checked presence; None: not said, or nothing that could be one."""
+    said = cbor.decode(presence)
+    version, signal_dBm = (said.get(key) for key in (commands.VERSION, commands.SIGNAL)) if isinstance(said, dict) else (None, None)
+    text = version.decode("ascii", "replace") if isinstance(version, bytes) else ""
+    known = text if text and all(character.isalnum() or character in ".-+" for character in text) else None
+    return known, signal_dBm if isinstance(signal_dBm, int) and -127 <= signal_dBm <= 0 else None

@@ -21,7 +21,7 @@ from gateway.commands import NoOrders, Orders
 from gateway.devices import Device
 from gateway.edges import arrivals
 from gateway.edges.arrivals import Arrivals
-from gateway.edges.attendance import Attendance
+from gateway.edges.attendance import Attendance, Present
 from gateway.edges.contexts import Contexts, DeviceContext
 from gateway.edges.datagrams import HELLO, INTRODUCTION, Datagrams
 from gateway.edges.introductions import Refused
@@ -234,13 +234,15 @@ class Door:
         way: Way,
         orders: Orders | None = None,
         messages_per_s: float = 100.0,
+        present: Present | None = None,
     ) -> "Door":
         """Open the UDP port. Raises PortTaken: somebody else has it, or the address is not this machine's.
 
-        orders: what waits for devices; whoever changes it calls `orders_changed`. messages_per_s: of one address.
+        orders: what waits for devices; whoever changes it calls `orders_changed`. messages_per_s: of one address. present: as in
+        `attendance.py`.
         """
         loop = asyncio.get_running_loop()
-        attendance = Attendance(orders or NoOrders())
+        attendance = Attendance(orders or NoOrders(), present)
         context = aiocoap.Context(loop=loop, serversite=Front(contexts, pairings, arrive, attendance, way), loggername="coap-server")
         tokens = TokenManager(context)
         messages = MessageManager(tokens)

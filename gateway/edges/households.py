@@ -20,6 +20,14 @@ def note_device(connection: Connection, kid: bytes, battery_percent: int | None,
     )
 
 
+def note_presence(connection: Connection, kid: bytes, version: str | None, signal_dBm: int | None, now_ms: int) -> None:
+    """Note that a device is there, and what it said of itself."""
+    connection.execute(
+        "UPDATE devices SET present_ms = ?, version = coalesce(?, version), signal_dBm = coalesce(?, signal_dBm) WHERE kid = ?",
+        (now_ms, version, signal_dBm, kid),
+    )
+
+
 def people(connection: Connection) -> list[Person]:
     """Return whom a weighing may belong to."""
     rows = connection.execute("SELECT subject, usual_g, body FROM subjects WHERE kind = 0 AND usual_g IS NOT NULL")

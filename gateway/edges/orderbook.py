@@ -17,7 +17,7 @@ from gateway.devices import Device
 from gateway.edges import households, ledger
 from gateway.edges.buffer import Buffer
 from gateway.edges.log import utc_ms
-from gateway.errors import IllegalEvent
+from gateway.errors import IllegalEvent, NoRoom
 from gateway.orders import Wanted
 from protocol import commands
 
@@ -97,6 +97,14 @@ class OrderBook:
         await self._buffer.write(write)
         self._log.info("order.answered", kid=device.kid.hex(), number=number, outcome=outcome, fault=fault)
         self._moved(device)
+
+    async def present(self, device: Device, version: str | None, signal_dBm: int | None) -> None:
+        """Note a sign of life, and what the device said of itself."""
+        try:
+            await self._buffer.write(lambda connection: households.note_presence(connection, device.kid, version, signal_dBm, utc_ms()))
+        except NoRoom:
+            return  # the page shows an older sign of life
+        self._changed()
 
     def _moved(self, device: Device) -> None:
         self._changed()

@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway import devices
 from gateway.commands import Order
 from gateway.devices import Device
+from gateway.edges.attendance import about
 from gateway.edges.coap import Door
 from gateway.edges.contexts import Contexts
 from gateway.edges.introductions import Agreed
-from protocol import commands, exchange, oscore
+from protocol import cbor, commands, exchange, oscore
 from protocol.link import Link
 from tests.gateway.counterpart import Counterpart, MemoryContext, datagram
 from tests.gateway.ingester import hkdf
@@ -333,3 +334,19 @@ async def test_nobody_can_make_the_door_send_more_than_three_times_what_it_heard
 def _outgoing(message: Any) -> Any:
     message.direction = aiocoap.message.Direction.OUTGOING
     return message
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ({32: b"0.1.0", 33: -61}, ("0.1.0", -61)),
+        ({}, (None, None)),
+        ({32: 7, 33: b"strong"}, (None, None)),
+        ({32: b"<b>", 33: 5}, (None, None)),
+        ({32: b"", 33: -128}, (None, None)),
+        ({32: b"\xff\xfe", 33: 0}, (None, 0)),
+    ],
+)
+def test_what_a_device_says_of_itself_is_believed_only_as_far_as_it_can_be(said: dict[int, Any], known: tuple[Any, Any]) -> None:
+    """A release is a short plain text and a signal a possible number of dBm; anything else is not said."""
+    assert about(cbor.encode({2: [1, 1], **said})) == known

@@ -224,10 +224,15 @@ def devices(house: House, words: Words) -> list[dict[str, Any]]:
     shown = []
     for device in house.enrolments.devices:
         facts = learnt.get(device.kid, {})
-        seen = facts.get("last_seen_ms")
+        seen = max(facts.get("last_seen_ms") or 0, facts.get("present_ms") or 0) or None
         battery = facts.get("battery_percent")
         fault = facts.get("last_fault")
         sentences = [words("device.seen", when=words.moment(seen / 1000, time.time())) if seen else words("device.never")]
+        signal_dBm, version = facts.get("signal_dBm"), facts.get("version")
+        if signal_dBm is not None:
+            sentences.append(words(f"device.signal.{_strength(signal_dBm)}", dBm=words.number(signal_dBm, 0)))
+        if version is not None:
+            sentences.append(words("device.version", version=version))
         if battery is not None:
             sentences.append(words("device.battery_low" if battery < 15 else "device.battery", percent=battery))
         if fault is not None:
@@ -245,6 +250,11 @@ def devices(house: House, words: Words) -> list[dict[str, Any]]:
             }
         )
     return shown
+
+
+def _strength(signal_dBm: int) -> str:
+    # around -70 dBm links begin to repeat themselves, below -80 they break
+    return "good" if signal_dBm >= -67 else "weak" if signal_dBm >= -79 else "poor"
 
 
 def for_programs(house: House, form_token: str, after: int, words: Words) -> dict[str, Any]:
