@@ -7,6 +7,7 @@ what is sealed stays sealed, and a signature is shown and not checked.
 import argparse
 import base64
 import binascii
+import functools
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from protocol import (
     introduction,
     manifest,
     oscore,
+    pairing,
     readings,
     receipts,
     refusals,
@@ -59,6 +61,32 @@ _WORDS = {
     "status": ("stored", "was stored already"),
     "command": ("", "arm", "stop", "show yourself", "look for an update", "say your status", "choose", "restart"),
     "outcome": ("done", "refused", "too late", "not understood", "interrupted"),
+}
+_PAIRING = {
+    0: "version",
+    1: "nonce",
+    2: "tag",
+    3: "digest",
+    4: "the home's link key",
+    5: "pairing",
+    6: "signing key",
+    7: "link key",
+    8: "serial number",
+    9: "kind of device",
+    10: "proof",
+    11: "decision",
+    12: "pressed",
+    21: "fault",
+}
+_OF_PAIRING = {
+    "a device's hello, to be paired": pairing.HELLO,
+    "the home's answer to a hello": pairing.ANSWER,
+    "a pairing's opening, closed in a digest": pairing.OPEN,
+    "the home's part of a pairing": pairing.HOME,
+    "the device's part of a pairing": pairing.DEVICE,
+    "where a pairing stands": pairing.STATE,
+    "a device's question where a pairing stands": pairing.ASK,
+    "a device's no to a pairing": pairing.REFUSAL,
 }
 _HEADER = {1: "algorithm", 4: "key id"}
 _ALGORITHMS = {-9: "ESP256", -19: "Ed25519"}
@@ -155,6 +183,9 @@ def _kind_of(value: object) -> tuple[str, Mapping[int, str], Callable[[bytes], o
         return f"a batch of {len(value)} signed readings", {}, batches.decode
     if not isinstance(value, dict):
         return "no message of Foyer", {}, None
+    for title, rules in _OF_PAIRING.items():
+        if _wrong(functools.partial(pairing.decode, rules=rules), cbor.encode(value)) is None:
+            return title, _PAIRING, functools.partial(pairing.decode, rules=rules)
     keys = {key for key in value if isinstance(key, int) and key < readings.FIRST_EXTENSION}
     kind = value.get(0)
     if keys == {1, 2, 3, 4}:

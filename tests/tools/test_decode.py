@@ -19,6 +19,9 @@ TITLES = {"live": "a live value", "receipt": "a receipt", "refusal": "a refusal"
 TITLES |= {"presence": "a device's presence", "result": "a command's result", "manifest": "an update manifest"}
 MADE = wire_example.objects()
 TITLES |= dict.fromkeys(KINDS, "a command")
+TITLES |= {"pairing-hello": "a device's hello", "pairing-answer": "the home's answer", "pairing-open": "closed in a digest"}
+TITLES |= {"pairing-home": "the home's part", "pairing-device": "the device's part", "pairing-state": "where a pairing stands"}
+TITLES |= {"pairing-ask": "a device's question", "pairing-refusal": "a device's no"}
 BAD = [(rule, data, name) for rule, decoder, data, name in ROWS if decoder in ("cbor", "coap")]
 
 
