@@ -50,15 +50,23 @@ class Origin:
 
 
 START = Chain(b"", 0)
+VAGUE_S = 300  # a time that is less sure says so wherever it is shown
 
 
 def seal(
-    keys: Keys, chain: Chain, kind: int, utc_s: int, values: Mapping[int, int | bytes], origin: Origin, random: Callable[[int], bytes]
+    keys: Keys,
+    chain: Chain,
+    kind: int,
+    utc_s: int,
+    values: Mapping[int, int | bytes],
+    origin: Origin,
+    random: Callable[[int], bytes],
+    uncertainty_s: float | None = 0.0,
 ) -> tuple[Row, Chain]:
-    """Return the sealed Row of a reading and the Chain after it; random(n) gives n random bytes."""
+    """Return the sealed Row of a reading and the Chain after it; random(n) gives n random bytes; uncertainty_s: as in `anchors.py`."""
     minute = utc_s // 60
     row_id = random(seals.ROW_ID_BYTES)
-    entry = {
+    entry: dict[int, object] = {
         seals.KIND: kind,
         seals.UTC: utc_s,
         seals.VALUES: dict(values),
@@ -68,6 +76,8 @@ def seal(
         seals.PREVIOUS: chain.previous,
         seals.NUMBER: chain.number,
     }
+    if uncertainty_s is None or uncertainty_s > VAGUE_S:
+        entry[seals.UNCERTAINTY] = -1 if uncertainty_s is None else min(int(uncertainty_s), seals.MOST_UNCERTAINTY - 1)
     sealed = seals.seal_row(keys.root_key, keys.pseudonym, minute, row_id, entry, hkdf, _aes_gcm, random(seals.NONCE_BYTES))
     return Row(minute, row_id, sealed), Chain(sha256(sealed).digest(), chain.number + 1)
 

@@ -41,6 +41,8 @@ PAIRING = 4
 DEVICE_KEY = 5
 PREVIOUS = 6
 NUMBER = 7
+UNCERTAINTY = 8  # may be absent: taken at most so many seconds before UTC; -1: nobody knows how many. Absent: within minutes
+MOST_UNCERTAINTY = 1 << 40
 
 # The kind of an entry that stands for a withdrawn one; it has no device, and its values are {TAKEN_OUT: 32 bytes of SHA-256}.
 STONE = 5
@@ -187,8 +189,11 @@ def _is_digest(value: object) -> bool:
 
 
 def _check_entry(entry: object) -> "Entry":
-    if not isinstance(entry, dict) or set(entry) != set(_ENTRY):
+    if not isinstance(entry, dict) or set(entry) - {UNCERTAINTY} != set(_ENTRY):
         raise SealBroken("not an entry")
+    uncertainty = entry.get(UNCERTAINTY, 0)
+    if not isinstance(uncertainty, int) or isinstance(uncertainty, bool) or not -1 <= uncertainty < MOST_UNCERTAINTY:
+        raise SealBroken("an uncertainty that is none")
     for key in _ENTRY:
         if not isinstance(entry[key], _ENTRY[key]) or isinstance(entry[key], bool):
             raise SealBroken("entry field %d is of the wrong type" % key)

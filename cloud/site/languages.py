@@ -67,6 +67,15 @@ class Tongue:
             return self.say("yesterday, %(clock)s", clock=clock)
         return f"{self.day(utc_s, now_utc_s)}, {clock}"
 
+    def taken(self, utc_s: int, uncertainty_s: int, now_utc_s: int) -> str:
+        """Return when a reading was taken, as sure as it is; uncertainty_s: as in `opening.Reading`."""
+        until = self.when(utc_s, now_utc_s)
+        if uncertainty_s < 0:
+            return self.say("before %(until)s", until=until)
+        if not uncertainty_s:
+            return until
+        return self.say("between %(since)s and %(until)s", since=self.when(utc_s - uncertainty_s, now_utc_s), until=until)
+
     def day(self, utc_s: int, now_utc_s: int) -> str:
         """Return "Sat 21 Nov", with the year when it is not this one."""
         moment, now = self._local(utc_s), self._local(now_utc_s)

@@ -102,6 +102,8 @@ class Reading(NamedTuple):
     # what its person wrote beside it, and whether they marked it as wrong
     words: str = ""
     is_wrong: bool = False
+    # taken at most so long before utc_s; 0: within minutes of it; -1: nobody knows
+    uncertainty_s: int = 0
 
 
 def subjects(private_key: bytes, boxes: Iterable[bytes]) -> list[Subject]:
@@ -163,7 +165,17 @@ class Opener:
         if shown is None:
             return None
         note = self._notes.get(row.row_id, Note("", False))
-        return Reading(row.row_id, KINDS[kind], entry[seals.UTC], shown, is_verified(entry), is_by_home(entry), note.words, note.is_wrong)
+        return Reading(
+            row.row_id,
+            KINDS[kind],
+            entry[seals.UTC],
+            shown,
+            is_verified(entry),
+            is_by_home(entry),
+            note.words,
+            note.is_wrong,
+            _uncertainty_s(entry),
+        )
 
     def _hkdf(self, salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
         if secret not in self._roots.values():
@@ -184,6 +196,10 @@ class GrantedOpener(Opener):
     def _hkdf(self, salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
         # no root: a leaf that was not granted is 32 random bytes, which open nothing
         return wrapping.hkdf(salt, secret, info, length) if secret else self._granted.get(info) or os.urandom(32)
+
+
+def _uncertainty_s(entry: dict[int, Any]) -> int:
+    return int(entry.get(seals.UNCERTAINTY, 0))
 
 
 def named(kind: int, values: dict[int, object]) -> dict[str, float] | None:

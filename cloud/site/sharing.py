@@ -98,6 +98,12 @@ def _opened(premises: Premises, share: Share) -> list[tuple[Granted, Reading, by
                 if entry is None or not values:
                     continue
                 kind, utc_s = KINDS[entry[seals.KIND]], entry[seals.UTC]
-                own.append((part, Reading(row.row_id, kind, utc_s, values, is_verified(entry)), entry[seals.DEVICE_KEY]))
+                own.append(
+                    (
+                        part,
+                        Reading(row.row_id, kind, utc_s, values, is_verified(entry), uncertainty_s=int(entry.get(seals.UNCERTAINTY, 0))),
+                        entry[seals.DEVICE_KEY],
+                    )
+                )
             found += sorted(own, key=lambda each: each[1].utc_s)
     return found

@@ -63,7 +63,7 @@ class Custody:
             values = reception.stored_values(row["signed"])
             if row["kind"] == readings.SCALE:
                 values |= body.added(values, row["utc_s"], households.body_facts(connection, row["subject"]))
-            closed, after = sealing.seal(keys, chain, row["kind"], int(row["utc_s"]), values, origin, self.random)
+            closed, after = sealing.seal(keys, chain, row["kind"], int(row["utc_s"]), values, origin, self.random, row["uncertainty_s"])
             self._queue(connection, ROW, row["reading"], keys.pseudonym, closed)
             connection.execute(
                 "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

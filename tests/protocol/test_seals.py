@@ -59,6 +59,22 @@ def test_its_owner_opens_what_was_sealed(kind: int, minute: int, signed: bytes) 
     assert seals.open_row(SECRET, PSEUDONYM, minute, ROW, sealed(made, minute), hkdf, open_) == made
 
 
+@pytest.mark.parametrize("uncertainty_s", [0, 301, 86_400, -1])
+def test_a_time_that_is_not_sure_says_so_to_its_owner(uncertainty_s: int) -> None:
+    """By how much, or that nobody knows; an entry without it is as it was before."""
+    made = entry(UNCERTAINTY=uncertainty_s)
+    opened = seals.open_row(SECRET, PSEUDONYM, 29_922_383, ROW, sealed(made), hkdf, open_)
+    assert opened[seals.UNCERTAINTY] == uncertainty_s
+    assert seals.UNCERTAINTY not in seals.open_row(SECRET, PSEUDONYM, 29_922_383, ROW, sealed(entry()), hkdf, open_)
+
+
+@pytest.mark.parametrize("wrong", [-2, 1 << 40, True, b"1", "1", None])
+def test_an_uncertainty_that_is_none_is_not_sealed(wrong: object) -> None:
+    """Below -1, too long, or no number."""
+    with pytest.raises(SealBroken):
+        sealed(entry(UNCERTAINTY=wrong))
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -23,6 +23,7 @@ from gateway.edges.mqtt import Outside
 from gateway.edges.pages.words import Words
 from gateway.edges.sending import Sending
 from gateway.edges.way import Way
+from gateway.sealing import VAGUE_S
 from protocol import readings, units
 from protocol.sentences import SENTENCES
 
@@ -43,7 +44,6 @@ NAMES: Mapping[int, Mapping[int, tuple[str, float]]] = {
 _STOPS = (way.RECEIPTED, way.ASSIGNED, way.SEALED, way.PUBLISHED, way.IN_CLOUD)  # those that say something to people
 LEARNT = ("last_seen_ms", "battery_percent", "last_fault", "used_by", "room")
 _STATES_JSON = 1000
-_VAGUE_S = 300  # a time less sure than this is shown as when the reading arrived
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def _when(row: Found, words: Words) -> str:
     until = words.moment(row["utc_s"], now_s)
     if uncertainty_s is None:
         return words("reading.before", until=until)
-    if uncertainty_s <= _VAGUE_S:
+    if uncertainty_s <= VAGUE_S:
         return until
     return words("reading.between", since=words.moment(row["utc_s"] - uncertainty_s, now_s), until=until)
 
@@ -193,7 +193,7 @@ def _way(row: Found, stops: Mapping[str, int], words: Words) -> list[dict[str, s
     """Return the stops a reading has passed, in order, each with its time of day to the second."""
     passed = [("measured", row["utc_s"] * 1000), ("received", row["received_ms"])]
     passed += [(stop, stops[stop]) for stop in _STOPS if stop in stops]
-    if row["uncertainty_s"] is None or row["uncertainty_s"] > _VAGUE_S:
+    if row["uncertainty_s"] is None or row["uncertainty_s"] > VAGUE_S:
         del passed[0]
     return [{"stop": words(f"stop.{stop}"), "clock": words.clock(at_ms / 1000, seconds=True)} for stop, at_ms in passed]
 
