@@ -6,7 +6,7 @@ little. A weighing's likelihood under each body, under a stranger's, and under s
 probability by Bayes' rule. It is assigned if one person has at least 98 %, and the page shows the number; otherwise it waits in the inbox.
 
 A cuff belongs to whom the household says, a babyphone to its room. What is decided here is a subject's number; names are for the page.
-Source: docs/decisions/0012, which has the error rates measured on simulated families (tests/gateway/families.py).
+Source: docs/decisions/0011, which has the error rates measured on simulated families (tests/gateway/families.py).
 """
 
 import json

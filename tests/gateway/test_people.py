@@ -157,7 +157,7 @@ def test_a_simulated_year_of_families_puts_nearly_nothing_under_the_wrong_person
 
 @pytest.mark.long
 def test_many_simulated_families_agree() -> None:
-    """The same of three hundred families; the figures stand in docs/decisions/0012."""
+    """The same of three hundred families; the figures stand in docs/decisions/0011."""
     wrong, asked, taken = rates(range(300))
     print(f"wrong {wrong:.5f} of assigned, asked {asked:.4f} of all, guests taken for family {taken:.4f}")
     assert wrong < 0.001
