@@ -371,6 +371,7 @@ test_each_owner_opens_what_is_theirs = Moving.TestCase
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_each_owner_opens_what_is_theirs_at_length() -> None:
     """The same, four hundred times and longer."""
     from hypothesis.stateful import run_state_machine_as_test
