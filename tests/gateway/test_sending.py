@@ -1,6 +1,7 @@
 """From a signed reading to the account store's receipt, over a real broker: nothing dropped without its word, lost, or sent twice over."""
 
 import asyncio
+import re
 import secrets
 import sqlite3
 import time
@@ -217,3 +218,16 @@ async def test_nothing_is_lost_or_doubled_over_broker_outage_and_kill(tmp_path: 
         assert sorted(entry[seals.NUMBER] for entry in entries) == list(range(89))
         assert len({entry[seals.SIGNED] for entry in entries}) == 89
         assert max(outside.batches) > 10, "what waited was packed"
+
+
+async def test_the_log_sums_a_days_readings(tmp_path: Path) -> None:
+    """Many messages of one day are one line of the page, with the count of all of them; the chain keeps each."""
+    device = Counterpart()
+    async with linked_home(tmp_path, device) as (_, _, home, page):
+        for first in (1, 11, 21):
+            await send(home, device, range(first, first + 10))
+            await drained(page)
+        text = (await page.client.get("/en/log")).text
+        assert text.count("Readings sent to the account: ") <= 2, "a day, or two at midnight"
+        counts = [int(count) for count in re.findall(r"Readings sent to the account: (\d+)", text)]
+        assert sum(counts) == 30

@@ -1,5 +1,6 @@
 """The log of exchanges and connections (R28, R29): what went where and when, and who was connected, for everybody at home to read."""
 
+import dataclasses
 import time
 from typing import Any
 
@@ -26,7 +27,7 @@ async def show(frame: Frame, request: Request, words: Words) -> Response:
             "what": _sentence(each, words),
             "who": "" if each.subject is None else _name(subjects, each.subject, words),
         }
-        for each in reversed(entries[-_SHOWN:])
+        for each in _summed(entries, words)[:_SHOWN]
     ]
     connected = [
         {
@@ -42,6 +43,22 @@ async def show(frame: Frame, request: Request, words: Words) -> Response:
         for row in house.buffer.read(lambda connection: questions.arrived_by_day(connection, _SHOWN))
     ]
     return frame.show("log", request, words, exchanged=exchanged, connected=connected, arrived=arrived, broken=broken)
+
+
+def _summed(entries: list[records.Exchange], words: Words) -> list[records.Exchange]:
+    """Return the exchanges, the newest first, what was sent of one person or room on one day as one, at its latest."""
+    shown: list[records.Exchange] = []
+    sent: dict[tuple[str, int | None], int] = {}
+    for each in reversed(entries):
+        key = (words.day(each.at_ms / 1000), each.subject)
+        if each.what != records.SENT or key not in sent:
+            if each.what == records.SENT:
+                sent[key] = len(shown)
+            shown.append(each)
+        else:
+            place = sent[key]
+            shown[place] = dataclasses.replace(shown[place], count=shown[place].count + each.count)
+    return shown
 
 
 def _sentence(each: records.Exchange, words: Words) -> str:
