@@ -107,3 +107,15 @@ def test_the_page_says_when_the_store_dropped_a_row(site: Premises, ada: tuple[A
     with stores.writing(site.writer) as connection:
         connection.execute(readings.SEALED_ROWS.delete().where(readings.SEALED_ROWS.c.id == rows[2].row_id))
     assert "1 readings are missing" in browser.get("/en/homes").text
+
+
+def test_an_owner_who_looks_keeps_what_no_home_asks_after(site: Premises, ada: tuple[Any, Person]) -> None:
+    """A year old and asked after by nobody: one look at the first page, and it does not lapse."""
+    browser, person = ada
+    today = NOW_UTC_S // 86400
+    with stores.writing(site.writer) as connection:
+        readings.add_rows(connection, person.pseudonym, [person.row(Device(), weight(70_000), NOW_UTC_S)], today - 390)
+    browser.get("/en/home")
+    with stores.writing(site.writer) as connection:
+        assert readings.keep_house(connection, today + 20) == []
+        assert readings.count_of(connection, person.pseudonym) == 1
