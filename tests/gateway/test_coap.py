@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import resource
 import socket
 import sqlite3
 import time
@@ -22,6 +23,7 @@ from protocol.link import Link
 from tests.gateway.counterpart import Counterpart, MemoryContext, NotIntroduced, datagram, link
 from tests.gateway.ingester import hkdf
 from tests.gateway.process import configure, gateway
+from tests.gateway.test_pages import browser
 
 pytestmark = pytest.mark.anyio
 
@@ -298,3 +300,47 @@ def _open_ccm(key: bytes, nonce: bytes, aad: bytes, sealed: bytes) -> bytes:
         return AESCCM(key, 8).decrypt(nonce, sealed, aad)
     except InvalidTag:
         raise TagBroken(len(sealed)) from None
+
+
+async def test_a_device_gone_wild_is_held_and_the_others_never_notice(tmp_path: Path) -> None:
+    """A thousand messages at once from one address: what is over its pace is dropped and counted, and another's readings go through."""
+    wild, calm = Counterpart(), Counterpart()
+    for device in (wild, calm):
+        device.enrol(tmp_path / "data")
+    path = configure(tmp_path)
+    path.write_text(path.read_text().replace("[coap]\n", "[coap]\nmessages_per_s = 5\n"))
+    async with gateway(path) as home:
+        port = (await home.event("gateway.ready"))["coap_port"]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
+            request = aiocoap.Message(code=aiocoap.POST, payload=bytes(20), uri_path=("r",))
+            for number in range(1000):
+                flood.sendto(datagram(request, number), ("127.0.0.1", port))
+            async with link(calm, port) as way:
+                for sequence in range(1, 6):
+                    await way.send(calm.signed(calm.fields(sequence)))
+        assert await home.stop() == 0
+        counts = (await home.event("gateway.stopping"))["counts"]
+        assert counts["committed"] == 5
+        assert counts["refused.too_fast"] > 500
+
+
+async def test_a_full_home_says_so_at_the_page_and_in_the_log(tmp_path: Path) -> None:
+    """While its files cannot grow readings are refused with 5.03 and every page says it; when they can, it is over by itself."""
+    device = Counterpart()
+    device.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path)) as home, browser(home) as page:
+        await page.set_up()
+        pid = home.process.pid
+        most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        async with link(device, (await home.event("gateway.ready"))["coap_port"]) as way:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, most[1]))
+            message = device.signed(device.fields(1))
+            assert (await way.post("r", message)).code == aiocoap.SERVICE_UNAVAILABLE
+            await home.event("home.full")
+            assert "disk is full" in (await page.client.get("/en/")).text
+            assert "disque de la maison est plein" in (await page.client.get("/fr/")).text
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, most)
+            await way.send(message)
+            await home.event("home.has_room")
+            assert "disk is full" not in (await page.client.get("/en/")).text
+        assert await home.stop() == 0

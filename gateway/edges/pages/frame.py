@@ -64,6 +64,7 @@ class Frame:
         other = next(language for language in LANGUAGES if language != words.language)
         html = self.templates.get_template(f"{name}.html").render(
             t=words, here=f"/{words.language}/", there=there, other=other, page=name, session=session, inbox_count=inbox,
+            full=bool(session) and self.house.buffer.full_since_ms is not None,
             token=token_of(session) if session else "", site=self.house.site, **facts,
         )  # fmt: skip
         return HTMLResponse(html, status)
