@@ -117,6 +117,9 @@ async def test_no_form_makes_the_page_fail(tmp_path: Path, count: int) -> None:
                 send()
                 # found by the long campaign: a number too long for the database
                 check(asks.post("/en/inbox/999999999999999999999999", data={"subject": "0", "token": token}))
+                # and a reading that was forgotten, which is in no export
+                check(asks.post("/en/reading/1/forget", data={"token": token}))  # the campaign may have done it before
+                assert asks.post("/en/settings/export", data={"token": token}).status_code == 200
                 for name in ("/sign-in", "/settings/password", "/setup"):
                     for value in ("", "\x00", "9" * 5000, "é" * 300):
                         check(asks.post(f"/en{name}", data={"password": value, "old": value, "new": value, "code": value, "token": token}))
