@@ -88,7 +88,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
             battery.check()  # neither a block of numbers nor the end of what is receipted is written on empty cells
         return numbers.next_sender()
 
-    keys = session.Session(owner, next_sender, chosen["retry_ms"], held, calm.turn)
+    keys = session.Session(owner, next_sender, chosen["retry_ms"], held, calm)
     link = wifi.Wifi(chosen, keys, clock, sending_alive)
     commands = commanding.Commanding(numbers.boot, clock)
     link.heard = commands.hear

@@ -54,6 +54,7 @@ class Acquaintance:
     def __init__(self, label: bytes, met):
         self.link = None
         self.strange = False
+        self.disturbed = False
         self.entropy = b""
         self._label = label
         self._met = met

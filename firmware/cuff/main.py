@@ -135,8 +135,8 @@ class _Measuring:
                 self._press(pressed, at_ms)
             cycle.step(sensed_mmHg, at_ms)
             self._parts.set(cycle.duty, cycle.valve_closed)
-            ground.calm.holding = cycle.state in states.CAN_HOLD_AIR
             found = self._compute() if cycle.state == states.COMPUTING else None
+            ground.calm.holding = cycle.state in states.CAN_HOLD_AIR or cycle.state == states.COMPUTING
             if cycle.state != told:  # by this step, or by a command while the sensor converted
                 told = cycle.state
                 await self._tell(found)

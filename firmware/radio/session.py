@@ -5,6 +5,7 @@ lose the keys, too; then it answers in clear that it does not know us. Anybody c
 then, and no reading. The code for introductions is large and used once, so it is loaded when needed and forgotten afterwards.
 """
 
+import asyncio
 import gc
 import os
 from hashlib import sha256
@@ -19,15 +20,16 @@ _KEY_BYTES = const(48)  # as EDHOC wants for a key without favourites, and more
 # The first wait for an acknowledgement is twice the first wait after a silence: RFC 7252's 2 s with the ordinary 1 s.
 _ACKNOWLEDGE_FACTOR = const(2)
 _LONGEST_WAIT_MS = const(600_000)
+_LOOK_MS = const(20)
 _ONCE = ("protocol.introduction", "protocol.edhoc", "firmware.crypto.ecdh")
 
 
 class Session:
     """identity as in `flash/`; take_sequence(): the next OSCORE sender sequence; kept: what outlives deep sleep, `firmware/memory.py`'s;
-    turn(): everybody else's turn between two steps of long arithmetic.
+    calm: as in `firmware/calm.py`. Whoever must not be kept waiting needs the heap, too: an introduction is then given up, code and all.
     """
 
-    def __init__(self, identity, take_sequence, retry_ms, kept, turn):
+    def __init__(self, identity, take_sequence, retry_ms, kept, calm):
         self.link = None
         self.strange = False  # somebody answered the last introduction, and not as our home does
         self._identity = identity
@@ -38,7 +40,8 @@ class Session:
         self._first_wait_ms = self._wait_ms = retry_ms
         self._again_ms = None  # before this a home that does not know us is not believed
         self._kept = kept
-        self._turn = turn
+        self._calm = calm
+        self._under_way = False
         if kept is not None:
             self._wake(kept.get_link())
 
@@ -55,19 +58,29 @@ class Session:
             return True
         return False
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether an introduction is under way that has to be given up."""
+        return self._under_way and self._calm.holding
+
     async def introduce(self, carry, now_ms, alive):
         """Make the link, or leave None when nobody answered as our home does.
 
         carry(exchange): a coroutine that sends and receives until the exchange is over; alive(): still at work.
         """
+        while self._calm.holding:
+            alive()
+            await asyncio.sleep_ms(_LOOK_MS)
         gc.collect()
         agreed = None
         self.strange = False
+        self._under_way = True
         try:
             agreed = await self._introduce(carry, now_ms, alive)
         except errors.ProtocolError:
             self.strange = True
         finally:
+            self._under_way = False
             once.forget(*_ONCE)
         now = now_ms()
         self._again_ms = now + self._wait_ms
@@ -95,26 +108,32 @@ class Session:
         own, home = edhoc.credential(owner.link_public), edhoc.credential(owner.gateway_key)
         initiator = edhoc.Initiator(owner.link_key, own, home, crypto, bytes((os.urandom(1)[0] % 24,)))
         talk = introduction.Introduction(os.urandom, self._timing)
-        talk.ask(await self._in_steps(initiator.begin_steps(), alive), now_ms())
+        message_1 = await self._in_steps(initiator.begin_steps(), alive)
+        if message_1 is None:
+            return None
+        talk.ask(message_1, now_ms())
         await carry(talk)
         self.strange = talk.refused
         if talk.answer is None:
             return None
         message_3 = await self._in_steps(initiator.finish_steps(talk.answer), alive)
+        if message_3 is None:
+            return None
         talk.tell(message_3, initiator.agreed.sender_id, now_ms())
         await carry(talk)
         self.strange = talk.refused
         return None if talk.answer is None else initiator.agreed
 
     async def _in_steps(self, steps, alive):
-        """Return what the generator returns, with everybody else's turn between its steps."""
-        while True:
+        """Return what the generator returns, with everybody else's turn between its steps; None when it is given up."""
+        while not self.disturbed:
             try:
                 next(steps)
             except StopIteration as end:
                 return end.value
             alive()
-            await self._turn()
+            await asyncio.sleep_ms(0)
+        return None
 
     def _begin(self, agreed):
         context = oscore.derive(agreed[0], agreed[1], agreed[2], agreed[3], hkdf.hkdf)

@@ -114,9 +114,10 @@ class Wifi:
         return way.answer
 
     async def _carry(self, asked):
-        """Send and receive until the exchange is over, or a new introduction is worth more than waiting. Raises NoNetwork."""
+        """Send and receive until the exchange is over, or something else is worth more than waiting. Raises NoNetwork."""
         looked_ms = self._clock.up_ms()
-        while not asked.over and not self._session.doubtful(self._clock.up_ms()) and not self._hurried():
+        session = self._session
+        while not (asked.over or session.doubtful(self._clock.up_ms()) or session.disturbed or self._hurried()):
             now_ms = self._clock.up_ms()
             while datagram := asked.poll(now_ms):
                 self._send(datagram)

@@ -11,6 +11,7 @@ class Session:
     """A pairing's, as far as a radio asks it."""
 
     link = None
+    disturbed = False
 
     @staticmethod
     def doubtful(_now_ms):
