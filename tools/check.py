@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from tools import build
 
+AT_ONCE = 4  # files, on two cores
 _TYPED = ("protocol", "gateway", "cloud", "simulator", "tools")
 
 
@@ -64,7 +65,8 @@ def main(arguments: list[str]) -> int:
             f"{'✗' if complaint else '✓'} {words} ({time.monotonic() - started:.0f} s)\n{complaint + chr(10) if complaint else ''}"
         )
         sys.stdout.flush()
-    which = [] if chosen.long else ["-m", "not long"]
+    # A file's tests stay together, side by side with other files': most of the time they wait for devices to live their lives.
+    which = [] if chosen.long else ["-m", "not long", "-n", str(AT_ONCE), "--dist", "loadfile"]
     tested = subprocess.run([sys.executable, "-m", "pytest", "-q", "--durations=15", *which, *chosen.tests], cwd=build.ROOT, check=False)
     return tested.returncode or int(failed)
 

@@ -35,10 +35,10 @@ def test_a_typed_code_begins_a_link_and_its_key_is_known_again() -> None:
     """The fingerprint in the code fits its key and no other."""
     link = links.begin(linking.encode_code(b"abcde", KEY).lower().replace("-", " "), 7, 1000)
     assert (link.link_id, link.subject, link.state) == (b"abcde", 7, links.ASKING)
-    assert links.event_of(link, linking.Message(linking.ANSWER, b"abcde", KEY)) == links.KEY_FITS
-    assert links.event_of(link, linking.Message(linking.ANSWER, b"abcde", bytes(32))) == links.KEY_DIFFERS
-    assert links.event_of(link, linking.Message(linking.LINKED, b"abcde", linking.EXPIRED)) == links.SITE_EXPIRED
-    assert links.event_of(link, linking.Message(linking.ASK, b"abcde", None)) is None
+    assert links.event_of(link, linking.Message(linking.ANSWER, b"abcde", KEY, None)) == links.KEY_FITS
+    assert links.event_of(link, linking.Message(linking.ANSWER, b"abcde", bytes(32), None)) == links.KEY_DIFFERS
+    assert links.event_of(link, linking.Message(linking.LINKED, b"abcde", linking.EXPIRED, None)) == links.SITE_EXPIRED
+    assert links.event_of(link, linking.Message(linking.ASK, b"abcde", None, None)) is None
 
 
 @pytest.mark.parametrize("typed", ["", "ABCD", "U" * 24, "A" * 25, "é" * 24])

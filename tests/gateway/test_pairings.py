@@ -59,7 +59,7 @@ async def home(folder: Path) -> AsyncIterator[tuple[Gateway, Browser, House, int
             raise
 
 
-async def shows(page: Browser, text: str, timeout_s: float = 20.0, language: str = "en") -> str:
+async def shows(page: Browser, text: str, timeout_s: float = 60.0, language: str = "en") -> str:
     """Return the pairing page once it has a text."""
     async with asyncio.timeout(timeout_s):
         while True:
@@ -79,14 +79,14 @@ def digits(text: str) -> str:
 
 async def paired(page: Browser, house: House, device: Device, label: bytes, name: str = "") -> None:
     """Do what a person does, from the label to the page that says so."""
-    await until(lambda: device.display[1] == "press to pair me", 20)
+    await until(lambda: device.display[1] == "press to pair me", 60)
     assert (await page.post("/en/pair", code=labels.write_secret(label), name=name)).status_code == 303
     house.press(device)
     code = digits(await shows(page, "same digits"))
-    await until(lambda: device.display == (code, "same? press me"), 10)
+    await until(lambda: device.display == (code, "same? press me"), 60)
     house.press(device)
     assert (await page.post("/en/pair/answer", said="same")).status_code == 303
-    await until(lambda: device.display[1] == "paired", 10)
+    await until(lambda: device.display[1] == "paired", 60)
 
 
 async def readings_of(page: Browser, kid: str | None = None) -> list[dict[str, Any]]:
@@ -217,7 +217,7 @@ async def test_a_neighbours_gateway_gets_five_tries_and_nothing(tmp_path: Path) 
         device = new_device(house, "nursery", transport.get_extra_info("sockname")[1], secrets.token_bytes(16))
         before = flash(device)
         await device.start()
-        await until(lambda: device.display[1] == "press to pair me", 20)
+        await until(lambda: device.display[1] == "press to pair me", 60)
         house.press(device)
         await until(lambda: device.display == (f"! {faults.PAIRING_TOO_MANY}", "not paired"), 30)
         assert len([line for line in device.console if f"code={faults.PAIRING_NOT_THIS_HOME}" in line]) == 5
@@ -236,7 +236,7 @@ async def cut_while_pairing(folder: Path, cuts: list[tuple[int, int]]) -> None:
             device = new_device(house, f"nursery{number}", port, label)
             device.cut_power_at_flash_operation(operation, torn_percent)
             await device.start()
-            await until(lambda: device.display[1] == "press to pair me", 20)  # noqa: B023
+            await until(lambda: device.display[1] == "press to pair me", 60)  # noqa: B023
             await page.post("/en/pair", code=labels.write_secret(label), name=f"Nest {number}")
             house.press(device)
             await shows(page, "same digits")

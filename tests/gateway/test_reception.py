@@ -91,6 +91,7 @@ def test_a_signed_reading_is_opened_with_all_it_says() -> None:
         (SCALE.signed(SCALE.fields(17, **{f"_{key}": 7 for key in range(40, 240)})), BadReading),
         (SCALE.signed(SCALE.fields(17, **{f"_{key}": bytes(32) for key in range(40, 70)})), NotSigned),
     ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "message",  # the keys are new each time, a test's name is not
 )
 def test_what_is_no_reading_is_refused_with_its_own_error(message: bytes, error: type[Refused]) -> None:
     """Not canonical, tagged, deep, wrong headers, wrong key, out of range: each by name."""

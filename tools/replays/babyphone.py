@@ -34,9 +34,9 @@ _SCRIPT = f"""
 import sys
 from array import array
 import uctypes
-from firmware.babyphone.listening import FRAME, Listening
-slots = array("i", bytes(4 * FRAME))
-raw = uctypes.bytearray_at(uctypes.addressof(slots), 4 * FRAME)
+from firmware.babyphone.listening import Listening
+slots = array("i", bytes(4 * {FRAME}))
+raw = uctypes.bytearray_at(uctypes.addressof(slots), 4 * {FRAME})
 listening = Listening()
 frames = seconds = 0
 while True:
@@ -44,7 +44,7 @@ while True:
     if more:
         listening.feed(slots)
         frames += 1
-    if (more and frames * FRAME >= (seconds + 1) * {RATE_Hz}) or not more:
+    if (more and frames * {FRAME} >= (seconds + 1) * {RATE_Hz}) or not more:
         seconds += 1
         print(frames, listening.take_half_dB(), 1 if listening.crying.heard() else 0)
     if not more:
