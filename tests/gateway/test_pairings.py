@@ -166,6 +166,7 @@ async def test_a_reset_device_belongs_to_whoever_pairs_it_next_and_to_nobody_els
         assert not said(device, "Traceback")
         house.press(device, 10.6)
         await until(lambda: said(device, "home forgotten") and said(device, "fault code=5"), 40)
+        await until(lambda: device.board.button.level(device.board.clock.now_s(), 0.0) == 1, 10)  # the finger is off it
         await device.cut_power()
         kept = len(await readings_of(page, old))
         left = flash(device, network)
