@@ -204,7 +204,9 @@ async def test_a_full_database_refuses_new_readings_and_loses_none(tmp_path: Pat
     async def keep_on() -> None:
         nonlocal kept
         while True:
-            await asyncio.gather(*(keep(kept + number) for number in range(20)))
+            ended = await asyncio.gather(*(keep(kept + number) for number in range(20)), return_exceptions=True)
+            if refused := [each for each in ended if each is not None]:
+                raise refused[0]
             kept += 20
 
     with pytest.raises(NoRoom):
