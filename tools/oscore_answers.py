@@ -53,6 +53,7 @@ class _Site(interfaces.Resource):  # type: ignore[misc]  # untyped
         pipe.add_response(protected, is_last=True)
 
     async def render(self, request: Any) -> Any:
+        """Never called: `render_to_pipe` takes every request; aiocoap's interface asks for it."""
         raise NotImplementedError
 
     async def needs_blockwise_assembly(self, request: Any) -> bool:  # noqa: ARG002
