@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from cloud import accounts, audit, consents, credentials, hpke, letters, passkeys, sessions, wrapping
+from cloud import accounts, audit, bearers, consents, credentials, hpke, letters, passkeys, sessions, wrapping
 from cloud.accounts import Account, Password
+from cloud.bearers import Bearer
 from cloud.errors import CannotUnwrap, Declined
 from cloud.keys import ErasureKeys, Pepper
 from cloud.stores import writing
@@ -92,7 +93,7 @@ class Admission:
                 now_utc_s // 86400,
             )
             address_mac = self.address_mac(address)
-            text = sessions.new_cookie()
+            text = bearers.new_text()
             with writing(self.engine) as connection:
                 owner = accounts.account_with_address(connection, address_mac)
                 accounts.add_account(connection, account)
@@ -128,7 +129,7 @@ class Admission:
         account_id = stretched[0].account_id
         erasure_key = self.erasure.of(account_id)
         private_key = _unwrap_twice(erasure_key, stretched[1].wrap_key, stretched[0].password_wrap, _PASSWORD_PURPOSE + account_id)
-        code, text = credentials.new_recovery_code(), sessions.new_cookie()
+        code, text = credentials.new_recovery_code(), bearers.new_text()
         with writing(self.engine) as connection:
             try:
                 accounts.give_address(connection, account_id, address_mac)
@@ -194,7 +195,7 @@ class Admission:
         except CannotUnwrap:
             # erased since: the row may come from a restored backup, and says nothing any more
             raise Declined("sign_in_wrong") from None
-        text = sessions.new_cookie()
+        text = bearers.new_text()
         moved = None
         if account.password_profile != credentials.CURRENT:
             moved = self._protect(password, account.account_id, private_key, erasure_key)
@@ -211,7 +212,7 @@ class Admission:
         """Return the cookie of a new session of who came in by a passkey; one whose address is not confirmed, or locked, does not."""
         if not accounts.is_confirmed(connection, account_id):
             raise Declined("passkey_wrong")
-        text, erasure_key = sessions.new_cookie(), self.erasure.of(account_id)
+        text, erasure_key = bearers.new_text(), self.erasure.of(account_id)
         audit.write(connection, account_id, erasure_key, "signed-in-by-passkey", now_utc_s, browser=browser.words)
         self._open(connection, text, account_id, private_key, erasure_key, browser, now_utc_s)
         return text
@@ -234,7 +235,7 @@ class Admission:
         except CannotUnwrap:
             raise Declined("recovery_wrong") from None
         protected = self._protect(password, account_id, private_key, erasure_key)
-        new_code, text = credentials.new_recovery_code(), sessions.new_cookie()
+        new_code, text = credentials.new_recovery_code(), bearers.new_text()
         with writing(self.engine) as connection:
             accounts.change_password(connection, account_id, protected)
             accounts.change_recovery(connection, account_id, self._recovery_wrap(new_code, account_id, private_key, erasure_key))
@@ -262,7 +263,7 @@ class Admission:
             audit.write(connection, account_id, erasure_key, "password-changed", now_utc_s)
             self.tell(connection, account_id, erasure_key, "password", now_utc_s)
 
-    def new_recovery_code(self, session: sessions.Session, cookie: sessions.Cookie, now_utc_s: int) -> None:
+    def new_recovery_code(self, session: sessions.Session, cookie: Bearer, now_utc_s: int) -> None:
         """Replace the recovery code; the new one waits in this session until it has been written down."""
         erasure_key = self.erasure.of(session.account_id)
         private_key = sessions.private_key(session, cookie, erasure_key)
@@ -348,7 +349,7 @@ class Admission:
         browser: Browser,
         now_utc_s: int,
         waits: bool = False,
-    ) -> tuple[sessions.Cookie, sessions.Session]:
+    ) -> tuple[Bearer, sessions.Session]:
         cookie = sessions.parse_cookie(text)
         if cookie is None:
             raise CannotUnwrap("a cookie of our own making")

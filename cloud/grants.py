@@ -7,8 +7,6 @@ The store keeps digests of credentials and halves of keys, and opens nothing by 
 credential at once; what was read before has been read, and nothing here promises otherwise.
 """
 
-import base64
-import binascii
 import datetime
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +14,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from cloud import hpke, notes, wrapping
+from cloud import bearers, hpke, notes, wrapping
 from cloud.accounts import GRANT_KEYS, GRANTS
+from cloud.bearers import Bearer
 from cloud.errors import CannotUnwrap, Declined
 from protocol import cbor, seals
 
@@ -91,31 +90,9 @@ class Entered(NamedTuple):
         return "Entered(***)"
 
 
-class Credential(NamedTuple):
-    """A credential taken apart: what finds it, and the half of a key that only its holder has."""
-
-    key_digest: bytes
-    half_key: bytes
-
-    def __repr__(self) -> str:
-        return "Credential(***)"
-
-
-def new_credential() -> str:
-    """Return the text of a fresh credential: 256 random bits."""
-    return base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
-
-
-def parse_credential(text: str) -> Credential | None:
-    """Return its two parts, or None when it is none of ours."""
-    if len(text) != 43:
-        return None
-    try:
-        secret = base64.b64decode(text + "=", altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    digest = wrapping.digest(wrapping.hkdf(b"", secret, b"foyer grant credential 1 id", 32))
-    return Credential(digest, wrapping.hkdf(b"", secret, b"foyer grant credential 1 half key", 32))
+def parse_credential(text: str) -> Bearer | None:
+    """Return a credential's two parts, or None when it is none of ours."""
+    return bearers.parse(text, b"foyer grant credential 1")
 
 
 def check_terms(terms: Terms, expires_utc_s: int) -> Terms:
@@ -142,7 +119,7 @@ def make(
     count = connection.execute(select(func.count()).select_from(GRANTS).where(GRANTS.c.account_id == account_id)).scalar_one()
     if count >= GRANTS_AT_MOST:
         raise Declined("grant_too_many")
-    private_key, grant_id, text = hpke.new_private_key(), os.urandom(16), new_credential()
+    private_key, grant_id, text = hpke.new_private_key(), os.urandom(16), bearers.new_text()
     grant = Grant(grant_id, hpke.public_half(private_key), terms, expires_utc_s)
     fields: dict[int, object] = {0: terms.whom, 1: terms.name, 2: terms.country, 3: [list(each) for each in terms.things]}
     fields |= {4: terms.since_day, 5: terms.until_day, 6: terms.made_utc_s}
@@ -203,7 +180,7 @@ def hand_out(connection: Connection, entered: Entered, erasure_key: bytes, text:
     inner = wrapping.wrap(credential.half_key, entered.private_key, _KEY_PURPOSE + entered.account_id)
     connection.execute(
         insert(GRANT_KEYS).values(
-            key_digest=credential.key_digest,
+            key_digest=credential.digest,
             account_id=entered.account_id,
             grant_id=entered.grant_id,
             use=use,
@@ -213,20 +190,20 @@ def hand_out(connection: Connection, entered: Entered, erasure_key: bytes, text:
     )
 
 
-def give_back(connection: Connection, credential: Credential) -> None:
+def give_back(connection: Connection, credential: Bearer) -> None:
     """Forget a token; a partner's secret is its owner's to end."""
-    connection.execute(delete(GRANT_KEYS).where(GRANT_KEYS.c.key_digest == credential.key_digest, GRANT_KEYS.c.use == TOKEN))
+    connection.execute(delete(GRANT_KEYS).where(GRANT_KEYS.c.key_digest == credential.digest, GRANT_KEYS.c.use == TOKEN))
 
 
-def whose(connection: Connection, credential: Credential, use: str, now_utc_s: int) -> bytes | None:
+def whose(connection: Connection, credential: Bearer, use: str, now_utc_s: int) -> bytes | None:
     """Return whose grant a credential is for, or None: unknown, ended, revoked, or made for another use."""
-    own = (GRANT_KEYS.c.key_digest == credential.key_digest) & (GRANT_KEYS.c.use == use) & (GRANT_KEYS.c.expires_utc_s > now_utc_s)
+    own = (GRANT_KEYS.c.key_digest == credential.digest) & (GRANT_KEYS.c.use == use) & (GRANT_KEYS.c.expires_utc_s > now_utc_s)
     return connection.execute(select(GRANT_KEYS.c.account_id).where(own)).scalar_one_or_none()
 
 
-def enter(connection: Connection, credential: Credential, erasure_key: bytes) -> Entered:
+def enter(connection: Connection, credential: Bearer, erasure_key: bytes) -> Entered:
     """Return what a credential opens. Raises CannotUnwrap: it was revoked meanwhile, or the account is erased."""
-    row = connection.execute(select(GRANT_KEYS).where(GRANT_KEYS.c.key_digest == credential.key_digest)).one_or_none()
+    row = connection.execute(select(GRANT_KEYS).where(GRANT_KEYS.c.key_digest == credential.digest)).one_or_none()
     if row is None:
         raise CannotUnwrap("grant")
     purpose = _KEY_PURPOSE + row.account_id

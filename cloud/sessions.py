@@ -1,19 +1,17 @@
 """Who is signed in: a cookie that carries half of a key, and a row that carries the other half.
 
-The cookie is 32 random bytes. HKDF makes of it, under separate labels, the session's id (whose SHA-256 is the row's key) and the
-cookie's half of the session key (threats T8). The private key of the account lies in the row, under both halves; it is opened for
-the length of a request and forgotten. A stolen database opens nothing, and neither does a stolen cookie once its row is gone.
+The private key of the account lies in the row, under the session key that both halves make; it is opened for the length of a request
+and forgotten. What the cookie is, `bearers.py` knows.
 """
 
-import base64
-import binascii
 import os
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from cloud import wrapping
+from cloud import bearers, wrapping
 from cloud.accounts import SESSIONS
+from cloud.bearers import Bearer
 
 LIFE_S = 30 * 86400
 WAITS_S = 300
@@ -22,16 +20,6 @@ SEEN_STEP_S = 300
 
 _KEY_PURPOSE = b"foyer session private key\x00"
 _RECOVERY_PURPOSE = b"foyer session recovery code\x00"
-
-
-class Cookie(NamedTuple):
-    """What the browser holds, taken apart."""
-
-    session_digest: bytes
-    half_key: bytes
-
-    def __repr__(self) -> str:
-        return "Cookie(***)"
 
 
 class Session(NamedTuple):
@@ -52,26 +40,14 @@ class Session(NamedTuple):
         return "Session(***)"
 
 
-def new_cookie() -> str:
-    """Return the text of a fresh cookie: 256 random bits."""
-    return base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
-
-
-def parse_cookie(text: str) -> Cookie | None:
+def parse_cookie(text: str) -> Bearer | None:
     """Return the cookie's two parts, or None when it is none of ours."""
-    if len(text) != 43:
-        return None
-    try:
-        secret = base64.b64decode(text + "=", altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    session_id = wrapping.hkdf(b"", secret, b"foyer session 1 id", 32)
-    return Cookie(wrapping.digest(session_id), wrapping.hkdf(b"", secret, b"foyer session 1 half key", 32))
+    return bearers.parse(text, b"foyer session 1")
 
 
 def open_session(
     connection: Connection,
-    cookie: Cookie,
+    cookie: Bearer,
     account_id: bytes,
     private_key: bytes,
     erasure_key: bytes,
@@ -83,7 +59,7 @@ def open_session(
     store_half = os.urandom(32)
     key_box = wrapping.wrap(_session_key(cookie, store_half), private_key, _KEY_PURPOSE + account_id)
     session = Session(
-        cookie.session_digest,
+        cookie.digest,
         account_id,
         store_half,
         wrapping.wrap(erasure_key, key_box, _KEY_PURPOSE + account_id),
@@ -97,12 +73,12 @@ def open_session(
     return session
 
 
-def find(connection: Connection, cookie: Cookie, now_utc_s: int) -> Session | None:
+def find(connection: Connection, cookie: Bearer, now_utc_s: int) -> Session | None:
     """Return the session of a cookie, or None: there is none, it ended, it was revoked, or it still waits for a passkey."""
     return _find(connection, cookie, now_utc_s - LIFE_S, waits=False)
 
 
-def find_waiting(connection: Connection, cookie: Cookie, now_utc_s: int) -> Session | None:
+def find_waiting(connection: Connection, cookie: Bearer, now_utc_s: int) -> Session | None:
     """Return the session of a cookie whose passkey is still to come, or None."""
     return _find(connection, cookie, now_utc_s - WAITS_S, waits=True)
 
@@ -112,25 +88,25 @@ def complete(connection: Connection, session: Session) -> None:
     connection.execute(update(SESSIONS).where(SESSIONS.c.session_digest == session.session_digest).values(waits=0))
 
 
-def _find(connection: Connection, cookie: Cookie, since_utc_s: int, *, waits: bool) -> Session | None:
-    own = (SESSIONS.c.session_digest == cookie.session_digest) & (SESSIONS.c.created_utc_s > since_utc_s)
+def _find(connection: Connection, cookie: Bearer, since_utc_s: int, *, waits: bool) -> Session | None:
+    own = (SESSIONS.c.session_digest == cookie.digest) & (SESSIONS.c.created_utc_s > since_utc_s)
     row = connection.execute(select(SESSIONS).where(own, SESSIONS.c.waits == int(waits))).one_or_none()
     return None if row is None else Session(*row)
 
 
-def private_key(session: Session, cookie: Cookie, erasure_key: bytes) -> bytes:
+def private_key(session: Session, cookie: Bearer, erasure_key: bytes) -> bytes:
     """Return the account's private key, 32 bytes. Raises CannotUnwrap: the halves do not belong together, or the account is erased."""
     purpose = _KEY_PURPOSE + session.account_id
     return wrapping.unwrap(_session_key(cookie, session.store_half), wrapping.unwrap(erasure_key, session.key_box, purpose), purpose)
 
 
-def keep_recovery_code(connection: Connection, session: Session, cookie: Cookie, code: str | None) -> None:
+def keep_recovery_code(connection: Connection, session: Session, cookie: Bearer, code: str | None) -> None:
     """Keep a new recovery code readable in this session, until it has been written down (None)."""
     box = code and wrapping.wrap(_session_key(cookie, session.store_half), code.encode(), _RECOVERY_PURPOSE + session.account_id)
     connection.execute(update(SESSIONS).where(SESSIONS.c.session_digest == session.session_digest).values(recovery_box=box))
 
 
-def recovery_code(session: Session, cookie: Cookie) -> str | None:
+def recovery_code(session: Session, cookie: Bearer) -> str | None:
     """Return the recovery code that still waits to be written down, or None."""
     if session.recovery_box is None:
         return None
@@ -161,5 +137,5 @@ def revoke_all(connection: Connection, account_id: bytes, but: bytes = b"") -> N
     connection.execute(delete(SESSIONS).where(SESSIONS.c.account_id == account_id, SESSIONS.c.session_digest != but))
 
 
-def _session_key(cookie: Cookie, store_half: bytes) -> bytes:
+def _session_key(cookie: Bearer, store_half: bytes) -> bytes:
     return wrapping.hkdf(store_half, cookie.half_key, b"foyer session 1 key", 32)

@@ -25,6 +25,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from cloud import audit, consents, grants, links, notes, sessions, stores
 from cloud.admission import Admission, Browser
+from cloud.bearers import Bearer
 from cloud.configuration import Mail, Site
 from cloud.errors import CannotUnwrap, Declined
 from cloud.grants import Grant, Granted, Terms
@@ -34,7 +35,7 @@ from cloud.logs import Log
 from cloud.notes import Note
 from cloud.passkeys import Challenges
 from cloud.post import Postman
-from cloud.sessions import Cookie, Session
+from cloud.sessions import Session
 from cloud.site import opening
 from cloud.site.languages import LANGUAGES, NAMES, Tongue, zone_or_utc
 from cloud.site.live import Watch
@@ -144,7 +145,7 @@ class Visitor:
 
     premises: Premises
     session: Session
-    cookie: Cookie
+    cookie: Bearer
     browser: Browser
     # whether a text changed since they last read it
     owes_reading: bool = False
@@ -318,7 +319,7 @@ def browser_of(request: Request, zone: str) -> Browser:
     return Browser(", ".join(name for name in named if name), zone_or_utc(zone).key)
 
 
-def _find(premises: Premises, cookie: Cookie) -> Visitor | None:
+def _find(premises: Premises, cookie: Bearer) -> Visitor | None:
     now_utc_s = int(time.time())
     with premises.accounts.connect() as connection:
         session = sessions.find(connection, cookie, now_utc_s)

@@ -129,8 +129,8 @@ def test_changing_the_password_ends_the_other_sessions(admission: Admission) -> 
     key = private_key(admission, here)
     cookie, session = session_of(admission, here)
     with pytest.raises(Declined, match="password_wrong"):
-        admission.change_password(session.account_id, "not it at all", "quite another phrase", cookie.session_digest, NOW_UTC_S)
-    admission.change_password(session.account_id, PASSWORD, "quite another phrase", cookie.session_digest, NOW_UTC_S)
+        admission.change_password(session.account_id, "not it at all", "quite another phrase", cookie.digest, NOW_UTC_S)
+    admission.change_password(session.account_id, PASSWORD, "quite another phrase", cookie.digest, NOW_UTC_S)
     assert private_key(admission, here) == key
     assert session_of(admission, elsewhere)[1] is None
     with pytest.raises(Declined):
@@ -143,10 +143,10 @@ def test_sessions_end_after_thirty_days_and_when_revoked(admission: Admission) -
     cookie, session = session_of(admission, cookie_text)
     assert session_of(admission, cookie_text, NOW_UTC_S + sessions.LIFE_S)[1] is None
     with stores.writing(admission.engine) as connection:
-        sessions.revoke(connection, os.urandom(16), cookie.session_digest)
+        sessions.revoke(connection, os.urandom(16), cookie.digest)
     assert session_of(admission, cookie_text)[1] is not None
     with stores.writing(admission.engine) as connection:
-        sessions.revoke(connection, session.account_id, cookie.session_digest)
+        sessions.revoke(connection, session.account_id, cookie.digest)
     assert session_of(admission, cookie_text)[1] is None
 
 

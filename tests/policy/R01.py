@@ -16,9 +16,9 @@ def holds(stage: Stage) -> None:
     nothing = page[:-4] + "0000"
     assert [bob.get(path).status_code for path in (page, nothing)] == [404, 404]
     assert bob.get("/en/weight.json").json() == {"readings": []}
-    digest = parse_cookie(ada.browser.client.cookies["foyer"])
-    assert digest
-    assert bob.post("/en/account/sessions", {"session": digest.session_digest.hex()}).status_code == 404
+    cookie = parse_cookie(ada.browser.client.cookies["foyer"])
+    assert cookie
+    assert bob.post("/en/account/sessions", {"session": cookie.digest.hex()}).status_code == 404
     assert ada.browser.get("/en/home").url.path == "/en/home"
 
 

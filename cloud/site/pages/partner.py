@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from cloud import fhir, grants, searches, stores
+from cloud import bearers, fhir, grants, searches, stores
 from cloud.errors import Declined
 from cloud.fhir import Measured
 from cloud.grants import SECRET, TOKEN, TOKEN_LIFE_S
@@ -183,7 +183,7 @@ def _token(premises: Premises, client_id: str, secret: str) -> str:
     share = sharing.enter(premises, secret, SECRET)
     if not hmac.compare_digest(share.grant.client_id.encode(), client_id.encode()):
         raise Declined("grant_over")
-    text, now_utc_s = grants.new_credential(), int(time.time())
+    text, now_utc_s = bearers.new_text(), int(time.time())
     with stores.writing(premises.accounts) as connection:
         grants.end(connection, share.entered.account_id, now_utc_s)
         grants.hand_out(connection, share.entered, share.erasure_key, text, TOKEN, now_utc_s + TOKEN_LIFE_S)

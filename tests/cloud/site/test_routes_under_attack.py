@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.routing import Route
 
-from cloud import credentials, sessions
+from cloud import bearers, credentials
 from cloud.site import defences, routes
 from tests.cloud.site.conftest import PASSWORD, Premises
 from tests.cloud.site.test_take import Furnished
@@ -163,7 +163,7 @@ def test_a_session_is_never_fixed_beforehand(site: Any) -> None:
     """A cookie that somebody planted is not taken up: after signing in it is another, and the planted one opens nothing."""
     victim, thief = site.browser(), site.browser()
     site.browser().register()
-    planted = sessions.new_cookie()
+    planted = bearers.new_text()
     victim.client.cookies.set("foyer", planted, domain="127.0.0.1")
     victim.sign_in()
     names = [cookie.value for cookie in victim.client.cookies.jar if cookie.name == "foyer"]

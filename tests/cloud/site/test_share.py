@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud import fhir, grants, searches, stores, wrapping
+from cloud.bearers import Bearer
 from cloud.grants import Terms
 from cloud.searches import NotUnderstood
 from protocol import seals
@@ -167,7 +168,7 @@ def test_a_stolen_store_and_erasure_keys_open_no_grant(ada: Shared) -> None:
         assert {row.use for row in rows} == {"secret", "token"}
         for row in rows:
             key = premises.admission.erasure.of(row.account_id)
-            forged = grants.Credential(row.key_digest, bytes(32))
+            forged = Bearer(row.key_digest, bytes(32))
             with pytest.raises(Exception, match="foyer grant key"):
                 grants.enter(connection, forged, key)
 

@@ -319,7 +319,7 @@ def account_of(site: Any, furnished: Furnished) -> bytes:
         cookie = parse_cookie(from_cookie)
         assert cookie
         query = "SELECT account_id FROM sessions WHERE session_digest = ?"
-        return bytes(connection.exec_driver_sql(query, (cookie.session_digest,)).scalar())
+        return bytes(connection.exec_driver_sql(query, (cookie.digest,)).scalar())
 
 
 @pytest.mark.skipif(ON_POSTGRES, reason=READS_FILES)
