@@ -1,8 +1,6 @@
 """A scale's calibration: a straight line through known masses, and a sentence when there is none."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +10,7 @@ from protocol import cbor
 from simulator.boards import ScaleBoard
 from simulator.usb.board import BenchDevice
 from tests.tools.bench_room import BenchRoom
-from tools import build, calibrate, micropython
+from tools import calibrate
 from tools.faults import Fault
 from tools.records import Records
 
@@ -100,13 +98,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    found = micropython.find(build.ROOT / ".foyer/cache")
-    if found is None:
-        pytest.fail("MicroPython is not here: ./foyer test fetches it")
-    room = BenchRoom(tmp_path, found.command)
-    yield Bench(room)
-    room.close()
+def bench(room: BenchRoom) -> Bench:
+    return Bench(room)
 
 
 @pytest.mark.timeout(120)

@@ -9,7 +9,6 @@ import os
 import pty
 import random
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ from protocol import cbor, labels
 from simulator.usb import rfc2217, standin
 from simulator.usb.board import BenchDevice
 from tests.tools.bench_room import BenchRoom
-from tools import build, micropython
 
 pytestmark = [
     pytest.mark.timeout(180),
@@ -29,24 +27,6 @@ pytestmark = [
 
 SEED = 20
 FLASHING, PROVISIONING = 2700, 24  # flash operations of one board on its way
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[BenchRoom]:
-    found = micropython.find(build.ROOT / ".foyer/cache")
-    if found is None:
-        pytest.fail("MicroPython is not here: ./foyer test fetches it")
-    made = BenchRoom(tmp_path, found.command)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def flashed(room: BenchRoom) -> BenchDevice:
-    device = room.board()
-    done = room.flash(device)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return device
 
 
 def files_of(room: BenchRoom, device: BenchDevice) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from protocol import cbor
 from simulator.usb.board import BenchDevice
 from tests.tools.bench_room import BenchRoom
-from tools import build, micropython
+from tools import build
 
 pytestmark = pytest.mark.timeout(600)
 CLIENT = Path(__file__).with_name("improv_client.mjs")
@@ -68,24 +68,6 @@ class Browser:
     def close(self) -> None:
         self._process.kill()
         self._process.communicate()
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[BenchRoom]:
-    found = micropython.find(build.ROOT / ".foyer/cache")
-    if found is None:
-        pytest.fail("MicroPython is not here: ./foyer test fetches it")
-    made = BenchRoom(tmp_path, found.command)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def flashed(room: BenchRoom) -> BenchDevice:
-    device = room.board()
-    done = room.flash(device)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return device
 
 
 def settings_of(room: BenchRoom, device: BenchDevice) -> dict[str, Any] | None:
