@@ -81,6 +81,8 @@ class Sending:
                 await self._rest(_PATIENCE_MS)
             try:
                 await self._tell_result()
+                if self._present_ms is None:
+                    await self._be_present()  # it says this device's uptime, and from then on the home knows how old a reading is
                 await self._send_all()
                 await self._be_present()
                 self.failures = 0

@@ -5,6 +5,9 @@ uptime is never earlier than the device's start, and the smallest such differenc
 estimate of it. A reading that waited in the device's flash gives a late estimate; the next that did not wait mends it. A boot that never
 met the home is held between the last sign of the boot before and the start of the one after.
 
+Whoever asks for commands says its uptime as it asks, and that waits nowhere: from then on, counted by a clock that nobody sets, the home
+knows how old each reading of that boot is when it arrives.
+
 A device that has been told the time signs it, and that is used where it contradicts nothing. What is not known is said: `uncertainty_s`
 is None when nothing bounds the time from below. All of it hangs on the gateway's own clock; what happens when that is set,
 `edges/steps.py` notices, and every anchor is then made anew from what was received.
@@ -17,6 +20,7 @@ _SIGNED_OFF_S = 120
 _EARLIEST_UTC_S = 1_704_067_200  # 1 January 2024: before the first device was made
 _FRESH_S = 5.0
 _SLACK_MS = 2000
+_ON_ITS_WAY_S = 93.0  # a question may have been repeated for so long (RFC 7252 section 4.8.2, MAX_TRANSMIT_WAIT)
 DELIVERY_MS = 5000  # what comes within this time of each other was delivered together
 
 
@@ -60,19 +64,32 @@ def heard(anchor: Anchor | None, received_utc_ms: int, up_ms: int, floor_utc_ms:
     return Anchor(min(anchor.start_utc_ms, start_utc_ms), anchor.contacts + 1, agreed, anchor.floor_utc_ms)
 
 
-def when(anchor: Anchor, up_ms: int, signed_utc_s: int | None, received_utc_ms: int, ended_utc_ms: int | None = None) -> When:
+def when(
+    anchor: Anchor,
+    up_ms: int,
+    signed_utc_s: int | None,
+    received_utc_ms: int,
+    ended_utc_ms: int | None = None,
+    age_ms: int | None = None,
+) -> When:
     """Return when a reading was taken, from its anchor, its uptime and the time it signed, if it did.
 
-    ended_utc_ms: the start of a later boot, before which this reading was taken.
+    ended_utc_ms: the start of a later boot, before which this reading was taken. age_ms: how long it had waited when it arrived, by what
+    its device said of its uptime; never too much, and too little by what that took on its way.
     """
     latest_s = (anchor.start_utc_ms + up_ms) / 1000
     earliest_s = None if anchor.floor_utc_ms is None else anchor.floor_utc_ms / 1000
+    if age_ms is not None:
+        latest_s = (received_utc_ms - max(0, age_ms)) / 1000
+        earliest_s = latest_s - _ON_ITS_WAY_S
     if anchor.agreed:
         earliest_s = latest_s - _FRESH_S
     if signed_utc_s is not None and _contradicts_nothing(signed_utc_s, earliest_s, latest_s):
         return When(float(signed_utc_s), 2.0, "signed")
     if anchor.agreed:
         return When(latest_s, _FRESH_S, "anchor")
+    if age_ms is not None:
+        return When(latest_s, _ON_ITS_WAY_S, "presence")
     bounds_s = [latest_s, received_utc_ms / 1000]
     if ended_utc_ms is not None and (earliest_s is None or ended_utc_ms / 1000 >= earliest_s):
         bounds_s.append(ended_utc_ms / 1000)

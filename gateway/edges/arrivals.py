@@ -14,7 +14,7 @@ from gateway.devices import Device
 from gateway.edges import households, questions, way
 from gateway.edges.buffer import Buffer
 from gateway.edges.log import utc_ms
-from gateway.edges.steps import Steps
+from gateway.edges.steps import Steps, counted_ms
 from gateway.edges.way import Way
 from gateway.errors import (
     BadLive,
@@ -84,6 +84,18 @@ class Arrivals:
         self._steps = steps or Steps()
         self._newest_before = buffer.read(questions.newest)
         self._live = live
+        self._starts: dict[bytes, tuple[int, int]] = {}  # of each device that said its uptime: its boot, and when that began as we count
+
+    def uptime(self, device: Device, boot: int, up_ms: int) -> None:
+        """Take what a device says of itself: it is in this boot, and has been up for so long."""
+        began_ms = counted_ms() - up_ms
+        known_boot, known_ms = self._starts.get(device.kid, (boot, began_ms))
+        self._starts[device.kid] = (boot, min(began_ms, known_ms) if boot == known_boot else began_ms)
+
+    def _age_ms(self, reading: reception.Reading) -> int | None:
+        """Return how long a reading has waited, or None while its device has not said in which uptime it is."""
+        boot, began_ms = self._starts.get(reading.kid, (None, 0))
+        return counted_ms() - began_ms - reading.up_ms if boot == reading.boot else None
 
     async def reading(self, device: Device, message: bytes) -> Answer:
         """Return the answer to a signed reading, after it is on disk or was refused."""
@@ -92,7 +104,8 @@ class Arrivals:
             if step_ms:
                 await self._stepped(step_ms)
             reading = reception.open_reading(message, device)
-            kept = await self._buffer.write(lambda connection: questions.keep(connection, device, reading, received_ms))
+            age_ms = self._age_ms(reading)
+            kept = await self._buffer.write(lambda connection: questions.keep(connection, device, reading, received_ms, age_ms))
             if isinstance(kept, SequenceConflict):
                 raise kept
         except Refused as refusal:

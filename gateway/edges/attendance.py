@@ -16,16 +16,21 @@ from protocol import cbor, commands
 _UPTIME_END = 1 << 48
 
 
+Uptime = Callable[[Device, int, int], None]
 Present = Callable[[Device, str | None, int | None], Awaitable[None]]
 
 
 class Attendance:
     """Who waits, by key id; one observation for each device."""
 
-    def __init__(self, orders: Orders, present: Present | None = None) -> None:
-        """present: called with each device that asks, its release, and how well it hears the Wi-Fi, as far as it says so."""
+    def __init__(self, orders: Orders, present: Present | None = None, uptime: Uptime = lambda _device, _boot, _up_ms: None) -> None:
+        """present: called with each device that asks, its release, and how well it hears the Wi-Fi, as far as it says so.
+
+        uptime: called with each device that asks, its boot and its uptime in ms as it asked.
+        """
         self._orders = orders
         self._present = present
+        self._uptime = uptime
         self._news: dict[bytes, asyncio.Event] = {}
 
     def changed(self, kid: bytes) -> None:
@@ -43,6 +48,7 @@ class Attendance:
         Raises ProtocolError: the presence is none.
         """
         boot, up_ms = commands.decode_presence(presence)
+        self._uptime(device, boot, up_ms)
         if self._present is not None:
             await self._present(device, *about(presence))
         heard_s = time.monotonic()

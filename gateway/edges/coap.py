@@ -242,7 +242,7 @@ class Door:
         `attendance.py`.
         """
         loop = asyncio.get_running_loop()
-        attendance = Attendance(orders or NoOrders(), present)
+        attendance = Attendance(orders or NoOrders(), present, arrive.uptime)
         context = aiocoap.Context(loop=loop, serversite=Front(contexts, pairings, arrive, attendance, way), loggername="coap-server")
         tokens = TokenManager(context)
         messages = MessageManager(tokens)

@@ -47,8 +47,10 @@ _SOURCES = ("signed", "anchor", "arrival")
 _AT_ONCE = 200  # readings of earlier boots that a new one ends: a device holds 129
 
 
-def keep(connection: Connection, device: Device, reading: reception.Reading, received_ms: int) -> Kept | SequenceConflict:
-    """Keep a verified reading, once. Raises SequenceJump: its number does not follow.
+def keep(
+    connection: Connection, device: Device, reading: reception.Reading, received_ms: int, age_ms: int | None = None
+) -> Kept | SequenceConflict:
+    """Keep a verified reading, once; age_ms: as in `anchors.when`. Raises SequenceJump: its number does not follow.
 
     A number that is taken by other bytes gives a SequenceConflict back, because the evidence must be written, not rolled back.
     """
@@ -68,7 +70,7 @@ def keep(connection: Connection, device: Device, reading: reception.Reading, rec
         reception.continues(last["sequence"], last["boot"], reading, max(same_boot_ms, received_ms - last["received_ms"]) // 1000)
     anchor = hear(connection, reading.kid, reading.boot, reading.up_ms, received_ms)
     ended_ms = _ended_ms(connection, reading.kid, reading.boot)
-    taken = anchors.when(anchor, reading.up_ms, reading.signed_utc_s, received_ms, ended_ms)
+    taken = anchors.when(anchor, reading.up_ms, reading.signed_utc_s, received_ms, ended_ms, age_ms)
     cursor = connection.execute(
         "INSERT INTO readings (kid, sequence, kind, boot, up_ms, utc_s, uncertainty_s, time_source, digest, signed, pairing, public_key,"
         " received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -111,6 +113,10 @@ def clock_stepped(connection: Connection, after: int, step_ms: int) -> int:
     boots = connection.execute("SELECT DISTINCT kid, boot FROM readings WHERE reading > ? ORDER BY kid, boot", (after,)).fetchall()
     connection.execute("UPDATE readings SET received_ms = received_ms + ? WHERE reading > ?", (step_ms, after))
     connection.execute("UPDATE stops SET at_ms = at_ms + ? WHERE reading > ?", (step_ms, after))
+    connection.execute(
+        "UPDATE readings SET utc_s = utc_s + ? WHERE reading > ? AND time_source = 'presence' AND place IN (?, ?, ?)",
+        (step_ms / 1000, after, KEPT, INBOX, HOME),
+    )
     mended = 0
     for row in boots:
         connection.execute(

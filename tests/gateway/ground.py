@@ -40,9 +40,9 @@ def reading(sequence: int, boot: int, up_ms: int, utc_s: int | None = None, kid:
     return Reading(kid, 0, sequence, boot, up_ms, utc_s, {10: grams, 11: 1}, signed, sha256(signed).digest())
 
 
-def arrive(connection: sqlite3.Connection, taken: Reading, received_ms: int) -> int:
+def arrive(connection: sqlite3.Connection, taken: Reading, received_ms: int, age_ms: int | None = None) -> int:
     """Keep a reading; return its status. Raises what keeping raises."""
-    kept = questions.keep(connection, device(taken.kid), taken, received_ms)
+    kept = questions.keep(connection, device(taken.kid), taken, received_ms, age_ms)
     assert isinstance(kept, questions.Kept), kept
     return kept.status
 

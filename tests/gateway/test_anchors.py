@@ -23,6 +23,27 @@ def test_two_contacts_that_agree_make_it_sure() -> None:
     assert when(anchor, 64_900, None, START_MS + 65_000).uncertainty_s == 5.0
 
 
+def test_a_first_reading_has_its_time_where_its_device_said_its_uptime() -> None:
+    """What waited an hour is an hour old, and what did not is of now; a time signed outside of that is not believed."""
+    for waited_ms in (0, 3_600_000):
+        received_ms = START_MS + 10_000 + waited_ms
+        anchor = heard(None, received_ms, 10_000, None)
+        found = when(anchor, 10_000, None, received_ms, age_ms=waited_ms)
+        assert (found.utc_s, found.uncertainty_s, found.source) == ((START_MS + 10_000) / 1000, 93.0, "presence")
+        assert when(anchor, 10_000, START_MS // 1000 + 10, received_ms, age_ms=waited_ms).source == "signed"
+        assert when(anchor, 10_000, START_MS // 1000 - 600, received_ms, age_ms=waited_ms).source == "presence"
+
+
+@given(st.integers(0, 10**8), st.integers(0, 10**8), st.integers(0, 93_000))
+def test_what_a_device_says_of_its_uptime_never_claims_too_much(up_ms: int, waited_ms: int, on_its_way_ms: int) -> None:
+    """However long a reading waited and its device's question was on its way, the truth lies within what is claimed."""
+    received_ms = START_MS + up_ms + waited_ms
+    found = when(heard(None, received_ms, up_ms, None), up_ms, None, received_ms, age_ms=waited_ms - on_its_way_ms)
+    truth_s = (START_MS + up_ms) / 1000
+    assert found.uncertainty_s is not None
+    assert found.utc_s - found.uncertainty_s - 0.001 <= truth_s <= found.utc_s + 0.001
+
+
 def test_the_last_sign_of_an_earlier_boot_bounds_it() -> None:
     """A device cannot have started this boot before it was heard in the one before."""
     anchor = heard(None, START_MS + 100_000, 1_000, START_MS)

@@ -62,6 +62,16 @@ class Counts:
         pass
 
 
+class Uptimes:
+    """The part of `Arrivals` that hears what devices say of themselves."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[bytes, int, int]] = []
+
+    def uptime(self, device: Device, boot: int, up_ms: int) -> None:
+        self.heard.append((device.kid, boot, up_ms))
+
+
 class NoPairings:
     def find(self, _device_id: bytes) -> None:
         """Nobody is being paired."""
@@ -72,6 +82,7 @@ class Room:
 
     def __init__(self, door: Door, queue: Queue, device: Device, contexts: Contexts, counts: Counts) -> None:
         self.door, self.queue, self.device, self.contexts, self.counts = door, queue, device, contexts, counts
+        self.uptimes = Uptimes()
 
     def ask(self, order: Order) -> None:
         self.queue.orders.append(order)
@@ -88,8 +99,10 @@ async def room() -> AsyncIterator[Room]:
     contexts = Contexts(ec.generate_private_key(ec.SECP256R1()))
     contexts.enrol([device])
     queue, counts = Queue(), Counts()
-    door = await Door.open("127.0.0.1", 0, contexts, NoPairings(), None, counts, queue)  # type: ignore[arg-type]
+    uptimes = Uptimes()
+    door = await Door.open("127.0.0.1", 0, contexts, NoPairings(), uptimes, counts, queue)  # type: ignore[arg-type]
     made = Room(door, queue, device, contexts, counts)
+    made.uptimes = uptimes
     made.introduce()
     yield made
     await door.close()
@@ -118,6 +131,7 @@ async def test_other_peoples_code_observes_commands_and_answers(room: Room) -> N
 
     listening = asyncio.create_task(listen())
     assert room.door.attends(room.device)
+    assert room.uptimes.heard == [(room.device.kid, 7, 5000)]
     room.ask(Order(3, commands.ARM, {commands.WHO: 2}, 30.0))
     await until(lambda: len(heard) == 1)
     told = commands.decode(heard[0])

@@ -49,6 +49,16 @@ def test_what_came_while_the_gateways_clock_was_wrong_is_mended_when_it_is_set(w
         assert time_of(home, sequence)[1] == pytest.approx(2.0 if sequence == 3 else 5.0)
 
 
+def test_a_reading_whose_age_was_known_moves_along_with_the_clock() -> None:
+    """The age was counted by a clock that nobody sets, the moment of arrival was not; what comes later does not blur it again."""
+    home = database()
+    arrive(home, reading(1, 1, 10_000), START_MS + 40_000 - HOUR_MS, 30_000)
+    assert not holds(time_of(home, 1), START_MS + 10_000)
+    questions.clock_stepped(home, 0, HOUR_MS)
+    arrive(home, reading(2, 1, 40_500), START_MS + 40_600)
+    assert time_of(home, 1) == ((START_MS + 10_000) / 1000, 93.0, "presence")
+
+
 def test_a_clock_set_wrong_and_right_again_changes_nothing_in_the_end() -> None:
     """What was right before the first step is right after the second."""
     home = database()
