@@ -64,7 +64,7 @@ ROWS: list[tuple[str, str, bytes, str]] = [
     ("RFC 7252 3 cut short", "coap", b"\x40\x02\x00", "MessageCutShort"),
     ("ours: over 4 KiB", "coap", b"\x40\x02\x00\x01\xff" + bytes(4096), "MessageTooLarge"),
     ("RFC 8613 6.1 reserved bits", "option", b"\x20", "NotOSCORE"),
-    ("BLE: a gap", "frames", bytes((0, 0, 0, 9, 1, 2)) + bytes((0, 2, 3, 4, 5, 6)), "FragmentGap"),
+    ("BLE: a gap", "frames", bytes((0, 0, 0, 9, 1, 2)) + bytes((0, 40, 3, 4, 5, 6)), "FragmentGap"),
     ("BLE: an overlap", "frames", bytes((0, 0, 0, 9, 1, 2)) + bytes((0, 0, 0, 9, 1, 3)), "FragmentOverlap"),
     ("BLE: a wrong total", "frames", bytes((0, 0, 0, 9, 1, 2)) + bytes((0, 0x81, 3, 4, 5, 6)), "FragmentTotal"),
     ("BLE: a second object", "frames", bytes((0, 0, 0, 9, 1, 2)) + bytes((1, 1, 3, 4, 5, 6)), "SecondObject"),
