@@ -18,13 +18,14 @@ def seal_to(public_key: bytes, plaintext: bytes, info: bytes) -> bytes:
     return _SUITE.encrypt(plaintext, X25519PublicKey.from_public_bytes(public_key), info)
 
 
-def open_with(private_key: bytes, box: bytes, info: bytes) -> bytes:
-    """Return what was sealed to this private key (32 bytes).
+def open_with(private_key: bytes | X25519PrivateKey, box: bytes, info: bytes) -> bytes:
+    """Return what was sealed to this private key (32 bytes, or the key that was made of them once: that takes a third of the time).
 
     Raises CannotUnwrap: it was sealed to another key, for another purpose, or changed on its way.
     """
     try:
-        return _SUITE.decrypt(box, X25519PrivateKey.from_private_bytes(private_key), info)
+        key = X25519PrivateKey.from_private_bytes(private_key) if isinstance(private_key, bytes) else private_key
+        return _SUITE.decrypt(box, key, info)
     except (InvalidTag, ValueError) as error:
         raise CannotUnwrap("a box does not open") from error
 

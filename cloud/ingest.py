@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from cloud import intake, measures, readings, stores, tombstones, wrapping
-from cloud.broker import Delivery, Line, alias_of
+from cloud.broker import IN_FLIGHT, Delivery, Line, alias_of
 from cloud.configuration import INGESTER_ROLE, Configuration, of_role
 from cloud.errors import CannotStart, Poison
 from cloud.keys import IngesterKeys, ingester_keys
@@ -29,8 +29,9 @@ from cloud.readings import Added
 from protocol.envelope import ALREADY, CONFLICT, STORED, Batch
 
 SHARED = "$share/ingest/foyer/1/+/up"
-# A commit costs the same for one message as for many; this many are never waited for.
-GROUP_MESSAGES = 64
+# A commit costs the same for one message as for many, and none is waited for. Half of what the broker lets be in flight: with all of
+# it in one group, nothing would be left to open while that is stored.
+GROUP_MESSAGES = IN_FLIGHT // 2
 SELF_TEST_TOPIC = "foyer/1/ingester/up"
 SELF_TEST_TIMEOUT_S = 10
 STORE_RETRY_S = 1.0

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from cloud import hpke, wrapping
 from cloud.errors import CannotStart, CannotUnwrap
@@ -34,7 +35,7 @@ class MissingKeys(CannotStart):
 class IngesterKeys(NamedTuple):
     """What the ingester holds, both private."""
 
-    opening_key: bytes
+    opening_key: X25519PrivateKey
     receipt_key: Ed25519PrivateKey
 
     def __repr__(self) -> str:
@@ -63,7 +64,7 @@ def make_missing(directory: Path) -> dict[str, str]:
             _write_once(directory / name, hpke.new_private_key() if name == INGESTER_KEY else os.urandom(KEY_BYTES))
     keys = ingester_keys(directory)
     return {
-        "sealing_key": hpke.public_half(keys.opening_key).hex(),
+        "sealing_key": keys.opening_key.public_key().public_bytes_raw().hex(),
         "receipt_key": keys.receipt_key.public_key().public_bytes_raw().hex(),
         "site_key": site_key(directory).public_key().public_bytes_raw().hex(),
     }
@@ -76,7 +77,8 @@ def site_key(directory: Path) -> Ed25519PrivateKey:
 
 def ingester_keys(directory: Path) -> IngesterKeys:
     """Return the ingester's two private keys. Raises MissingKeys."""
-    return IngesterKeys(_read(directory / INGESTER_KEY), Ed25519PrivateKey.from_private_bytes(_read(directory / RECEIPT_KEY)))
+    opening, receipt = _read(directory / INGESTER_KEY), _read(directory / RECEIPT_KEY)
+    return IngesterKeys(X25519PrivateKey.from_private_bytes(opening), Ed25519PrivateKey.from_private_bytes(receipt))
 
 
 def pepper(directory: Path) -> Pepper:

@@ -9,7 +9,7 @@ withdrawal and its row may come in any order (T12). A pseudonym that nobody wrot
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -35,6 +35,8 @@ from protocol.envelope import ALREADY, CONFLICT, ERASED, STANDS, STORED, WITHDRA
 SET_ASIDE_AT_MOST = 10_000
 # So many ids in one question; SQLite takes at most 32,766 of anything.
 NAMED_AT_ONCE = 500
+# So many rows in one statement: four values each, and SQLite's limit again.
+TOGETHER = 8000
 
 _Values = tuple[bytes, bytes, int, bytes]
 _UNNEST = (
@@ -132,9 +134,7 @@ def add_batches(connection: Connection, batches: Sequence[Batch], day: int) -> l
     withdrawn or deleted does not come back: such a row is ALREADY, so its home need not send it again. All rows of an erased pseudonym
     are CONFLICT, and nothing of them is kept: no receipt says that they are here.
     """
-    if all(_only_brings(batch) for batch in batches):
-        stores.hold_off_erasing(connection)
-    else:
+    if not all(_only_brings(batch) for batch in batches):
         stores.erasing(connection)
     added: list[Added] = []
     for brings, run in groupby(batches, key=_only_brings):
@@ -163,7 +163,8 @@ def _erase_or_withdraw(connection: Connection, batch: Batch, day: int) -> Added:
 
 
 def _bring(connection: Connection, batches: Sequence[Batch], day: int) -> list[Added]:
-    laid = _tombstones_among(connection, batches)
+    is_any_laid, seen = _first_questions(connection, {batch.pseudonym for batch in batches})
+    laid = _tombstones_among(connection, batches) if is_any_laid else set()
     added: list[Added] = []
     # what is new as far as these batches tell, in their order; a second row of the same id is compared with the first
     new: dict[tuple[bytes, bytes], tuple[Row, int, int]] = {}
@@ -181,15 +182,11 @@ def _bring(connection: Connection, batches: Sequence[Batch], day: int) -> list[A
             else:
                 new[batch.pseudonym, row.row_id] = (row, number, place)
         added.append(Added(statuses, STANDS))
-    see(connection, {batch.pseudonym for batch, each in zip(batches, added, strict=True) if each.standing == STANDS}, day)
-    # one order for everybody, so that two ingesters with the same rows wait for each other and not in a circle
-    keys = sorted(new)
-    kept = {} if _all_inserted(connection, [(*key, new[key][0].minute, new[key][0].sealed) for key in keys]) else _kept(connection, keys)
+    _note_seen(connection, {batch.pseudonym for batch, each in zip(batches, added, strict=True) if each.standing == STANDS}, seen, day)
+    kept = _insert(connection, [(*key, row.minute, row.sealed) for key, (row, _, _) in new.items()])
     for key, known in kept.items():
         row, number, place = new[key]
         added[number].statuses[place] = _compared(connection, key[0], row, known, day)
-    if kept:
-        _insert(connection, [(*key, new[key][0].minute, new[key][0].sealed) for key in keys if key not in kept])
     for number, place in again:
         pseudonym, row = batches[number].pseudonym, batches[number].rows[place]
         first = new[pseudonym, row.row_id][0]
@@ -198,39 +195,64 @@ def _bring(connection: Connection, batches: Sequence[Batch], day: int) -> list[A
     return added
 
 
+def _first_questions(connection: Connection, pseudonyms: Iterable[bytes]) -> tuple[bool, dict[bytes, int]]:
+    """Return whether there are tombstones at all, and when each of these pseudonyms was last noted; nobody erases from now on."""
+    if not stores.is_server(connection):
+        return connection.execute(select(TOMBSTONES.c.digest).limit(1)).first() is not None, _seen(connection, pseudonyms)
+    _, first, noted = stores.in_one_round(
+        connection,
+        (stores.HOLD_OFF_ERASING, ()),
+        ("SELECT 1 FROM tombstones LIMIT 1", ()),
+        ("SELECT pseudonym, seen_day FROM pseudonyms WHERE pseudonym = ANY(%b::bytea[])", (list(pseudonyms),)),
+    )
+    return first.fetchone() is not None, dict(noted.fetchall())
+
+
 def _tombstones_among(connection: Connection, batches: Sequence[Batch]) -> set[bytes]:
-    if connection.execute(select(TOMBSTONES.c.digest).limit(1)).first() is None:
-        return set()
     digests = {tombstone_of(batch.pseudonym) for batch in batches}
     digests.update(tombstone_of_row(batch.pseudonym, row.row_id) for batch in batches for row in batch.rows)
-    laid: set[bytes] = set()
     asked = list(digests)
+    if stores.is_server(connection):
+        (found,) = stores.in_one_round(connection, ("SELECT digest FROM tombstones WHERE digest = ANY(%b::bytea[])", (asked,)))
+        return {digest for (digest,) in found}
+    laid: set[bytes] = set()
     for start in range(0, len(asked), NAMED_AT_ONCE):
         some = asked[start : start + NAMED_AT_ONCE]
         laid |= set(connection.execute(select(TOMBSTONES.c.digest).where(TOMBSTONES.c.digest.in_(some))).scalars())
     return laid
 
 
+def _insert(connection: Connection, rows: list[_Values]) -> dict[tuple[bytes, bytes], tuple[int, bytes]]:
+    """Insert rows; return minute and sealed bytes of those that were there already, and are left as they were."""
+    # one order for everybody, so that two ingesters with the same rows wait for each other and not in a circle
+    new = sorted(rows)
+    kept: dict[tuple[bytes, bytes], tuple[int, bytes]] = {}
+    while new and not _all_inserted(connection, new):
+        kept |= _kept(connection, [row[:2] for row in new])
+        new = [row for row in new if row[:2] not in kept]
+    return kept
+
+
 def _all_inserted(connection: Connection, rows: list[_Values]) -> bool:
     """Insert rows; when some are there already, insert none and return False."""
-    attempt = connection.begin_nested()
-    if _insert(connection, rows) == len(rows):
-        attempt.commit()
-        return True
-    attempt.rollback()
-    return False
-
-
-def _insert(connection: Connection, rows: list[_Values]) -> int:
-    """Insert rows that are not there; return how many were not."""
-    if not rows:
-        return 0
     if stores.is_server(connection):
         # four arrays in PostgreSQL's binary form: nothing is quoted, and one statement is planned once
-        return connection.exec_driver_sql(_UNNEST, tuple(list(column) for column in zip(*rows, strict=True))).rowcount
-    return connection.exec_driver_sql(
-        "INSERT OR IGNORE INTO sealed_rows (pseudonym, id, minute, sealed) VALUES (?, ?, ?, ?)", rows
-    ).rowcount
+        columns = tuple(list(column) for column in zip(*rows, strict=True))
+        _, inserted = stores.in_one_round(connection, ("SAVEPOINT attempt", ()), (_UNNEST, columns))
+        count = inserted.rowcount
+    else:
+        connection.exec_driver_sql("SAVEPOINT attempt")
+        count = sum(_insert_together(connection, rows[start : start + TOGETHER]) for start in range(0, len(rows), TOGETHER))
+    if count != len(rows):
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
+    return count == len(rows)
+
+
+def _insert_together(connection: Connection, rows: list[_Values]) -> int:
+    # one statement: SQLite lets go of Python's lock at each, and whoever opens messages meanwhile is slow to give it back
+    places = ", ".join(["(?, ?, ?, ?)"] * len(rows))
+    sql = f"INSERT OR IGNORE INTO sealed_rows (pseudonym, id, minute, sealed) VALUES {places}"  # noqa: S608  question marks alone
+    return connection.exec_driver_sql(sql, tuple(chain.from_iterable(rows))).rowcount
 
 
 def _kept(connection: Connection, keys: list[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], tuple[int, bytes]]:
@@ -306,9 +328,17 @@ def unseen_since(connection: Connection, pseudonyms: Iterable[bytes], day: int) 
 
 def see(connection: Connection, pseudonyms: Iterable[bytes], day: int) -> None:
     """Note that the write keys of pseudonyms were used."""
+    asked = set(pseudonyms)
+    _note_seen(connection, asked, _seen(connection, asked), day)
+
+
+def _seen(connection: Connection, pseudonyms: Iterable[bytes]) -> dict[bytes, int]:
+    found = connection.execute(select(PSEUDONYMS).where(PSEUDONYMS.c.pseudonym.in_(list(pseudonyms))))
+    return {row.pseudonym: row.seen_day for row in found}
+
+
+def _note_seen(connection: Connection, pseudonyms: set[bytes], seen: dict[bytes, int], day: int) -> None:
     asked = sorted(pseudonyms)
-    found = connection.execute(select(PSEUDONYMS).where(PSEUDONYMS.c.pseudonym.in_(asked)))
-    seen: dict[bytes, int] = {row.pseudonym: row.seen_day for row in found}
     old = [pseudonym for pseudonym in asked if seen.get(pseudonym, day) <= day - SEEN_STEP_DAYS]
     if old:
         # rows of this store are put and taken and never changed: the site's role may do no more

@@ -12,6 +12,7 @@ come in any order, and each any number of times. A batch without rows asks how i
 Ciphers and signatures are handed in; the signed objects are COSE_Sign1 with Ed25519 (RFC 9864, algorithm -19).
 """
 
+import struct
 from collections import namedtuple
 from hashlib import sha256
 
@@ -42,6 +43,8 @@ STORED = 0
 ALREADY = 1
 CONFLICT = 2
 
+_STATUS = b"\x00", b"\x01", b"\x02"
+
 # How a pseudonym stands.
 STANDS = 0
 ERASED = 1
@@ -50,6 +53,18 @@ Row = namedtuple("Row", ("minute", "row_id", "sealed"))
 Batch = namedtuple("Batch", ("pseudonym", "rows", "minute", "reply_key", "erases"))
 RowReceipt = namedtuple("RowReceipt", ("row_id", "digest8", "status"))
 Receipt = namedtuple("Receipt", ("message_digest", "rows", "committed_utc_ms", "standing"))
+
+
+# How a home writes a batch of today (docs/wire.md): map of 7, version, pseudonym, key; each row, up to its sealed bytes; what follows.
+_BATCH_START = struct.Struct(">5s16s3s32sB")
+_BATCH_HEADS = b"\xa7\x00\x02\x01\x50", b"\x02\x58\x20", 3
+_BATCH_ROW = struct.Struct(">HIB16sBH")
+_ROW_HEADS = 0x831A, 0x50, 0x59
+_BATCH_END = struct.Struct(">HI3s32sBB")
+_END_HEADS = 0x041A, b"\x05\x58\x20", 6
+# A smaller number is written shorter, and is left to the decoder; so are sealed bytes of less than 256.
+_IN_FOUR_BYTES = 0x10000
+LONGEST_SEALED_BYTES = 8192
 
 
 def pseudonym_of(write_public_key: bytes) -> bytes:
@@ -83,7 +98,7 @@ def decode_batch(message: bytes, verify: "Callable[[bytes, bytes, bytes], bool]"
     verify(public_key, signed_bytes, signature) -> bool: Ed25519.
     Raises BadEnvelope: not a batch, or a write key that is not the pseudonym's. Raises BadSignature: not signed by it.
     """
-    fields, parsed = _signed_map(message, LARGEST_BATCH_BYTES)
+    fields, parsed = _signed_map(message, LARGEST_BATCH_BYTES, plain_batch)
     if set(fields) != {0, 1, 2, 3, 4, 5, 6} or fields[0] != 2:
         raise BadEnvelope("not a batch")
     pseudonym, key, rows, minute, reply_key = fields[1], fields[2], fields[3], fields[4], fields[5]
@@ -102,8 +117,17 @@ def encode_receipt(receipt: Receipt, sign: "Callable[[bytes], bytes]") -> bytes:
 
     sign(bytes) -> 64 bytes, by the ingester's receipt key.
     """
-    payload = {0: 2, 1: receipt.message_digest, 2: [list(row) for row in receipt.rows], 3: receipt.committed_utc_ms, 4: receipt.standing}
-    return pad(cose.sign1(cbor.encode(payload), b"", _RECEIPT_AAD, sign, ED25519))
+    count = len(receipt.rows)
+    # written out: an ingester writes as many rows as it stores, and the general writer took ten times as long
+    rows = [b"\x83\x50" + row.row_id + b"\x48" + row.digest8 + _STATUS[row.status] for row in receipt.rows]
+    start = (
+        b"\xa5\x00\x02\x01"
+        + cbor.encode(receipt.message_digest)
+        + b"\x02"
+        + (bytes((0x80 | count,)) if count < 24 else bytes((0x98, count)))
+    )
+    end = b"\x03" + cbor.encode(receipt.committed_utc_ms) + b"\x04" + cbor.encode(receipt.standing)
+    return pad(cose.sign1(start + b"".join(rows) + end, b"", _RECEIPT_AAD, sign, ED25519))
 
 
 def decode_receipt(message: bytes, verify: "Callable[[bytes, bytes], bool]") -> Receipt:
@@ -165,12 +189,50 @@ def unpad(padded: bytes) -> bytes:
     return stripped
 
 
-def _signed_map(message: bytes, largest_bytes: int) -> "tuple[dict[object, object], sign1.Sign1]":
+def plain_batch(payload: bytes) -> "dict[object, object] | None":
+    """Return the fields of a batch that is to the letter as homes write it, or None: decode it.
+
+    What it takes, `cbor.decode` takes too and alike; written out, because an ingester reads as many rows as it stores.
+    """
+    try:
+        head, pseudonym, key_head, key, rows_label = _BATCH_START.unpack_from(payload, 0)
+        count, at = payload[_BATCH_START.size] - 0x80, _BATCH_START.size + 1
+        if count == 24:
+            count, at = payload[at], at + 1
+        if (head, key_head, rows_label) != _BATCH_HEADS or not 0 < count <= ROWS_IN_BATCH or (count < 24) != (at == _BATCH_START.size + 1):
+            return None
+        rows = []
+        for _ in range(count):
+            row_head, minute, id_head, row_id, sealed_head, length = _BATCH_ROW.unpack_from(payload, at)
+            if (
+                (row_head, id_head, sealed_head) != _ROW_HEADS
+                or not _IN_FOUR_BYTES <= minute < 2**31
+                or not 0x100 <= length <= LONGEST_SEALED_BYTES
+            ):
+                return None
+            at += _BATCH_ROW.size + length
+            rows.append(Row(minute, row_id, payload[at - length : at]))
+        minute_head, minute, reply_head, reply_key, erases_label, erases = _BATCH_END.unpack_from(payload, at)
+    except (struct.error, IndexError, ValueError):
+        return None
+    if (
+        (minute_head, reply_head, erases_label) != _END_HEADS
+        or minute < _IN_FOUR_BYTES
+        or erases > 1
+        or len(payload) != at + _BATCH_END.size
+    ):
+        return None
+    return {0: 2, 1: pseudonym, 2: key, 3: rows, 4: minute, 5: reply_key, 6: erases}
+
+
+def _signed_map(
+    message: bytes, largest_bytes: int, plain: "Callable[[bytes], dict[object, object] | None] | None" = None
+) -> "tuple[dict[object, object], sign1.Sign1]":
     if len(message) > largest_bytes:
         raise BadEnvelope("too long: %d bytes" % len(message))
     try:
         parsed = sign1.parse_sign1(unpad(message), (ED25519,))
-        fields = cbor.decode(parsed.payload)
+        fields = (plain and plain(parsed.payload)) or cbor.decode(parsed.payload)
     except BadSignature:
         raise
     except (NotCBOR, NotCOSE) as error:
@@ -181,12 +243,14 @@ def _signed_map(message: bytes, largest_bytes: int) -> "tuple[dict[object, objec
 
 
 def _row(row: object) -> Row:
+    if type(row) is Row:
+        return row  # of plain_batch, which has looked
     if not isinstance(row, list) or len(row) != 3:
         raise BadEnvelope("not a row")
     minute, row_id, sealed = row
     if not _is_minute(minute):
         raise BadEnvelope("a row's minute")
-    if not _is_bytes(row_id, 16) or not isinstance(sealed, bytes) or len(sealed) > 8192:
+    if not _is_bytes(row_id, 16) or not isinstance(sealed, bytes) or len(sealed) > LONGEST_SEALED_BYTES:
         raise BadEnvelope("a row's id or sealed bytes")
     return Row(minute, row_id, sealed)
 

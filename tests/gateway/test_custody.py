@@ -12,7 +12,7 @@ from typing import Any
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -31,8 +31,8 @@ from gateway.pseudonyms import Keyring
 from protocol import linking, readings, seals
 
 NOON_S = 1_790_000_000
-INGESTER = IngesterKeys(hpke.new_private_key(), Ed25519PrivateKey.generate())
-SEALING = X25519PublicKey.from_public_bytes(hpke.public_half(INGESTER.opening_key))
+INGESTER = IngesterKeys(X25519PrivateKey.generate(), Ed25519PrivateKey.generate())
+SEALING = INGESTER.opening_key.public_key()
 
 
 def home_database() -> sqlite3.Connection:

@@ -11,16 +11,15 @@ from collections import Counter
 from hashlib import sha256
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from cloud import hpke, intake
+from cloud import intake
 from gateway import sealing
 from gateway.edges import custody
 from gateway.pseudonyms import keys_of
 from protocol import envelope, readings, seals
 from tests.gateway.test_custody import INGESTER, Home
 
-SEALING = X25519PublicKey.from_public_bytes(hpke.public_half(INGESTER.opening_key))
+SEALING = INGESTER.opening_key.public_key()
 MINUTE = 29_900_000
 
 

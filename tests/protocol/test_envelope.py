@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import cbor, envelope
+from protocol import cbor, cose, envelope
 from protocol.errors import BadEnvelope, BadSignature, ProtocolError
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"w" * 32)
@@ -15,7 +15,12 @@ OTHER = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
 PUBLIC = KEY.public_key().public_bytes_raw()
 
 rows = st.lists(
-    st.builds(envelope.Row, st.integers(0, 2**31 - 1), st.binary(min_size=16, max_size=16), st.binary(max_size=700)),
+    st.builds(
+        envelope.Row,
+        st.integers(0, 2**31 - 1) | st.integers(29_000_000, 30_000_000),
+        st.binary(min_size=16, max_size=16),
+        st.binary(max_size=700) | st.integers(256, 700).map(bytes),
+    ),
     max_size=envelope.ROWS_IN_BATCH,
 )
 receipts = st.builds(
@@ -59,6 +64,26 @@ def test_a_batch_arrives_as_it_was_sent(made: list[envelope.Row], minute: int) -
     """Rows, withdrawals among them, pseudonym and minute come back, under the write key's own pseudonym."""
     batch = envelope.decode_batch(envelope.encode_batch(PUBLIC, made, minute, REPLY, KEY.sign), verify)
     assert batch == (envelope.pseudonym_of(PUBLIC), made, minute, REPLY, False)
+
+
+@given(rows, st.integers(0, 2**31 - 1), st.integers(0, 2**16), st.binary(max_size=3))
+def test_what_is_read_quickly_is_read_alike(made: list[envelope.Row], minute: int, place: int, instead: bytes) -> None:
+    """Of any batch, whole or with bytes changed, the quick reader gives what the careful one gives, or leaves it to that."""
+    payload = cbor.encode({0: 2, 1: b"p" * 16, 2: PUBLIC, 3: [list(row) for row in made], 4: minute, 5: REPLY, 6: 0})
+    place %= len(payload)
+    for data in (payload, payload[:place] + instead + payload[place + len(instead) :], payload[:place], payload + instead):
+        quick = envelope.plain_batch(data)
+        assert quick is None or {**quick, 3: [list(row) for row in quick[3]]} == cbor.decode(data)  # type: ignore[attr-defined]
+    ordinary = all(row.minute >= 2**16 and len(row.sealed) >= 256 for row in made) and made and minute >= 2**16
+    assert (envelope.plain_batch(payload) is not None) == bool(ordinary)
+
+
+@given(receipts)
+def test_a_receipt_is_written_in_the_one_right_way(receipt: envelope.Receipt) -> None:
+    """Written out piece by piece it is the deterministic encoding of its map."""
+    fields = {0: 2, 1: receipt.message_digest, 2: [list(row) for row in receipt.rows], 3: receipt.committed_utc_ms, 4: receipt.standing}
+    signed = cose.sign1(cbor.encode(fields), b"", b"foyer receipt", KEY.sign, envelope.ED25519)
+    assert envelope.encode_receipt(receipt, KEY.sign) == envelope.pad(signed)
 
 
 def test_an_erasure_brings_nothing() -> None:

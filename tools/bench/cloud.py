@@ -39,7 +39,7 @@ from cloud import accounts, configuration, hpke, keys, links, sessions, stores, 
 from cloud.admission import Browser
 from cloud.broker import IN_FLIGHT, Delivery
 from cloud.configuration import INGESTER_ROLE, of_role
-from cloud.ingest import Ingester
+from cloud.ingest import GROUP_MESSAGES, Ingester
 from cloud.keys import IngesterKeys
 from cloud.site.routes import make_site
 from cloud.site.serving import open_premises
@@ -200,9 +200,9 @@ class _Silent:
 
 
 def _bare(engine: Engine, sent: list[_Sent]) -> float:
-    """Insert the same rows with nothing around them, as many in a commit as an ingester has in flight."""
+    """Insert the same rows with nothing around them, as many in a commit as an ingester stores together."""
     rows = [row for each in sent for row in each.rows]
-    step = IN_FLIGHT * ROWS
+    step = GROUP_MESSAGES * ROWS
     chunks = [rows[start : start + step] for start in range(0, len(rows), step)]
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
@@ -258,7 +258,7 @@ def _ingest(folder: Path) -> list[Figure]:
             ours, bare, ratio = _pairs(engine, lambda e=engine: _ours(e, held, sent, folder), lambda e=engine: _bare(e, sent))  # type: ignore[misc]
             how = "binary unnest" if name == "PostgreSQL" else "executemany"
             figures += [
-                Figure(f"{name}: a bare insert ({how}, {IN_FLIGHT * ROWS} rows a commit)", bare, "rows/s"),
+                Figure(f"{name}: a bare insert ({how}, {GROUP_MESSAGES * ROWS} rows a commit)", bare, "rows/s"),
                 Figure(f"{name}: opened, checked, committed, receipted ({ROWS} a message)", ours, "rows/s"),
                 Figure(f"{name}: part of the bare insert", ratio, "", 0.5 if name == "PostgreSQL" else 0.4, at_most=False),
             ]

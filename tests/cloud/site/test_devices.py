@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy import inspect
 
 from cloud import steering as site_steering
 from cloud import stores
@@ -120,7 +121,7 @@ def test_the_store_cannot_tell_whose_a_slot_is(linked: Linked) -> None:
     linked.leave()
     slot = steering.slot_of(linked.person.seeds.root_key, hkdf)
     with linked.site.premises.accounts.connect() as connection:
-        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+        tables = inspect(connection).get_table_names()
         holders = [
             table
             for table in tables
