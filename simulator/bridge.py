@@ -7,17 +7,18 @@ never sees any of it, only simulator/port/wire.py does, which holds the same num
 import asyncio
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from simulator.air.wifi import Station
 from simulator.boards import Board
 from simulator.buses.errors import BusStuck, NotAcknowledged, NotModelled
 from simulator.buses.i2c import I2CBus
 from simulator.buses.i2s import I2SReceiver
-from simulator.errors import BadFrame, SimulatorError
+from simulator.errors import BadFrame, PortRefused, SimulatorError
 
 (HELLO, LEVELS, PIN_MODE, PWM_SET, I2C_OPEN, I2C_WRITE, I2C_READ, I2S_OPEN, I2S_READ, ADC_READ) = range(1, 11)
 (WATCHDOG, RESET, MEMORY_READ, MEMORY_WRITE, WIFI_SET, WIFI_ASK, FLASH_CUT, WAKE_ON, PIN_HOLD, WIFI_SCAN) = range(11, 21)
+BLUETOOTH, BLUETOOTH_EVENTS = range(21, 23)
 
 NO_PIN = 0xFF
 EIO, ENODEV, ETIMEDOUT = 5, 19, 116  # as the stock ESP32 port numbers them
@@ -27,6 +28,18 @@ LONGEST_BODY_BYTES = 0xFFFF
 
 _LEVELS_HEAD = struct.Struct("<BIH")
 _EDGE = struct.Struct("<BBHI")
+
+
+class Bluetooth(Protocol):
+    """A board's Bluetooth, as `air/peripheral.py` has it."""
+
+    tell: Callable[[int, int, bytes], None]
+
+    def do(self, body: bytes) -> bytes:
+        """Do what the port asks. Raises PortRefused."""
+
+    def lose_power(self) -> None:
+        """Fall silent."""
 
 
 class Supervisor(NamedTuple):
@@ -39,6 +52,7 @@ class Supervisor(NamedTuple):
     memory: bytearray  # outlives deep sleep
     report: Callable[[str, dict[str, object]], None]
     wake_on: Callable[[int | None, int], None] = lambda _pin, _level: None  # the pin and the level that end the next deep sleep
+    bluetooth: Bluetooth | None = None  # None: this house has no Bluetooth air
 
 
 class Bridge(asyncio.Protocol):
@@ -74,6 +88,8 @@ class Bridge(asyncio.Protocol):
             FLASH_CUT: self._flash_cut,
             WAKE_ON: lambda body: self._supervisor.wake_on(None if body[0] == NO_PIN else body[0], body[1]),
             PIN_HOLD: lambda body: self._board.lines.hold(body[0], bool(body[1])),
+            BLUETOOTH: self._bluetooth,
+            BLUETOOTH_EVENTS: self._bluetooth_events,
         }
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -105,6 +121,8 @@ class Bridge(asyncio.Protocol):
             self._answer(ENODEV, b"")
         except BusStuck:
             self._answer(ETIMEDOUT, b"")
+        except PortRefused as refused:
+            self._answer(refused.errno, b"")
         except NotModelled as missing:
             self._tell_once("not_modelled", str(missing))
             self._answer(EIO, b"")
@@ -196,6 +214,20 @@ class Bridge(asyncio.Protocol):
 
     def _wifi_set(self, body: bytes) -> None:
         self._station.command(body[0])  # name and password are not compared: `admits` says how the network answers
+
+    def _bluetooth(self, body: bytes) -> bytes:
+        if self._supervisor.bluetooth is None:
+            raise PortRefused(ENODEV)
+        return self._supervisor.bluetooth.do(body)
+
+    def _bluetooth_events(self, _body: bytes) -> None:
+        """From now on this connection tells what happens to the Bluetooth, and is asked nothing."""
+        if self._supervisor.bluetooth is not None:
+            self._supervisor.bluetooth.tell = self._tell_event
+
+    def _tell_event(self, event: int, number: int, payload: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(struct.pack("<BHH", event, number, len(payload)) + payload)
 
     def _flash_cut(self, body: bytes) -> None:
         self._supervisor.flash_cut(int.from_bytes(body, "little"))

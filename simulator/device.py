@@ -16,7 +16,7 @@ from pathlib import Path
 from simulator import console, interpreter
 from simulator.air.wifi import Relay, Station
 from simulator.boards import Board
-from simulator.bridge import Bridge, Supervisor
+from simulator.bridge import Bluetooth, Bridge, Supervisor
 from simulator.errors import DeviceNotRunning
 from simulator.events import Event, Log, happened
 
@@ -39,7 +39,15 @@ class Device:
     """
 
     def __init__(
-        self, name: str, board: Board, image: Path, micropython: tuple[str, ...], station: Station, relay: Relay, log: Log
+        self,
+        name: str,
+        board: Board,
+        image: Path,
+        micropython: tuple[str, ...],
+        station: Station,
+        relay: Relay,
+        log: Log,
+        bluetooth: Bluetooth | None = None,
     ) -> None:
         self.name = name
         self.kind = board.kind
@@ -47,6 +55,7 @@ class Device:
         self.image = image
         self.station = station
         self.relay = relay
+        self.bluetooth = bluetooth
         self.display: tuple[str, str] = ("", "")
         self.whose: tuple[str, int] = ("", 0)
         self.stops: list[dict[str, object]] = []
@@ -56,7 +65,7 @@ class Device:
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
         self._server: asyncio.Server | None = None
-        self._bridge: Bridge | None = None
+        self._bridges: list[Bridge] = []
         self._watchdog: asyncio.TimerHandle | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -176,9 +185,11 @@ class Device:
             memory=self._memory,
             wake_on=self._wake_on,
             report=self.report,
+            bluetooth=self.bluetooth,
         )
-        self._bridge = Bridge(self.board, self.station, supervisor)
-        return self._bridge
+        bridge = Bridge(self.board, self.station, supervisor)
+        self._bridges.append(bridge)
+        return bridge
 
     def _unique_id(self) -> bytes:
         return hashlib.sha256(self.name.encode()).digest()[:6]
@@ -250,10 +261,11 @@ class Device:
         if self._listener is not None:
             await asyncio.wait([self._listener])
             self._listener = None
-        if self._bridge is not None:
-            self._bridge.close()
-            self._bridge = None
+        while self._bridges:
+            self._bridges.pop().close()
         self.station.lose_power()
+        if self.bluetooth is not None:
+            self.bluetooth.lose_power()
         self.display, self.whose = ("", ""), ("", 0)
 
     async def _restart(self, cause: int, off_ms: int) -> None:

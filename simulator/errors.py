@@ -43,3 +43,11 @@ class DeviceNotRunning(SimulatorError):
     def __init__(self, device: str) -> None:
         super().__init__(f"{device} has no power")
         self.device = device
+
+
+class PortRefused(SimulatorError):
+    """What was asked of the Bluetooth cannot be done; errno as the stock port raises it."""
+
+    def __init__(self, errno: int) -> None:
+        super().__init__(f"errno {errno}")
+        self.errno = errno

@@ -18,11 +18,12 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from simulator import boards, interpreter
 from simulator.air import wifi
 from simulator.boards import BabyphoneBoard, Board, CuffBoard, ScaleBoard
+from simulator.bridge import Bluetooth
 from simulator.clock import Clock, RealClock
 from simulator.device import Device
 from simulator.errors import DeviceNotRunning, SimulatorError, WrongKind
@@ -44,6 +45,14 @@ MEASURES_WITHIN_s = 240.0
 INFLATED_mmHg = 100.0
 EMPTY_mmHg = 5.0
 LOOK_s = 0.2
+
+
+class Air(Protocol):
+    """The Bluetooth air, as `air/ble.py` has it; a house without one needs no Bumble."""
+
+    def board(self, name: str, chip: bytes) -> Bluetooth:
+        """Return the Bluetooth of a board; chip: the six bytes that name it."""
+
 
 _Board = TypeVar("_Board", bound=Board)
 _Made = TypeVar("_Made", bound=Device)
@@ -67,8 +76,12 @@ class House:
         seed: int = 1,
         log: Callable[[Event], None] | None = None,
         clock: Clock | None = None,
+        air: Air | None = None,
     ) -> None:
-        """directory: where flash images are kept; micropython: the interpreter's command; seed: makes parts and noise repeatable."""
+        """directory: where flash images are kept; micropython: the interpreter's command; seed: makes parts and noise repeatable.
+
+        air: the Bluetooth of this house, opened and closed by whoever made it; None: its devices have none.
+        """
         self.devices: dict[str, Device] = {}
         self.events: list[Event] = []
         self._directory = directory
@@ -76,6 +89,7 @@ class House:
         self._seed = seed
         self._log = log
         self._clock = clock or RealClock()
+        self.air = air
         self._reserved: dict[str, socket.socket] = {}
         self._in_use: set[str] = set()
         self._visits = 0
@@ -136,7 +150,8 @@ class House:
             board = BabyphoneBoard(self._clock, seed, report)
         else:
             raise WrongKind(name, kind, "device of this house")
-        made = make(name, board, own_image, self._micropython, station, relay, self._happened)
+        bluetooth = None if self.air is None else self.air.board(name, hashlib.sha256(f"{name} {seed}".encode()).digest()[:6])
+        made = make(name, board, own_image, self._micropython, station, relay, self._happened, bluetooth)
         self.devices[name] = made
         return made
 

@@ -83,10 +83,11 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
             "webauthn",
         },
     ),
-    "simulator": ({"simulator"}, STANDARD | {"anyio", "jinja2", "numpy", "starlette", "uvicorn"}),
+    "simulator": ({"simulator"}, STANDARD | {"anyio", "bumble", "jinja2", "numpy", "starlette", "uvicorn"}),
     "simulator.chips": ({"simulator.chips", "simulator.buses", "simulator.clock"}, STANDARD | {"numpy"}),
     "simulator.buses": ({"simulator.chips", "simulator.buses", "simulator.clock"}, STANDARD | {"numpy"}),
-    "simulator.port": ({"simulator.port"}, MICROPYTHON),
+    # _thread: where the stock port has a task of its own
+    "simulator.port": ({"simulator.port"}, MICROPYTHON | {"_thread"}),
     # pyserial knows the server's side of RFC 2217, over which a board's reset lines cross a network
     "simulator.usb": ({"simulator.usb", "simulator.device", "simulator.interpreter"}, STANDARD | {"serial"}),
     "tools": (

@@ -17,6 +17,7 @@ import struct
 import sys
 import time
 
+import bluetooth
 import esp32
 import flash
 import machine

@@ -16,6 +16,7 @@ import os
 import sys
 import time
 
+import bluetooth
 import esp32
 import flash
 import machine

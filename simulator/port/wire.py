@@ -37,6 +37,8 @@ FLASH_CUT = const(17)
 WAKE_ON = const(18)
 PIN_HOLD = const(19)
 WIFI_SCAN = const(20)
+BLUETOOTH = const(21)
+BLUETOOTH_EVENTS = const(22)
 
 NO_PIN = const(0xFF)
 
@@ -52,7 +54,9 @@ _levels = bytearray(_RECORDS_AT + _MOST_RECORDS * _RECORD_BYTES)
 _answer = bytearray(_HEADER_BYTES)
 _byte = bytearray(1)
 
+busy = False  # a question is on its way: what interrupts it (see bluetooth.py) must not ask another
 _socket = None
+_port = 0
 _waiting = 0  # edges that wait in _levels
 _edge_at_us = 0
 _operation_at_us = 0
@@ -61,10 +65,17 @@ _asleep_us = 0
 
 def connect(port):
     """Open the socket to the simulator on this machine."""
-    global _socket
-    _socket = socket.socket()
-    _socket.connect(socket.getaddrinfo("127.0.0.1", port)[0][-1])
+    global _socket, _port
+    _port = port
+    _socket = another()
     _socket.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY: every question waits for its answer
+
+
+def another():
+    """Return one more socket to the simulator."""
+    made = socket.socket()
+    made.connect(socket.getaddrinfo("127.0.0.1", _port)[0][-1])
+    return made
 
 
 def slept(us):
@@ -85,7 +96,8 @@ def _device_us(now_us):
 
 def drive(pin, level, may_wait):
     """Put an output's new level on its way; an edge that may wait goes with the next question."""
-    global _waiting, _edge_at_us
+    global _waiting, _edge_at_us, busy
+    busy = True
     now_us = utime.ticks_us()
     wall_us = utime.ticks_diff(now_us, _edge_at_us) if _waiting else 0
     _edge_at_us = now_us
@@ -93,10 +105,13 @@ def drive(pin, level, may_wait):
     _waiting += 1
     if not may_wait or _waiting == _MOST_RECORDS:
         _send_levels(NO_PIN)
+    busy = False
 
 
 def level(pin):
     """Return an input's level, 0 or 1, after every edge that waited has arrived."""
+    global busy
+    busy = True
     _send_levels(pin)
     _receive(_byte)
     return _byte[0]
@@ -114,6 +129,13 @@ def _send_levels(pin):
 
 def tell(operation, count=0, body=None):
     """Send a frame of `count` bytes packed into OUT, then `body`; nothing comes back."""
+    global busy
+    busy = True
+    _tell(operation, count, body)
+    busy = False
+
+
+def _tell(operation, count, body):
     if _waiting:
         _send_levels(NO_PIN)
     extra = len(body) if body is not None else 0
@@ -128,7 +150,9 @@ def ask(operation, count, into, body=None):
 
     Raises OSError: the errno that the simulator answered, as the stock port raises it.
     """
-    tell(operation, count, body)
+    global busy
+    busy = True
+    _tell(operation, count, body)
     return _receive(into)
 
 
@@ -139,12 +163,14 @@ def _write(buffer, size):
 
 
 def _receive(into):
+    global busy
     if _socket.readinto(_answer) != _HEADER_BYTES:
         halt()
     status = _answer[0]
     size = _answer[1] | _answer[2] << 8
     if size and _socket.readinto(into, size) != size:
         halt()
+    busy = False
     if status:
         raise OSError(status)
     return size
