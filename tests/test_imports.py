@@ -30,8 +30,11 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
     "protocol.verify_export": (set(), STANDARD),
     "firmware": ({"firmware", "protocol"}, MICROPYTHON),
     "firmware.drivers": ({"firmware.drivers", "firmware.errors", "firmware.crypto", "protocol"}, MICROPYTHON),
-    # `once` knows no device: it lets go of modules, and an introduction's are the largest
-    "firmware.radio": ({"firmware.radio", "firmware.errors", "firmware.once", "firmware.crypto", "protocol"}, MICROPYTHON),
+    # `once` knows no device: it lets go of modules, and an introduction's are the largest; bonds are files as the flash has them
+    "firmware.radio": (
+        {"firmware.radio", "firmware.errors", "firmware.once", "firmware.crypto", "firmware.flash.replacing", "protocol"},
+        MICROPYTHON,
+    ),
     "firmware.flash": ({"firmware.flash", "firmware.errors", "firmware.crypto", "protocol"}, MICROPYTHON),
     "firmware.boards": ({"firmware.boards", "firmware.errors"}, MICROPYTHON),
     # lies on no device: sent over the serial line, and answers a computer in what both have built in

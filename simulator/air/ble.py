@@ -36,7 +36,7 @@ class Air(Medium):
     """
 
     def __init__(self, seed: int = 1) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Bumble's
         self.loss = 0.0
         self.spill = 0.0
         self.throughput_bit_per_s: float | None = None
@@ -47,7 +47,7 @@ class Air(Medium):
         self._random = random.Random(seed)
         self._apart: set[frozenset[str]] = set()
         self._away: set[str] = set()
-        self._lanes: dict[tuple[Radio, hci.Address], _Lane] = {}
+        self._lanes: dict[tuple[controller.Controller, hci.Address], _Lane] = {}
         self._unheard: dict[int, tuple[controller.Connection, float]] = {}  # links by identity: Bumble's have no hash
         self._joined = 0
         self._servers: list[asyncio.Server] = []
@@ -127,7 +127,7 @@ class Air(Medium):
         self._away.discard(name)
         self._apart = {pair for pair in self._apart if name not in pair}
 
-    def hear_each_other(self, one: Radio, other: Radio) -> bool:
+    def hear_each_other(self, one: controller.Controller, other: controller.Controller) -> bool:
         """Return whether two members are in range of each other."""
         names = {one.name, other.name}
         return not names & self._away and frozenset(names) not in self._apart

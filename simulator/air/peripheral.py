@@ -196,7 +196,7 @@ class Peripheral:
         def write(connection: Any, data: bytes) -> None:
             self._written_by(connection, value, data)
 
-        characteristic.value = CharacteristicValue(read=read, write=write)  # type: ignore[assignment]  # either is a value
+        characteristic.value = CharacteristicValue(read=read, write=write)
         return value
 
     def _write(self, body: bytes) -> None:

@@ -15,7 +15,11 @@ _SLOT_s = 0.000625
 _Report = hci.HCI_LE_Advertising_Report_Event.Report
 _Kind = hci.HCI_LE_Advertising_Report_Event.EventType
 _Type = hci.HCI_LE_Set_Advertising_Parameters_Command.AdvertisingType
-_REPORTED = {_Type.ADV_IND: _Kind.ADV_IND, _Type.ADV_SCAN_IND: _Kind.ADV_SCAN_IND, _Type.ADV_NONCONN_IND: _Kind.ADV_NONCONN_IND}
+_REPORTED: dict[int, _Kind] = {
+    _Type.ADV_IND: _Kind.ADV_IND,
+    _Type.ADV_SCAN_IND: _Kind.ADV_SCAN_IND,
+    _Type.ADV_NONCONN_IND: _Kind.ADV_NONCONN_IND,
+}
 _SCANNABLE = (_Type.ADV_IND, _Type.ADV_SCAN_IND)
 
 
@@ -114,7 +118,7 @@ class Radio(controller.Controller):
         asyncio.get_running_loop().call_soon(self._cancelled, pending)
         return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.SUCCESS)
 
-    def _cancelled(self, pending: hci.HCI_LE_Create_Connection_Command) -> None:
+    def _cancelled(self, pending: hci.HCI_LE_Create_Connection_Command | hci.HCI_LE_Extended_Create_Connection_Command) -> None:
         self.send_hci_packet(
             hci.HCI_LE_Connection_Complete_Event(
                 status=hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR,
