@@ -18,7 +18,7 @@ import machine
 from micropython import const
 
 from firmware import console, memory
-from firmware.crypto import ccm, hkdf, new_key, p256
+from firmware.crypto import ccm, hkdf, known_answer, new_key, p256
 from firmware.errors import GatewayStrange, LinkError
 from firmware.flash import identity, settings
 from firmware.radio import seeking
@@ -238,11 +238,11 @@ class Finding:
         """Return this device's keys: those it has, or new ones, which are nowhere until `_keep`."""
         own = dict(self._fields)
         if "signing_key" in own:
-            own["signing_public"] = await self._in_steps(p256.public_key_steps(own["signing_key"]))
+            own["signing_public"] = await self._in_steps(new_key.public_key_steps(own["signing_key"]))
             return own
         for name, public, purpose in (("signing_key", "signing_public", b"sign"), ("link_key", "link_public", b"link")):
             drawn = new_key.draw(self._radio.station, purpose, self._acquaintance.entropy)
-            own[name], own[public] = await self._in_steps(p256.new_key_steps(drawn))
+            own[name], own[public] = await self._in_steps(new_key.new_key_steps(drawn))
         return own
 
     async def _post(self, message, rules, expected):
@@ -269,7 +269,7 @@ async def find_home(chosen, fields, board, clock, display, held, woken) -> None:
     """Live until the window is over, one way or the other; ends in a new start."""
     held.put(memory.PAIRING, 0)
     held.put(memory.STARTS, 0)
-    p256.power_on_test()
+    known_answer.check()
     gc.collect()
     gc.threshold(-1)
     watch = Watch(machine.WDT(timeout=TIMEOUT_MS), clock)

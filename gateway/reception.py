@@ -31,7 +31,7 @@ from gateway.errors import (
     UnknownKey,
     WrongAlgorithm,
 )
-from protocol import cbor, cose, readings, sign1
+from protocol import cbor, cose, live, readings, sign1
 from protocol.errors import ProtocolError, SignatureRange
 
 LARGEST_SIGNED_BYTES = 1024  # a climate reading, the largest today, takes about 150; extensions at most 32 bytes each
@@ -359,7 +359,7 @@ def open_live(payload: bytes) -> dict[int, object]:
     """
     try:
         decode(payload)
-        return readings.decode_live(payload)
+        return live.decode(payload)
     except (NotCBOR, ProtocolError):
         raise BadLive from None
 

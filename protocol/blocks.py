@@ -14,7 +14,8 @@ from protocol import coap, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from protocol.oscore import Opened, Options
+    from protocol.oscore import Options
+    from protocol.oscore_opening import Opened
 
 ASKING = "ASKING"  # the block at `at_byte` is due
 WHOLE = "WHOLE"  # all is there

@@ -17,7 +17,7 @@ One resource can be observed (RFC 7641): `fetch` asks for it, and whenever a lat
 its OSCORE number is above the last (RFC 8613 section 7.4.1). Only the newest counts: a state, not a queue.
 """
 
-from protocol import coap, errors, exchange, oscore
+from protocol import coap, errors, exchange, oscore, oscore_opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Link:
         timing: exchange.Timing = exchange.RFC7252_TIMING,
     ) -> None:
         """take_sequence: returns a sender sequence number never given before, across restarts too; random: n random bytes."""
-        self.answer: oscore.Opened | None = None
+        self.answer: oscore_opening.Opened | None = None
         self.ignored = 0  # datagrams that were no CoAP, or nobody's answer
         self.forged = 0  # answers that did not open (threats T21 wants them counted)
         self.disowned = False  # somebody answered this request in clear that they do not know us: our home without our keys, or anybody
@@ -124,7 +124,7 @@ class Link:
 
     def _response(self, message: coap.Message, now_ms: int) -> None:
         try:
-            opened = oscore.unprotect_response(self._context, self._binding, message.options, message.payload, self._open)
+            opened = oscore_opening.unprotect_response(self._context, self._binding, message.options, message.payload, self._open)
             coap.refuse_critical(opened.options, () if coap.option(self._options, coap.BLOCK2) is None else (coap.BLOCK2,))
         except (errors.NotOSCORE, errors.NotCoAP):
             if self._observed and message.token == self._observed[0] and message.type != coap.ACK:
@@ -146,7 +146,7 @@ class Link:
         if coap.option(self._options, coap.OBSERVE) is not None:
             goes_on = opened.code == coap.CONTENT and coap.option(opened.options, coap.OBSERVE) is not None
             self._observed = (self._token, self._binding) if goes_on else None
-            self._newest = oscore.number(message.options)
+            self._newest = oscore_opening.number(message.options)
         self._happened(exchange.RESPONSE, now_ms)
 
     def _notified(self, message: coap.Message) -> None:
@@ -156,7 +156,7 @@ class Link:
             return
         assert self._observed is not None  # noqa: S101  # the caller compared its token
         try:
-            opened = oscore.unprotect_response(self._context, self._observed[1], message.options, message.payload, self._open)
+            opened = oscore_opening.unprotect_response(self._context, self._observed[1], message.options, message.payload, self._open)
             coap.refuse_critical(opened.options)
         except (errors.NotOSCORE, errors.NotCoAP):
             self.forged += 1
@@ -165,7 +165,7 @@ class Link:
         if message.type == coap.CON:
             self._told_id = message.message_id
             self._reply(coap.ACK, message.message_id)
-        number = oscore.number(message.options)
+        number = oscore_opening.number(message.options)
         if number <= self._newest:
             self.ignored += 1  # overtaken by a newer one, or played back
             return

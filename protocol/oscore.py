@@ -18,23 +18,18 @@ if TYPE_CHECKING:
     Options = tuple[tuple[int, bytes], ...]
 
 ALGORITHM = 10  # AES-CCM-16-64-128
-TAG_BYTES = 8
 MAX_ID_BYTES = 7  # nonce length 13 - 6 (section 3.3)
 SEQUENCE_END = 1 << 40  # section 7.2.1
 
 _NONCE_BYTES = 13
 _KEY_BYTES = 16
-_FLAG_KID_CONTEXT, _FLAG_KID, _PIV_LENGTH = 0x10, 0x08, 0x07  # section 6.1
+FLAG_KID_CONTEXT, FLAG_KID, PIV_LENGTH = 0x10, 0x08, 0x07  # section 6.1
 # class U options travel outside (section 4.1)
-_OUTER = (coap.URI_HOST, coap.URI_PORT, coap.PROXY_URI, coap.PROXY_SCHEME)
+OUTER = (coap.URI_HOST, coap.URI_PORT, coap.PROXY_URI, coap.PROXY_SCHEME)
 
 Context = namedtuple("Context", ("sender_id", "recipient_id", "id_context", "sender_key", "recipient_key", "common_iv"))
 # what ties a response to its request: whose key id, which Partial IV
 Binding = namedtuple("Binding", ("kid", "partial_iv"))
-# what an OSCORE option says; each None when absent
-Compressed = namedtuple("Compressed", ("partial_iv", "kid", "kid_context"))
-# code: of the message without protection
-Opened = namedtuple("Opened", ("code", "options", "payload"))
 
 
 def derive(
@@ -71,35 +66,15 @@ def protect_request(
     """
     partial_iv = encode_sequence(sequence)
     binding = Binding(context.sender_id, partial_iv)
-    compressed = compress(Compressed(partial_iv, context.sender_id, context.id_context))
+    compressed = compress(partial_iv, context.sender_id, context.id_context)
     sealed = seal(
         context.sender_key,
         nonce(context.common_iv, context.sender_id, partial_iv),
         aad(binding),
-        bytes((code,)) + coap.encode_options(tuple([pair for pair in options if pair[0] not in _OUTER]), payload),
+        bytes((code,)) + coap.encode_options(tuple([pair for pair in options if pair[0] not in OUTER]), payload),
     )
     observes = coap.option(options, coap.OBSERVE) is not None  # seen outside too, section 4.1.3.5
     return coap.FETCH if observes else coap.POST, outer(options, compressed), sealed, binding
-
-
-def unprotect_response(context: Context, binding: Binding, options: "Options", payload: bytes, open_: "Cipher") -> Opened:
-    """Return what the response says. Raises NotOSCORE (WrongContext, TagBroken, PlaintextEmpty) or NotCoAP."""
-    compressed = option(options)
-    if compressed.kid is not None and compressed.kid != context.recipient_id:
-        raise errors.WrongContext(compressed.kid)
-    if compressed.kid_context is not None and compressed.kid_context != context.id_context:
-        raise errors.WrongContext(compressed.kid_context)
-    if compressed.partial_iv is None:
-        response_nonce = nonce(context.common_iv, binding.kid, binding.partial_iv)
-    else:
-        response_nonce = nonce(context.common_iv, context.recipient_id, compressed.partial_iv)
-    return open_with(context, binding, response_nonce, payload, open_)
-
-
-def number(options: "Options") -> int:
-    """Return the other end's own number in an answer's OSCORE option, or -1: it has none and used the request's (section 7.4.1)."""
-    partial_iv = decompress(coap.option(options, coap.OSCORE) or b"").partial_iv
-    return -1 if partial_iv is None else int.from_bytes(partial_iv, "big")
 
 
 def encode_sequence(sequence: int) -> bytes:
@@ -122,68 +97,22 @@ def aad(binding: Binding) -> bytes:
     return cbor.encode(["Encrypt0", b"", external])
 
 
-def compress(fields: Compressed) -> bytes:
-    """Return the value of the OSCORE option (section 6.1)."""
-    flags = len(fields.partial_iv or b"")
-    out = fields.partial_iv or b""
-    if fields.kid_context is not None:
-        flags |= _FLAG_KID_CONTEXT
-        out += bytes((len(fields.kid_context),)) + fields.kid_context
-    if fields.kid is not None:
-        flags |= _FLAG_KID
-        out += fields.kid
+def compress(partial_iv: bytes | None, kid: bytes | None, kid_context: bytes | None) -> bytes:
+    """Return the value of the OSCORE option (section 6.1); each None when it is left out."""
+    flags = len(partial_iv or b"")
+    out = partial_iv or b""
+    if kid_context is not None:
+        flags |= FLAG_KID_CONTEXT
+        out += bytes((len(kid_context),)) + kid_context
+    if kid is not None:
+        flags |= FLAG_KID
+        out += kid
     return bytes((flags,)) + out if flags else b""
-
-
-def decompress(value: bytes) -> Compressed:
-    """Return what an OSCORE option says. Raises NotOSCORE: reserved bits, a length that lies, a Partial IV in a longer form."""
-    if not value:
-        return Compressed(None, None, None)
-    flags = value[0]
-    length = flags & _PIV_LENGTH
-    if flags == 0 or flags & 0xE0 or length > 5 or len(value) < 1 + length:
-        raise errors.NotOSCORE(value)
-    at = 1 + length
-    partial_iv = value[1:at] if length else None
-    if length > 1 and value[1] == 0:
-        raise errors.NotOSCORE(value)
-    kid_context = None
-    if flags & _FLAG_KID_CONTEXT:
-        if len(value) <= at or len(value) - at - 1 < value[at]:
-            raise errors.NotOSCORE(value)
-        end = at + 1 + value[at]
-        kid_context = value[at + 1 : end]
-        at = end
-    if flags & _FLAG_KID:
-        return Compressed(partial_iv, value[at:], kid_context)
-    if at != len(value):
-        raise errors.NotOSCORE(value)
-    return Compressed(partial_iv, None, kid_context)
-
-
-def option(options: "Options") -> Compressed:
-    """Return what the OSCORE option of an outer message says. Raises NotOSCORE, UnknownCriticalOption."""
-    value = coap.option(options, coap.OSCORE)
-    if value is None:
-        raise errors.NotOSCORE(None)
-    coap.refuse_critical(options, (coap.OSCORE,) + _OUTER)
-    return decompress(value)
-
-
-def open_with(context: Context, binding: Binding, used_nonce: bytes, payload: bytes, open_: "Cipher") -> Opened:
-    """Return what was sealed with a nonce. Raises TagBroken, PlaintextEmpty, NotCoAP."""
-    if len(payload) < TAG_BYTES:
-        raise errors.TagBroken(len(payload))
-    plaintext = open_(context.recipient_key, used_nonce, aad(binding), payload)
-    if not plaintext:
-        raise errors.PlaintextEmpty(None)
-    options, inner = coap.decode_options(plaintext, 1)
-    return Opened(plaintext[0], options, inner)
 
 
 def outer(options: "Options", compressed: bytes) -> "Options":
     """Return the options that travel outside, with the OSCORE option in its place."""
-    outer = [pair for pair in options if (pair[0] in _OUTER or pair[0] == coap.OBSERVE) and pair[0] < coap.OSCORE]
+    outer = [pair for pair in options if (pair[0] in OUTER or pair[0] == coap.OBSERVE) and pair[0] < coap.OSCORE]
     outer.append((coap.OSCORE, compressed))
-    outer.extend([pair for pair in options if pair[0] in _OUTER and pair[0] > coap.OSCORE])
+    outer.extend([pair for pair in options if pair[0] in OUTER and pair[0] > coap.OSCORE])
     return tuple(outer)

@@ -3,7 +3,7 @@
 A replay window is `replay.py`'s. In a home that end is aiocoap; this one lets the tests play both, and runs under both Pythons.
 """
 
-from protocol import coap, errors, oscore
+from protocol import coap, errors, oscore, oscore_opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 def unprotect_request(
     context: oscore.Context, options: "Options", payload: bytes, open_: "Cipher"
-) -> tuple[oscore.Opened, oscore.Binding, int]:
+) -> tuple[oscore_opening.Opened, oscore.Binding, int]:
     """Return what the request says, the binding for its response, and its sequence number, which the caller checks for replay."""
-    compressed = oscore.option(options)
+    compressed = oscore_opening.option(options)
     if compressed.partial_iv is None or compressed.kid is None:
         raise errors.NotOSCORE(options)
     if compressed.kid != context.recipient_id or compressed.kid_context != context.id_context:
         raise errors.WrongContext(compressed.kid)
     binding = oscore.Binding(compressed.kid, compressed.partial_iv)
     request_nonce = oscore.nonce(context.common_iv, compressed.kid, compressed.partial_iv)
-    opened = oscore.open_with(context, binding, request_nonce, payload, open_)
+    opened = oscore_opening.open_with(context, binding, request_nonce, payload, open_)
     return opened, binding, int.from_bytes(compressed.partial_iv, "big")
 
 
@@ -47,4 +47,4 @@ def protect_response(
         oscore.aad(binding),
         bytes((code,)) + coap.encode_options(options, payload),
     )
-    return coap.CHANGED, oscore.outer((), oscore.compress(oscore.Compressed(partial_iv, None, None))), sealed
+    return coap.CHANGED, oscore.outer((), oscore.compress(partial_iv, None, None)), sealed

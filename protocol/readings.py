@@ -1,4 +1,4 @@
-"""Readings and live values: what each integer key means, its range, and the rule for keys that come later.
+"""Readings: what each integer key means, its range, and the rule for keys that come later. Live values have the same keys (`live.py`).
 
 A reading is a map with integer keys and integer values; `FIELDS` is the one place that says which, and `protocol/foyer.cddl` says the
 same for other languages (a test plays them against each other). Keys from 32 on are extensions: an integer or up to 32 bytes,
@@ -51,7 +51,6 @@ FIELDS = {
     },
     FAULT: {FAULT_CODE: (1, 65535, True)},
 }
-_LIVE = {LOUDNESS: (0, 400, True), CRYING: (0, 1, False), TEMPERATURE: (-4000, 12500, False), HUMIDITY: (0, 100, False)}
 
 
 def encode(reading: dict[int, object]) -> bytes:
@@ -61,7 +60,7 @@ def encode(reading: dict[int, object]) -> bytes:
 
 def decode(data: bytes) -> dict[int, object]:
     """Return the reading that `data` holds. Raises NotCBOR, BadReading."""
-    return check(_map(data))
+    return check(decode_map(data))
 
 
 def check(reading: dict[int, object]) -> dict[int, object]:
@@ -70,38 +69,21 @@ def check(reading: dict[int, object]) -> dict[int, object]:
     Raises BadReading(field, got): the first field that is not; `got` is None when it is missing.
     """
     kind = reading.get(KIND)
-    if not _is_integer(kind) or kind not in FIELDS:
+    if not is_integer(kind) or kind not in FIELDS:
         raise errors.BadReading(KIND, kind)
-    _check_fields(reading, _COMMON, FIELDS[kind])
+    check_fields(reading, _COMMON, FIELDS[kind])
     if kind == CUFF and not reading[DIASTOLIC] < reading[MAP] < reading[SYSTOLIC]:  # type: ignore[operator]
         raise errors.BadReading(MAP, reading[MAP])
     return reading
 
 
-def encode_live(value: dict[int, object]) -> bytes:
-    """Return the bytes of a live value: kind 2, [boot, up_ms], loudness in half dB(A), crying, and the climate if at hand."""
-    return cbor.encode(check_live(value))
-
-
-def decode_live(data: bytes) -> dict[int, object]:
-    """Return the live value that `data` holds. Raises NotCBOR, BadReading."""
-    return check_live(_map(data))
-
-
-def check_live(value: dict[int, object]) -> dict[int, object]:
-    """Return `value` itself if it is a live value. Raises BadReading(field, got)."""
-    kind = value.get(KIND)
-    if not _is_integer(kind) or kind != CLIMATE:
-        raise errors.BadReading(KIND, kind)
-    _check_fields(value, {}, _LIVE)
-    return value
-
-
-def _is_integer(value: object) -> bool:
+def is_integer(value: object) -> bool:
+    """Return whether it is a number and not true or false, which are numbers to Python."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _map(data: bytes) -> dict[int, object]:
+def decode_map(data: bytes) -> dict[int, object]:
+    """Return the map that `data` holds, whatever is in it. Raises NotCBOR, BadReading."""
     if len(data) > MAX_READING_BYTES:
         raise errors.BadReading(None, len(data))
     value = cbor.decode(data)
@@ -110,23 +92,24 @@ def _map(data: bytes) -> dict[int, object]:
     return value
 
 
-def _check_fields(reading: dict[int, object], common: dict[int, tuple[int, int, bool]], own: dict[int, tuple[int, int, bool]]) -> None:
+def check_fields(reading: dict[int, object], common: dict[int, tuple[int, int, bool]], own: dict[int, tuple[int, int, bool]]) -> None:
+    """Raise BadReading(field, got) at the first field that follows none of the rules, which are {key: (least, most, must be there)}."""
     _check_uptime(reading.get(UPTIME))
     for fields in (common, own):
         for key, (_, _, needed) in fields.items():
             if needed and key not in reading:
                 raise errors.BadReading(key, None)
     for key, value in reading.items():
-        if not _is_integer(key):
+        if not is_integer(key):
             raise errors.BadReading(key, value)
         if key in (KIND, UPTIME):
             continue
         if key >= FIRST_EXTENSION:
-            if not _is_integer(value) and not (isinstance(value, bytes) and len(value) <= MAX_EXTENSION_BYTES):
+            if not is_integer(value) and not (isinstance(value, bytes) and len(value) <= MAX_EXTENSION_BYTES):
                 raise errors.BadReading(key, value)
             continue
         rule = own.get(key) or common.get(key)
-        if rule is None or not _is_integer(value) or not rule[0] <= value <= rule[1]:  # type: ignore[operator]
+        if rule is None or not is_integer(value) or not rule[0] <= value <= rule[1]:  # type: ignore[operator]
             raise errors.BadReading(key, value)
 
 
@@ -135,5 +118,5 @@ def _check_uptime(uptime: object) -> None:
     if not isinstance(uptime, (list, tuple)) or len(uptime) != 2:
         raise errors.BadReading(UPTIME, uptime)
     for number in uptime:
-        if not _is_integer(number) or not 0 <= number < 1 << 48:
+        if not is_integer(number) or not 0 <= number < 1 << 48:
             raise errors.BadReading(UPTIME, uptime)

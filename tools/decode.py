@@ -21,8 +21,9 @@ from protocol import (
     errors,
     faults,
     introduction,
+    live,
     manifest,
-    oscore,
+    oscore_opening,
     pairing,
     readings,
     receipts,
@@ -206,7 +207,7 @@ def _kind_of(value: object) -> tuple[str, Mapping[int, str], Callable[[bytes], o
         return "a device's presence", {2: _COMMON[2]}, commands.decode_presence
     if isinstance(value.get(2), list):
         if kind == readings.CLIMATE and 1 not in keys:
-            return "a live value", {**_COMMON, **_OF_KIND[readings.CLIMATE]}, readings.decode_live
+            return "a live value", {**_COMMON, **_OF_KIND[readings.CLIMATE]}, live.decode
         own = _OF_KIND.get(kind, {}) if isinstance(kind, int) else {}
         return "a reading", {**_COMMON, **own}, readings.decode
     if 4 in keys and {0, 1} <= keys:
@@ -278,7 +279,7 @@ def _option_words(number: int, value: bytes) -> str:
     if number == coap.URI_PATH:
         return f": {value.decode('ascii', 'replace')}"
     if number == coap.OSCORE:
-        fields = oscore.decompress(value)
+        fields = oscore_opening.decompress(value)
         piv = "none" if fields.partial_iv is None else int.from_bytes(fields.partial_iv, "big")
         return f": number {piv}, key id {'none' if fields.kid is None else _scalar(fields.kid)}"
     if number == coap.CONTENT_FORMAT:

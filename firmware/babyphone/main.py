@@ -16,7 +16,7 @@ from firmware.babyphone.listening import FRAME, Listening
 from firmware.babyphone.states import Sense
 from firmware.drivers import ics43434, sht4x
 from firmware.errors import ChipError, OutboxFull
-from protocol import faults, readings
+from protocol import faults, live, readings
 
 LIVE_PATH = "l"
 LIVE_FORMAT = const(60)  # application/cbor
@@ -109,7 +109,7 @@ def _say(ground, climate, half_dB, crying):
     value[readings.CRYING] = 1 if crying else 0
     if climate.latest:
         value[readings.TEMPERATURE], value[readings.HUMIDITY] = climate.latest
-    ground.link.say(LIVE_PATH, readings.encode_live(value), LIVE_FORMAT)
+    ground.link.say(LIVE_PATH, live.encode(value), LIVE_FORMAT)
 
 
 async def _keep(ground, kind, fields):

@@ -5,9 +5,9 @@ of the 11 steps is one doubling and four additions, whatever k is. Before that, 
 random projective coordinates, and the inversion of k is blinded. MicroPython's long integers do not take constant time; this keeps what
 they leak apart from the key. `sign_steps` is a generator that yields after every step, so that nothing waits for a signature.
 
-The comb is a file of 8 KiB made by `tools/comb.py` and read point by point, so that it takes nothing of the heap. `power_on_test` checks
-it and a known answer before any key is used, because MicroPython 1.13 had a division that was wrong for long integers. Multiples of
-other points are `ecdh.py`'s. Verification is left out: no device verifies yet.
+The comb is a file of 8 KiB made by `tools/comb.py` and read point by point, so that it takes nothing of the heap. `known_answer.py`
+checks it and the arithmetic before any key is used. Multiples of other points are `ecdh.py`'s, keys are made in `new_key.py`.
+Verification is left out: no device verifies yet.
 """
 
 from hashlib import sha256
@@ -59,39 +59,9 @@ def load(path: str | None = None) -> None:
     _comb_path, _checked = path, True
 
 
-def power_on_test() -> None:
-    """Sign RFC 6979's sample (appendix A.2.5) and compare. Raises SelfTestFailed."""
-    if not _checked:
-        load()
-    key = bytes.fromhex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721")
-    signature = sign(key, sha256(b"sample").digest())
-    if signature != bytes.fromhex(
-        "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
-    ):
-        raise SelfTestFailed("signature")
-
-
 def sign(private_key: bytes, message_hash: bytes, extra_entropy: bytes = b"") -> bytes:
     """Return r||s, 64 bytes, in one go; see `sign_steps`."""
     return _finish(sign_steps(private_key, message_hash, extra_entropy))
-
-
-def public_key(private_key: bytes) -> bytes:
-    """Return the uncompressed public key, 65 bytes. Raises ValueError: the private key is not in 1..n-1."""
-    return _finish(public_key_steps(private_key))
-
-
-def public_key_steps(private_key: bytes):
-    """Yield as `sign_steps` does, and return the uncompressed public key, 65 bytes. Raises ValueError as `public_key`."""
-    x, y = yield from _multiply_steps(_scalar(private_key))
-    return b"\x04" + x.to_bytes(32, "big") + y.to_bytes(32, "big")
-
-
-def new_key_steps(random_bytes: bytes):
-    """Yield, and return a private key and its public key, 65 bytes; random_bytes: 40 or more, so that no key is favoured."""
-    private_key = (int.from_bytes(random_bytes, "big") % (_N - 1) + 1).to_bytes(32, "big")
-    public = yield from public_key_steps(private_key)
-    return private_key, public
 
 
 def sign_steps(private_key: bytes, message_hash: bytes, extra_entropy: bytes = b""):

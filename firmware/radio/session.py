@@ -13,7 +13,7 @@ from hashlib import sha256
 from micropython import const
 
 from firmware import once
-from firmware.crypto import ccm, hkdf, p256
+from firmware.crypto import ccm, hkdf
 from protocol import cbor, errors, exchange, link, oscore
 
 _KEY_BYTES = const(48)  # as EDHOC wants for a key without favourites, and more
@@ -21,7 +21,7 @@ _KEY_BYTES = const(48)  # as EDHOC wants for a key without favourites, and more
 _ACKNOWLEDGE_FACTOR = const(2)
 _LONGEST_WAIT_MS = const(600_000)
 _LOOK_MS = const(20)
-_ONCE = ("protocol.introduction", "protocol.edhoc", "firmware.crypto.ecdh")
+_ONCE = ("protocol.introduction", "protocol.edhoc", "firmware.crypto.ecdh", "firmware.crypto.new_key")
 
 
 class Session:
@@ -91,12 +91,12 @@ class Session:
                 self._kept.put_link(cbor.encode(agreed + (self._partners(),)))
 
     async def _introduce(self, carry, now_ms, alive):
-        from firmware.crypto import ecdh  # these three spare memory: see the file's head
+        from firmware.crypto import ecdh, new_key  # these four spare memory: see the file's head
         from protocol import edhoc, introduction
 
         owner = self._identity
         crypto = edhoc.Crypto(
-            lambda: p256.new_key_steps(os.urandom(_KEY_BYTES)),
+            lambda: new_key.new_key_steps(os.urandom(_KEY_BYTES)),
             ecdh.point_steps,
             ecdh.agree_steps,
             lambda data: sha256(data).digest(),

@@ -10,7 +10,7 @@ import sys
 
 import machine
 
-from firmware.crypto import p256
+from firmware.crypto import new_key
 from firmware.flash import identity, replacing
 from protocol import cbor
 
@@ -34,7 +34,7 @@ def commit() -> dict:
         identity.save(fields["identity"])
         os.remove(STAGED)
     owner = identity.load()
-    if hashlib.sha256(p256.public_key(owner.signing_key)).digest()[:4] != owner.kid:
+    if hashlib.sha256(new_key.public_key(owner.signing_key)).digest()[:4] != owner.kid:
         return {"error": "its keys do not fit each other"}
     return {"serial": owner.serial, "kid": owner.kid.hex()}
 

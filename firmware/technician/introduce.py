@@ -12,7 +12,7 @@ import sys
 import machine
 import network
 
-from firmware.crypto import new_key, p256
+from firmware.crypto import known_answer, new_key, p256
 from firmware.flash import replacing
 from protocol import cbor
 
@@ -23,7 +23,7 @@ GIVEN = globals().get("GIVEN", {})
 
 def key_pair(radio, purpose):
     """Return a private key and its public half. Raises RadioOff."""
-    steps = p256.new_key_steps(new_key.draw(radio, purpose, GIVEN["entropy"]))
+    steps = new_key.new_key_steps(new_key.draw(radio, purpose, GIVEN["entropy"]))
     while True:
         try:
             next(steps)
@@ -39,7 +39,7 @@ def introduce() -> dict:
         (signing, public), (link, link_public) = key_pair(radio, b"sign"), key_pair(radio, b"link")
     finally:
         radio.active(False)
-    p256.power_on_test()
+    known_answer.check()
     kid = hashlib.sha256(public).digest()[:4]
     identity = dict(GIVEN["identity"])
     identity.update({"signing_key": signing, "kid": kid, "link_key": link, "link_public": link_public})

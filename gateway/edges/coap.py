@@ -2,8 +2,10 @@
 
 Three resources: `r` takes a signed reading and answers with its receipt, `l` takes live values and answers nothing, `c` tells what a
 device is asked to do (FETCH, RFC 8132, observed by RFC 7641) and takes how it went. From outside, an unknown device, a broken tag and a
-replay are one answer: 4.01 without a word. The one thing anybody may ask in clear is an introduction (EDHOC, `introductions.py`). Left
-out: blockwise transfers (a Block1 option is refused with 4.13, so nobody can make us collect blocks), discovery.
+replay are one answer: 4.01 without a word. What a device is to do is told only at an address where the device has proved to be, by its
+introduction or by an Echo (RFC 9175): a recorded FETCH sent from elsewhere draws one small answer. The one thing anybody may ask in clear
+is an introduction (EDHOC, `introductions.py`). Left out: blockwise transfers (a Block1 option is refused with 4.13, so nobody can make us
+collect blocks), discovery.
 """
 
 import asyncio
@@ -86,10 +88,14 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
                 response = await self._pair(context, inner)
             else:
                 self._contexts.confirm(context)
-                if inner.code is Code.FETCH and _unacceptable(inner) is None:
+                if inner.code is not Code.FETCH or _unacceptable(inner) is not None:
+                    response = await self._answer(context, inner)
+                elif context.is_at(request.remote.host, inner.opt.echo):
                     await self._tell(pipe, context, inner, request_id)
                     return
-                response = await self._answer(context, inner)
+                else:
+                    self._way.count("asked_for_echo")
+                    response = aiocoap.Message(code=Code.UNAUTHORIZED, echo=context.echo_for(request.remote.host))
             if response is None:
                 pipe.add_response(_silence(), is_last=True)
             else:
@@ -132,7 +138,9 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
             self._refuse(pipe, "not_protected")
             return
         try:
-            answer = aiocoap.Message(code=Code.CHANGED, payload=self._contexts.introductions.take(pipe.request.payload))
+            answer = aiocoap.Message(
+                code=Code.CHANGED, payload=self._contexts.introductions.take(pipe.request.payload, pipe.request.remote.host)
+            )
             self._way.count("introduction")
         except Refused as refused:
             self._way.refuse("introduction")

@@ -5,6 +5,8 @@ introduces itself anew and both begin at number 0 of fresh ones (threats T17). A
 the device has used it once: until then it may have been somebody's recording of half of one.
 """
 
+import hmac
+import secrets
 from collections.abc import Callable, Iterable
 
 from aiocoap import oscore
@@ -16,6 +18,7 @@ from gateway.edges.introductions import Agreed, Introductions
 # A tag has 64 bits: this many failed ones end the context (threats T21).
 _MOST_FAILURES = 2**20
 _WINDOW = 32
+_ECHO_BYTES = 8
 
 
 class LinkContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils):  # type: ignore[misc]  # untyped
@@ -58,6 +61,18 @@ class DeviceContext(LinkContext):
         super().__init__(agreed.device_id, agreed.gateway_id, agreed.master_secret, agreed.master_salt)
         self.device = agreed.device
         self.confirmed = False
+        self._host = agreed.host
+        self._echo_key = secrets.token_bytes(16)
+
+    def is_at(self, host: str, echo: bytes | None) -> bool:
+        """Return whether the device has proved to be at an address; echo: what its request brought back of `echo_for`."""
+        if echo is not None and hmac.compare_digest(echo, self.echo_for(host)):
+            self._host = host
+        return host == self._host
+
+    def echo_for(self, host: str) -> bytes:
+        """Return what the device proves itself with at an address (RFC 9175 section 2.3): it travels sealed, and only to there."""
+        return hmac.digest(self._echo_key, host.encode(), "sha256")[:_ECHO_BYTES]
 
 
 class Contexts:

@@ -26,19 +26,21 @@ _REFUSED = cbor.encode(1) + cbor.encode("")
 
 
 class Agreed(NamedTuple):
-    """With whom, under which names, and the secret of the link."""
+    """With whom, under which names, the secret of the link, and the address at which the device proved to be; None: at none."""
 
     device: Device
     device_id: bytes
     gateway_id: bytes
     master_secret: bytes
     master_salt: bytes
+    host: str | None = None
 
 
 class _HalfOpen(NamedTuple):
     responder: Any
     initiator_id: bytes
     begun_s: float
+    host: str
 
 
 class Refused(Exception):
@@ -68,15 +70,15 @@ class Introductions:
             known = edhoc.credential(device.link_key)
             self._devices[cbor.encode({4: known.key_id})] = device, known.claims
 
-    def take(self, payload: bytes) -> bytes:
-        """Return the answer to one request: message 2, or nothing after message 3. Raises Refused."""
+    def take(self, payload: bytes, host: str) -> bytes:
+        """Return the answer to one request: message 2, or nothing after message 3. host: where it came from. Raises Refused."""
         try:
             connection_id, message = introduction.split(payload[: edhoc.MAX_MESSAGE_BYTES])
         except ProtocolError:
             raise Refused(_REFUSED) from None
-        return self._begin(message) if connection_id is None else self._finish(connection_id, message)
+        return self._begin(message, host) if connection_id is None else self._finish(connection_id, message, host)
 
-    def _begin(self, message_1: bytes) -> bytes:
+    def _begin(self, message_1: bytes, host: str) -> bytes:
         try:
             items, _ = cbor.decode_sequence(message_1, edhoc.MAX_ITEMS)
         except ProtocolError:
@@ -95,10 +97,10 @@ class Introductions:
         except Exception:  # lakers raises its own kinds of everything, a Rust panic's too
             raise Refused(_REFUSED) from None
         self._make_room()
-        self._half_open[ours] = _HalfOpen(responder, bytes(initiator_id), time.monotonic())
+        self._half_open[ours] = _HalfOpen(responder, bytes(initiator_id), time.monotonic(), host)
         return message_2
 
-    def _finish(self, connection_id: bytes, message_3: bytes) -> bytes:
+    def _finish(self, connection_id: bytes, message_3: bytes, host: str) -> bytes:
         half_open = self._half_open.pop(connection_id, None)
         if half_open is None or time.monotonic() - half_open.begun_s > _HALF_OPEN_S:
             raise Refused(_REFUSED)
@@ -114,7 +116,9 @@ class Introductions:
             secret, salt = responder.edhoc_exporter(0, b"", 16), responder.edhoc_exporter(1, b"", 8)
         except Exception:  # as above
             raise Refused(_REFUSED) from None
-        self._agreed(Agreed(device, connection_id, half_open.initiator_id, bytes(secret), bytes(salt)))
+        # who was sent message 2 and answers it is where the answer comes from
+        proved = host if host == half_open.host else None
+        self._agreed(Agreed(device, connection_id, half_open.initiator_id, bytes(secret), bytes(salt), proved))
         return b""
 
     def _new_id(self) -> bytes:

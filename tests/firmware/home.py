@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from protocol import coap, commands, cose, introduction, oscore, oscore_server, readings, receipts, sign1
+from protocol import coap, commands, cose, introduction, live, oscore, oscore_opening, oscore_server, readings, receipts, sign1
 
 
 class HomeKey:
@@ -85,7 +85,7 @@ class Home(asyncio.DatagramProtocol):
         opened, binding, _ = oscore_server.unprotect_request(self._context, message.options, message.payload, _open)
         self.datagrams.setdefault(binding.partial_iv, set()).add(message.payload)
         if coap.option(opened.options, coap.URI_PATH) == b"l":
-            self.live.append(readings.decode_live(opened.payload))
+            self.live.append(live.decode(opened.payload))
             return
         if self.silent:
             return
@@ -123,7 +123,7 @@ class Home(asyncio.DatagramProtocol):
             assert code == coap.CHANGED
             self._transport.sendto(coap.encode(said), address)  # type: ignore[attr-defined]
 
-    def _commands(self, message: coap.Message, opened: oscore.Opened, binding: oscore.Binding, address: tuple[str, int]) -> None:
+    def _commands(self, message: coap.Message, opened: oscore_opening.Opened, binding: oscore.Binding, address: tuple[str, int]) -> None:
         if opened.code == coap.POST:
             result = commands.decode_result(opened.payload)
             self.results.append(result)

@@ -88,9 +88,9 @@ class Room:
         self.queue.orders.append(order)
         self.door.orders_changed(self.device)
 
-    def introduce(self) -> None:
-        """Give the device's link (again), as an introduction does."""
-        self.contexts.agreed(Agreed(self.device, DEVICE_ID, GATEWAY_ID, SECRET, SALT))
+    def introduce(self, host: str = "127.0.0.1") -> None:
+        """Give the device's link (again), as an introduction at this address does."""
+        self.contexts.agreed(Agreed(self.device, DEVICE_ID, GATEWAY_ID, SECRET, SALT, host))
 
 
 @pytest.fixture
@@ -219,11 +219,13 @@ class Air(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def air(room: Room, seed: int, bad: float) -> AsyncIterator[Air]:
-    numbers = iter(range(10**6))
+async def air(room: Room, seed: int, bad: float, host: str = "127.0.0.1", first: int = 0) -> AsyncIterator[Air]:
+    """A device at an address, whose link begins at a number."""
+    numbers = iter(range(first, 10**6))
     ours = Link(oscore.derive(SECRET, SALT, DEVICE_ID, GATEWAY_ID, hkdf), lambda: next(numbers), _seal_ccm, _open_ccm, os.urandom, QUICK)
     between = Air(ours, room.door.port, seed, bad)
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: between, remote_addr=("127.0.0.1", room.door.port))
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: between, (host, 0), ("127.0.0.1", room.door.port))
     try:
         yield between
     finally:
@@ -343,6 +345,86 @@ async def test_nobody_can_make_the_door_send_more_than_three_times_what_it_heard
         assert len(answer) <= 3 * len(data), data.hex()
     answer = await asyncio.to_thread(exchanged, room.door.port, datagram(introduction, 300))
     assert answer, "the largest of them is answered"
+
+
+class Victim(asyncio.DatagramProtocol):
+    """Somebody else's address, from which an attacker sends what was recorded, and what comes of it."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+
+    def datagram_received(self, data: bytes, _: Any) -> None:
+        self.got.append(data)
+
+
+@asynccontextmanager
+async def victim(host: str = "127.0.0.2") -> AsyncIterator[tuple[Victim, asyncio.DatagramTransport]]:
+    transport, somebody = await asyncio.get_running_loop().create_datagram_endpoint(Victim, (host, 0))
+    try:
+        yield somebody, transport
+    finally:
+        transport.close()
+
+
+def recorded(between: Air) -> bytes:
+    """Return the device's next question for commands, kept from the gateway by whoever recorded it."""
+    between.way.fetch(b"c", 60, commands.encode_presence(4, between.now_ms), between.now_ms)
+    return between.way.poll(between.now_ms) or b""
+
+
+async def change_what_waits(room: Room, between: Air) -> None:
+    """Give an order after the other; the device itself hears the last."""
+    for number in range(1, 6):
+        room.queue.orders = [Order(number, commands.REPORT, {}, 60.0)]
+        room.door.orders_changed(room.device)
+        await asyncio.sleep(0.05)
+    await present(between)
+    assert commands.decode(between.heard[-1])[commands.NUMBER] == 5
+
+
+async def test_a_recorded_question_from_elsewhere_draws_one_small_answer(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device's own FETCH, sent first from an address where it has not proved to be, makes nobody there hear of anything that changes.
+
+    What comes is smaller than what was sent, it is not repeated, the gateway learns nothing by it, and the device is told as ever.
+    """
+    monkeypatch.setattr("aiocoap.numbers.constants.TransportTuning.ACK_TIMEOUT", 0.06)
+    async with air(room, 1, 0.0) as between, victim() as (somebody, transport):
+        for _ in range(3):
+            sent = recorded(between)
+            transport.sendto(sent, ("127.0.0.1", room.door.port))
+            await until(lambda: bool(somebody.got))
+            assert not room.door.attends(room.device)
+            assert room.uptimes.heard == []
+            assert len(somebody.got) == 1
+            assert len(somebody.got[0]) <= len(sent)
+            somebody.got.clear()
+        await change_what_waits(room, between)
+        await asyncio.sleep(0.5)
+        assert somebody.got == []
+
+
+async def test_a_device_that_moved_proves_where_it_is_and_is_told_there(room: Room) -> None:
+    """From another address than that of its introduction: one exchange more, by an Echo, and commands come as before."""
+    room.queue.orders = [Order(1, commands.STOP, {}, 9.0)]
+    async with air(room, 1, 0.0, host="127.0.0.3") as between:
+        await present(between)
+        assert commands.decode(between.heard[-1])[commands.NUMBER] == 1
+        assert room.door.attends(room.device)
+        await change_what_waits(room, between)
+
+
+async def test_a_recorded_echo_proves_nothing_from_elsewhere(room: Room) -> None:
+    """The device's answer to an Echo, kept from the gateway and sent from a third address, draws one small answer, too."""
+    async with air(room, 1, 0.0) as between, victim("127.0.0.3") as (device, own), victim() as (somebody, transport):
+        own.sendto(recorded(between), ("127.0.0.1", room.door.port))
+        await until(lambda: bool(device.got))
+        between.way.feed(device.got[0], between.now_ms)
+        sent = between.way.poll(between.now_ms)
+        assert sent is not None
+        transport.sendto(sent, ("127.0.0.1", room.door.port))
+        await until(lambda: bool(somebody.got))
+        assert len(somebody.got[0]) <= len(sent)
+        assert not room.door.attends(room.device)
 
 
 def _outgoing(message: Any) -> Any:

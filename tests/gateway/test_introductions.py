@@ -17,6 +17,7 @@ from tests.gateway.counterpart import Counterpart, claims
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 GATEWAY = public_bytes(KEY)
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
 
 def enrolled(*counterparts: Counterpart, key: ec.EllipticCurvePrivateKey = KEY) -> Contexts:
@@ -28,7 +29,7 @@ def enrolled(*counterparts: Counterpart, key: ec.EllipticCurvePrivateKey = KEY) 
 def begin(home: Contexts, device: Counterpart, gateway: bytes = GATEWAY) -> tuple[object, bytes, bytes]:
     """Return a device's EDHOC after message 2, the connection's name, and message 3."""
     initiator = lakers.EdhocInitiator()
-    message_2 = home.introductions.take(b"\xf5" + initiator.prepare_message_1(b"\x05", []))
+    message_2 = home.introductions.take(b"\xf5" + initiator.prepare_message_1(b"\x05", []), HERE)
     theirs, _, _ = initiator.parse_message_2(message_2)
     private = device.link_private.private_numbers().private_value.to_bytes(32, "big")
     initiator.verify_message_2(private, claims(device.link_key), claims(gateway))
@@ -39,13 +40,13 @@ def begin(home: Contexts, device: Counterpart, gateway: bytes = GATEWAY) -> tupl
 def introduce(home: Contexts, device: Counterpart, gateway: bytes = GATEWAY) -> bytes:
     """Return the id under which the gateway now knows the device's link."""
     _, theirs, message_3 = begin(home, device, gateway)
-    assert home.introductions.take(cbor2.dumps(theirs) + message_3) == b""
+    assert home.introductions.take(cbor2.dumps(theirs) + message_3, HERE) == b""
     return theirs
 
 
 def refused(home: Contexts, payload: bytes) -> bytes:
     with pytest.raises(introductions.Refused) as refusal:
-        home.introductions.take(payload)
+        home.introductions.take(payload, HERE)
     return refusal.value.answer
 
 
@@ -74,10 +75,29 @@ def test_message_3_again_opens_nothing() -> None:
     device = Counterpart()
     home = enrolled(device)
     _, theirs, message_3 = begin(home, device)
-    home.introductions.take(cbor2.dumps(theirs) + message_3)
+    home.introductions.take(cbor2.dumps(theirs) + message_3, HERE)
     before = home.find(theirs)
     refused(home, cbor2.dumps(theirs) + message_3)
     assert home.find(theirs) is before
+
+
+def test_who_answers_message_2_is_where_it_was_sent_and_nowhere_else() -> None:
+    """A link is at the address of its introduction; a message 3 that somebody recorded and sends from elsewhere proves no address."""
+    device = Counterpart()
+    home = enrolled(device)
+    honest = home.find(introduce(home, device))
+    assert honest is not None
+    assert honest.is_at(HERE, None)
+    assert not honest.is_at(ELSEWHERE, None)
+    assert not honest.is_at(ELSEWHERE, honest.echo_for(HERE))
+    assert honest.is_at(ELSEWHERE, honest.echo_for(ELSEWHERE))
+    _, theirs, message_3 = begin(home, device)
+    home.introductions.take(cbor2.dumps(theirs) + message_3, ELSEWHERE)
+    moved = home.find(theirs)
+    assert moved is not None
+    assert not moved.is_at(HERE, None)
+    assert not moved.is_at(ELSEWHERE, None)
+    assert not moved.is_at(ELSEWHERE, honest.echo_for(ELSEWHERE)), "a proof is of one link"
 
 
 def test_a_flood_of_first_messages_keeps_little() -> None:
@@ -86,7 +106,7 @@ def test_a_flood_of_first_messages_keeps_little() -> None:
     home = enrolled(device)
     _, theirs, message_3 = begin(home, device)
     for _ in range(40):
-        home.introductions.take(b"\xf5" + lakers.EdhocInitiator().prepare_message_1(b"\x01", []))
+        home.introductions.take(b"\xf5" + lakers.EdhocInitiator().prepare_message_1(b"\x01", []), HERE)
     assert len(home.introductions._half_open) == 16
     refused(home, cbor2.dumps(theirs) + message_3)
     introduce(home, device)

@@ -1,10 +1,10 @@
 """Downloads under both Pythons: what comes of answers, right and wrong, and where a download can be continued."""
 
-from protocol import blocks, coap, errors, oscore
+from protocol import blocks, coap, errors, oscore_opening
 
 
 def answered(options, payload, code=coap.CONTENT):
-    return oscore.Opened(code, options, payload)
+    return oscore_opening.Opened(code, options, payload)
 
 
 def block(number, more, exponent, etag=b"one"):

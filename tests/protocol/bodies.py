@@ -11,7 +11,7 @@ if sys.implementation.name == "cpython":
     cryptolib.install()
 
 from firmware.crypto import ccm, hkdf
-from protocol import cbor, coap, cose, errors, exchange, link, oscore, oscore_server, readings, receipts, replay, sign1
+from protocol import cbor, coap, cose, errors, exchange, link, oscore, oscore_opening, oscore_server, readings, receipts, replay, sign1
 
 
 def refusal(function, *arguments):
@@ -49,7 +49,7 @@ def coap_outcomes(datagrams):
 
 
 def option_outcomes(values):
-    return [refusal(lambda value: list(oscore.decompress(value)), value) for value in values]
+    return [refusal(lambda value: list(oscore_opening.decompress(value)), value) for value in values]
 
 
 def reading_outcomes(items):
@@ -94,7 +94,7 @@ def protected_response(context, binding, datagram, sequence):
     )
     sealed = coap.encode(coap.Message(message.type, code, message.message_id, message.token, options, payload))
     received = coap.decode(sealed)
-    opened = oscore.unprotect_response(other_end(context), binding, received.options, received.payload, ccm.open_)
+    opened = oscore_opening.unprotect_response(other_end(context), binding, received.options, received.payload, ccm.open_)
     return [sealed, list(opened)]
 
 

@@ -13,16 +13,31 @@ if sys.implementation.name == "cpython":
 
     cryptolib.install()
 
-from protocol import batches, cbor, coap, commands, edhoc, errors, frames, introduction, manifest, oscore, readings, receipts, sign1
+from protocol import (
+    batches,
+    cbor,
+    coap,
+    commands,
+    edhoc,
+    errors,
+    frames,
+    introduction,
+    live,
+    manifest,
+    oscore_opening,
+    readings,
+    receipts,
+    sign1,
+)
 
 PARSERS = {
     "cbor": cbor.decode,
     "sequence": lambda data: cbor.decode_sequence(data, 8),
     "sign1": sign1.parse_sign1,
     "coap": coap.decode,
-    "option": oscore.decompress,
+    "option": oscore_opening.decompress,
     "reading": readings.decode,
-    "live": readings.decode_live,
+    "live": live.decode,
     "receipt": receipts.decode,
     "refusal": receipts.decode_refusal,
     "batch": batches.decode,

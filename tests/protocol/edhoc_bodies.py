@@ -9,7 +9,7 @@ if sys.implementation.name == "cpython":
 
 from hashlib import sha256
 
-from firmware.crypto import ccm, ecdh, hkdf, p256
+from firmware.crypto import ccm, ecdh, hkdf, new_key
 from protocol import coap, edhoc, errors, exchange, introduction, link, oscore
 
 
@@ -33,7 +33,7 @@ def device_crypto(private_key):
     """The device's arithmetic, with an ephemeral key that is given."""
 
     def new_key_steps():
-        public = yield from p256.public_key_steps(private_key)
+        public = yield from new_key.public_key_steps(private_key)
         return private_key, public
 
     return edhoc.Crypto(

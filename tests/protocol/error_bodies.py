@@ -1,6 +1,6 @@
 """What the test of the errors' tree runs under both Pythons."""
 
-from protocol import errors
+from protocol import error_tree, errors
 
 
 def error_families(names):
@@ -21,4 +21,4 @@ def error_families(names):
     return out
 
 
-ALL_ERRORS = ["ProtocolError"] + [row.split()[0] for row in errors.TREE.split("\n") if row]
+ALL_ERRORS = ["ProtocolError"] + [row.split()[0] for row in error_tree.TREE.split("\n") if row]

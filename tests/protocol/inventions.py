@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from protocol import batches, commands, manifest, pairing, readings
+from protocol import batches, commands, live, manifest, pairing, readings
 from protocol.receipts import ALREADY_STORED
 
 BIG = (1 << 48) - 1
@@ -67,7 +67,7 @@ PAIRINGS = {
 }
 RULES: dict[str, Table] = {
     **{name: _reading(kind) for kind, name in enumerate(readings.KIND_NAMES)},
-    "live": {0: (st.just(2), None, None, True), 2: (UPTIME, None, None, True), **_integers(readings._LIVE)},
+    "live": {0: (st.just(2), None, None, True), 2: (UPTIME, None, None, True), **_integers(live.FIELDS)},
     "receipt": {
         1: (st.integers(0, (1 << 40) - 1), 0, (1 << 40) - 1, True),
         2: (st.binary(min_size=8, max_size=8), None, None, True),

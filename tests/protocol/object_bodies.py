@@ -1,9 +1,9 @@
 """What the tests of whole objects run under both Pythons: is it accepted, and if not, with which of our errors."""
 
-from protocol import batches, commands, errors, manifest, pairing, readings, receipts
+from protocol import batches, commands, errors, live, manifest, pairing, readings, receipts
 
 DECODERS = {
-    "live": readings.decode_live,
+    "live": live.decode,
     "receipt": receipts.decode,
     "refusal": receipts.decode_refusal,
     "range-receipt": batches.decode_receipt,

@@ -8,7 +8,7 @@ if sys.implementation.name == "cpython":
     cryptolib.install()
 
 from firmware.crypto import ecdh, p256
-from protocol import cbor, coap, errors, frames, manifest, oscore, replay, sign1
+from protocol import cbor, coap, errors, frames, manifest, oscore_opening, replay, sign1
 
 MANIFEST = {0: 1, 1: b"v" * 16, 2: b"c" * 16, 3: "s3", 4: 7, 5: 0x0603, 6: [["main.mpy", 100, bytes(32)]], 7: 1760000000}
 
@@ -43,7 +43,7 @@ DECODERS = {
     "point": lambda data: p256._finish(ecdh.point_steps(data)),
     "window": _window,
     "coap": coap.decode,
-    "option": oscore.decompress,
+    "option": oscore_opening.decompress,
     "frames": _frames,
     "late frames": lambda data: _frames(data, 2000),
     "manifest": _manifest,

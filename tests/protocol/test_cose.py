@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.crypto import p256
+from firmware.crypto import new_key, p256
 from protocol import cbor, cose, errors, readings, sign1
 from tests.on_micropython import BATCH_KiB, both_pythons, there
 from tests.protocol import bodies
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent.parent / "vectors" / "cose"
 EXAMPLES = {path.relative_to(FOLDER).as_posix(): json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.rglob("*.json"))}
 SIGN1 = {name: example for name, example in EXAMPLES.items() if "sign0" in example["input"]}
 KEY = hashlib.sha256(b"a device").digest()
-KID = hashlib.sha256(p256.public_key(KEY)).digest()[:4]
+KID = hashlib.sha256(new_key.public_key(KEY)).digest()[:4]
 PAIRING = b"pairing!"
 AAD = cose.reading_aad(readings.SCALE, PAIRING)
 PAYLOAD = readings.encode({0: 0, 1: 300, 2: [12, 3600000], 10: 72400, 11: 1})
@@ -35,7 +35,7 @@ def sign(tbs: bytes) -> bytes:
 
 
 def verify(tbs: bytes, signature: bytes) -> bool:
-    public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), p256.public_key(KEY))
+    public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), new_key.public_key(KEY))
     der = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
     try:
         public.verify(der, tbs, ec.ECDSA(hashes.SHA256()))

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from protocol import errors
+from protocol import error_tree, errors
 from tests.on_micropython import ROOT, both_pythons
 from tests.protocol import error_bodies as bodies
 
@@ -26,7 +26,7 @@ NAMES = list(written())
 def test_the_tree_is_the_one_that_is_written_down() -> None:
     """The same names in both, each with the same parent and facts, and a docstring of one sentence or more."""
     rows = written()
-    assert sorted(rows) == sorted(line.split()[0] for line in errors.TREE.splitlines())
+    assert sorted(rows) == sorted(line.split()[0] for line in error_tree.TREE.splitlines())
     for name, (parent, facts, says) in rows.items():
         kind = getattr(errors, name)
         assert kind.__bases__ == (getattr(errors, parent),)

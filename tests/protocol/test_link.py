@@ -18,7 +18,7 @@ from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import coap, exchange, link, oscore, oscore_server
+from protocol import coap, exchange, link, oscore, oscore_opening, oscore_server
 from tests.on_micropython import both_pythons
 from tests.protocol import bodies
 from tests.protocol.test_oscore import open_, seal
@@ -142,7 +142,7 @@ def test_over_bad_air_an_answer_is_authentic_and_a_nonce_never_comes_twice(
         way.post(b"r", coap.FORMAT_COSE_SIGN1, payload, now_ms)
         now_ms = run_until_over(way, gateway, fates, now_ms)
         if way.state == exchange.ANSWERED:
-            assert way.answer == oscore.Opened(coap.CHANGED, (), b"kept " + payload)
+            assert way.answer == oscore_opening.Opened(coap.CHANGED, (), b"kept " + payload)
             assert payload in gateway.stored
         else:
             assert way.state == exchange.TIMED_OUT

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import coap, errors, oscore, oscore_server
+from protocol import coap, errors, oscore, oscore_opening, oscore_server
 from tests.on_micropython import both_pythons
 from tests.protocol import bodies
 
@@ -127,8 +127,8 @@ def test_aiocoap_opens_ours_and_we_open_aiocoaps(pair: tuple[bytes, bytes], sequ
     answer, _ = server.protect(aiocoap.Message(code=aiocoap.CHANGED, payload=response), request_id)
     answer.mtype, answer.mid, answer.token = aiocoap.ACK, 7, b"tk"
     received = coap.decode(answer.encode())
-    opened = oscore.unprotect_response(ours, binding, received.options, received.payload, open_)
-    assert opened == oscore.Opened(coap.CHANGED, (), response)
+    opened = oscore_opening.unprotect_response(ours, binding, received.options, received.payload, open_)
+    assert opened == oscore_opening.Opened(coap.CHANGED, (), response)
 
 
 @given(st.data())
@@ -139,16 +139,16 @@ def test_a_response_opens_only_for_its_request_and_unaltered(data: st.DataObject
     first, second = (oscore.Binding(b"\x01", oscore.encode_sequence(number)) for number in (5, 6))
     own = data.draw(st.none() | st.integers(0, 9))
     _, options, sealed = oscore_server.protect_response(server, first, coap.CHANGED, (), b"receipt", seal, own)
-    assert oscore.unprotect_response(client, first, options, sealed, open_).payload == b"receipt"
+    assert oscore_opening.unprotect_response(client, first, options, sealed, open_).payload == b"receipt"
     at, bit = data.draw(st.integers(0, len(sealed) - 1)), 1 << data.draw(st.integers(0, 7))
     altered = sealed[:at] + bytes((sealed[at] ^ bit,)) + sealed[at + 1 :]
     for binding, payload in ((second, sealed), (first, altered), (first, sealed[:7]), (first, b"")):
         with pytest.raises(errors.TagBroken):
-            oscore.unprotect_response(client, binding, options, payload, open_)
+            oscore_opening.unprotect_response(client, binding, options, payload, open_)
     with pytest.raises(errors.NotOSCORE):
-        oscore.unprotect_response(client, first, (), sealed, open_)
+        oscore_opening.unprotect_response(client, first, (), sealed, open_)
     with pytest.raises(errors.WrongContext):
-        oscore.unprotect_response(client, first, ((coap.OSCORE, b"\x08\x07"),), sealed, open_)
+        oscore_opening.unprotect_response(client, first, ((coap.OSCORE, b"\x08\x07"),), sealed, open_)
 
 
 def test_a_used_up_sequence_is_refused() -> None:

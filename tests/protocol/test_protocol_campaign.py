@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from protocol import batches, cbor, cose, errors, frames, readings, receipts
+from protocol import batches, cbor, cose, errors, frames, live, readings, receipts
 from tests.on_micropython import ROOT, BATCH_KiB, there
 from tests.protocol import campaign_bodies as bodies
 from tests.protocol import wire_example
@@ -52,7 +52,7 @@ def valid_messages() -> dict[str, list[bytes]]:
         "coap": [made["request"], made["response"], *rows["coap"], *plain],
         "option": [b"", b"\x09\x05\x01", b"\x19\x05\x02ab\x01", b"\x08", b"\x20"],
         "reading": read,
-        "live": [readings.encode_live(dict(LIVE))],
+        "live": [live.encode(dict(LIVE))],
         "receipt": [made["receipt"], receipts.encode(1, bytes(8), 5, 0)],
         "refusal": [receipts.encode_refusal(104)],
         "batch": [batches.encode([made["signed"]] * 2), batches.encode([b"x"])],

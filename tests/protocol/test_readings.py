@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import cbor, errors, readings
+from protocol import cbor, errors, live, readings
 from tests.on_micropython import BATCH_KiB, both_pythons, there
 from tests.protocol import bodies
 from tests.protocol.definition import valid
@@ -76,7 +76,7 @@ def test_extensions_are_kept_and_ignored(extension: dict[int, object]) -> None:
     """Unknown keys from 32 on with an integer or up to 32 bytes come through."""
     for reading in ALL:
         assert readings.decode(readings.encode({**reading, **extension})) == {**reading, **extension}
-    assert readings.decode_live(readings.encode_live({**LIVE, **extension})) == {**LIVE, **extension}
+    assert live.decode(live.encode({**LIVE, **extension})) == {**LIVE, **extension}
 
 
 UNKNOWN = [{31: 0}, {4: 0}, {-1: 0}, {19: 1}, {32: "text"}, {32: b"x" * 33}, {32: [1]}, {"a": 1}, {b"": 1}, {16: 1}]
@@ -90,7 +90,7 @@ def test_unknown_keys_below_32_and_odd_extensions_are_refused(wrong: dict[object
             readings.check({**reading, **wrong})
     if 16 not in wrong:
         with pytest.raises(errors.BadReading):
-            readings.check_live({**LIVE, **wrong})
+            live.check({**LIVE, **wrong})
 
 
 @pytest.mark.parametrize("uptime", [None, 5, [1], [1, 2, 3], [1, -1], [True, 1], [1, "2"], [1 << 48, 0], b"12"])
@@ -111,12 +111,12 @@ def test_unknown_kinds_are_refused(kind: object) -> None:
 
 def test_live_values_have_loudness_and_no_sequence() -> None:
     """What is never signed carries no number that could be taken for a reading's."""
-    assert readings.decode_live(readings.encode_live(LIVE)) == LIVE
-    assert valid("live", readings.encode_live(LIVE))
-    assert valid("live", readings.encode_live({0: 2, 2: [1, 2], 16: 0}))
+    assert live.decode(live.encode(LIVE)) == LIVE
+    assert valid("live", live.encode(LIVE))
+    assert valid("live", live.encode({0: 2, 2: [1, 2], 16: 0}))
     for wrong in ({1: 5}, {16: -1}, {16: 401}, {16: None}, {0: 1}, {9: 80}):
         with pytest.raises(errors.BadReading):
-            readings.check_live({**LIVE, **wrong})
+            live.check({**LIVE, **wrong})
         assert not valid("live", cbor.encode({**LIVE, **wrong}))
 
 
@@ -138,7 +138,7 @@ def test_micropython_decides_like_this_python() -> None:
 @given(st.dictionaries(st.integers(-1, 40), st.integers(-5, 300000) | st.binary(max_size=40) | st.booleans() | st.none(), max_size=8))
 def test_any_map_is_a_reading_or_our_refusal(fields: dict[int, object]) -> None:
     """check raises nothing but BadReading."""
-    for check in (readings.check, readings.check_live):
+    for check in (readings.check, live.check):
         with contextlib.suppress(errors.BadReading):
             assert check(fields) is fields
 

@@ -12,7 +12,7 @@ from tests import cryptolib
 
 cryptolib.install()
 
-from firmware.crypto import ccm, hkdf, p256  # noqa: E402
+from firmware.crypto import ccm, hkdf, new_key, p256  # noqa: E402
 from protocol import cbor, coap, cose, edhoc, link, oscore, oscore_server, readings, receipts  # noqa: E402, oscore_server
 from tests.protocol import edhoc_bodies  # noqa: E402
 from tests.protocol.test_edhoc import RUN, TRACE  # noqa: E402
@@ -32,7 +32,7 @@ NAMES = ["kind: scale", "sequence", "start 40 of the device, 3600 s ago", "secon
 def objects() -> dict[str, bytes]:
     """Return the bytes of each object on the way."""
     comb.write()
-    kid = hashlib.sha256(p256.public_key(KEY)).digest()[:4]
+    kid = hashlib.sha256(new_key.public_key(KEY)).digest()[:4]
     payload = readings.encode(READING)
     aad = cose.reading_aad(readings.SCALE, PAIRING)
     protected = cose.protected_header(kid)

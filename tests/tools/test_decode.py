@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import cbor, commands, readings
+from protocol import cbor, commands, live
 from tests.protocol import wire_example
 from tests.protocol.inventions import KINDS, RULES
 from tests.protocol.refused import ROWS
@@ -86,7 +86,7 @@ def test_a_reading_out_of_range_says_which_field(capsys: pytest.CaptureFixture[s
     """The field, what it holds, and that this is refused."""
     assert decode.main([cbor.encode({0: 0, 1: 5, 2: [1, 2], 10: 5, 11: 1}).hex()]) == 1
     assert "BadReading: Field 10 of the reading is 5" in capsys.readouterr().out
-    assert decode.main([commands.encode({0: 1, 1: 2, 8: [3, 4]}).hex(), readings.encode_live({0: 2, 2: [1, 2], 16: 5}).hex()]) == 0
+    assert decode.main([commands.encode({0: 1, 1: 2, 8: [3, 4]}).hex(), live.encode({0: 2, 2: [1, 2], 16: 5}).hex()]) == 0
 
 
 @given(st.binary(max_size=120))

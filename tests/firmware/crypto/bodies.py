@@ -8,7 +8,7 @@ if sys.implementation.name == "cpython":
 
     cryptolib.install()
 
-from firmware.crypto import ccm, ecdh, hkdf, p256
+from firmware.crypto import ccm, ecdh, hkdf, known_answer, new_key, p256
 from protocol import errors
 
 
@@ -17,14 +17,14 @@ def signatures(rows):
 
 
 def public_keys(private_keys):
-    return [p256.public_key(key) for key in private_keys]
+    return [new_key.public_key(key) for key in private_keys]
 
 
 def refused_keys(private_keys):
     out = []
     for key in private_keys:
         try:
-            p256.public_key(key)
+            new_key.public_key(key)
         except ValueError:
             out.append(key)
     return out
@@ -38,7 +38,7 @@ def power_on(comb):
     before = p256._comb_path
     try:
         p256.load(path)
-        p256.power_on_test()
+        known_answer.check()
     except p256.SelfTestFailed as error:
         return error.part
     finally:
@@ -100,8 +100,8 @@ def shared_secrets(rows):
     return [ecdh.shared_secret(*row) for row in rows]
 
 
-def new_key(random_bytes):
-    return list(p256._finish(p256.new_key_steps(random_bytes)))
+def made_key(random_bytes):
+    return list(p256._finish(new_key.new_key_steps(random_bytes)))
 
 
 def longest_agreement_pause(private_key, public_key):

@@ -46,7 +46,7 @@ def public_keys(entropies):
         made = []
         for entropy in entropies:
             for purpose in (b"sign", b"link"):
-                steps = p256.new_key_steps(new_key.draw(Radio(True), purpose, entropy))
+                steps = new_key.new_key_steps(new_key.draw(Radio(True), purpose, entropy))
                 made.append(p256._finish(steps)[1])
         return made
     finally:

@@ -31,7 +31,7 @@ def test_micropythons_secrets_are_this_pythons() -> None:
 def test_a_new_key_is_in_range_and_its_own(call) -> None:
     """Whatever the random bytes, the private key is in 1..n-1 and the public key is OpenSSL's for it."""
     for random_bytes in (bytes(48), b"\xff" * 48, bytes(range(48))):
-        private, public = call(bodies.new_key, random_bytes)
+        private, public = call(bodies.made_key, random_bytes)
         scalar = int.from_bytes(private, "big")
         assert 0 < scalar < ORDER
         assert public == openssl(scalar).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
