@@ -14,6 +14,7 @@ from typing import Any
 
 import aiocoap
 from aiocoap import interfaces, oscore
+from aiocoap.error import UnparsableMessage
 from aiocoap.messagemanager import MessageManager
 from aiocoap.numbers.codes import Code
 from aiocoap.numbers.optionnumbers import OptionNumber
@@ -78,7 +79,7 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
             inner, request_id = context.unprotect(request)
         except oscore.ReplayError:
             self._refuse(pipe, "replayed")
-        except (oscore.ProtectionInvalid, ValueError, IndexError):
+        except (oscore.ProtectionInvalid, UnparsableMessage, ValueError, IndexError):
             context.fail()
             if isinstance(context, PairingContext):
                 self._pairings.forged()

@@ -2,7 +2,8 @@
 
 A datagram that is too large, is not CoAP, or is neither protected by OSCORE nor an introduction leaves no state behind: it is
 counted, and a confirmable request is answered with four to twelve bytes, never more than it had, so nobody can use the gateway to flood
-another. aiocoap then does the message layer: duplicates, acknowledgements, retransmission of separate responses.
+another. What is CoAP, and what OSCORE's option, is judged by the device's own rules (`protocol/coap.py`, `protocol/oscore_opening.py`),
+because aiocoap lets more pass. aiocoap then does the message layer: duplicates, acknowledgements, retransmission of separate responses.
 """
 
 import asyncio
@@ -17,10 +18,11 @@ from aiocoap.numbers.constants import TransportTuning
 from aiocoap.util import hostportjoin
 
 from gateway.pace import Pace
+from protocol import coap, oscore_opening
+from protocol.errors import NotCoAP, NotOSCORE
 from protocol.pairing import HELLO_PATH
 
 LARGEST_DATAGRAM_BYTES = 4096
-_LONGEST_TOKEN_BYTES = 8
 INTRODUCTION = (".well-known", "edhoc")
 HELLO = (HELLO_PATH.decode(),)
 _LARGEST_INTRODUCTION_BYTES = 256
@@ -108,10 +110,9 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
             return
         peer = Peer(self, address[0], address[1])
         try:
-            if data[0] & 0x0F > _LONGEST_TOKEN_BYTES:  # aiocoap takes them, RFC 7252 section 3 forbids it
-                raise ValueError
+            coap.decode(data)
             message = aiocoap.Message.decode(data, remote=peer)
-        except (error.UnparsableMessage, ValueError, IndexError):  # aiocoap lets a bad text option through as UnicodeDecodeError
+        except (NotCoAP, error.UnparsableMessage, ValueError):  # aiocoap lets a bad text option through as UnicodeDecodeError
             self._refused("not_coap")
             return
         if message.code.is_request() and self._may_pass(message):
@@ -173,12 +174,8 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
 
 
 def _device_id(option: bytes | None) -> bytes | None:
-    """Return the key id in an OSCORE option (RFC 8613 section 6.1), or None if there is none."""
-    if not option or not option[0] & 0x08:
+    """Return the key id in an OSCORE option, or None: there is none, or the option is malformed."""
+    try:
+        return oscore_opening.decompress(option or b"").kid
+    except NotOSCORE:
         return None
-    start = 1 + (option[0] & 0x07)
-    if option[0] & 0x10:
-        if len(option) <= start:
-            return None
-        start += 1 + option[start]
-    return option[start:] if start <= len(option) else None

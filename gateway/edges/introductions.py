@@ -19,6 +19,7 @@ from protocol.errors import ProtocolError
 
 _MOST_HALF_OPEN = 16
 _HALF_OPEN_S = 30.0
+_X_BYTES = 32
 _CONNECTION_ID_BYTES = 3  # long enough to be no small integer, and for chance not to repeat it
 # section 6.3: what we can do, for who asked for another suite; section 6.2: an unspecified error, without words
 _OTHER_SUITE = cbor.encode(2) + cbor.encode(edhoc.SUITE)
@@ -87,6 +88,8 @@ class Introductions:
             raise Refused(_REFUSED)
         if (items[1][-1:] if isinstance(items[1], list) else [items[1]]) != [edhoc.SUITE]:
             raise Refused(_OTHER_SUITE)
+        if not _is_point(items[2]):
+            raise Refused(_REFUSED)
         responder = lakers.EdhocResponder(self._private, self._claims)
         ours = self._new_id()
         try:
@@ -94,7 +97,7 @@ class Introductions:
             if any(item.is_critical() for item in data):
                 raise ValueError
             message_2: bytes = responder.prepare_message_2(lakers.CredentialTransfer.ByReference, ours, [])
-        except Exception:  # lakers raises its own kinds of everything, a Rust panic's too
+        except Exception:  # lakers raises its own kinds of everything
             raise Refused(_REFUSED) from None
         self._make_room()
         self._half_open[ours] = _HalfOpen(responder, bytes(initiator_id), time.monotonic(), host)
@@ -133,3 +136,14 @@ class Introductions:
             del self._half_open[ours]
         while len(self._half_open) >= _MOST_HALF_OPEN:
             del self._half_open[next(iter(self._half_open))]
+
+
+def _is_point(x: object) -> bool:
+    """Return whether a point of P-256 has this x; lakers panics where none has, and a panic is no Exception to Python."""
+    if not isinstance(x, bytes) or len(x) != _X_BYTES:
+        return False
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x02" + x)
+    except ValueError:
+        return False
+    return True

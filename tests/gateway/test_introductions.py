@@ -1,5 +1,6 @@
 """Introductions at the devices' door, attacked: strangers, forgers, thieves, floods, and what a context outlives."""
 
+import contextlib
 import json
 import secrets
 
@@ -7,6 +8,8 @@ import cbor2
 import lakers
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway import devices
 from gateway.edges import contexts as contexts_
@@ -61,6 +64,41 @@ def test_stranger_forger_and_noise_get_one_answer() -> None:
     answers.add(refused(home, cbor2.dumps(b"\x01\x02\x03") + message_3))
     answers |= {refused(home, noise) for noise in (b"", b"\xf5", b"\xf5\x03", secrets.token_bytes(60), b"\xf5" + bytes(40))}
     assert len(answers) == 1
+
+
+P = 2**256 - 2**224 + 2**192 + 2**96 - 1
+
+
+@pytest.mark.parametrize("x", [1, 2, 7, P, P + 1, 2**256 - 1], ids=hex)
+def test_an_ephemeral_key_off_the_curve_is_refused_like_any_noise(x: int) -> None:
+    """SP 800-56A: no point of P-256 has this x; whoever sends it gets the answer of noise, and the next introduction is as good as ever."""
+    device = Counterpart()
+    home = enrolled(device)
+    answer = refused(home, b"\xf5\x03\x02\x58\x20" + x.to_bytes(32, "big") + b"\x05")
+    assert answer == refused(home, b"\xf5")
+    introduce(home, device)
+
+
+@pytest.mark.parametrize("x", [b"\x58\x1f" + bytes(31), b"\x58\x21" + bytes(33), b"\x05", b"\x60"], ids=bytes.hex)
+def test_an_ephemeral_key_of_another_form_is_refused_like_any_noise(x: bytes) -> None:
+    """Not 32 bytes, or no bytes at all."""
+    home = enrolled(Counterpart())
+    assert refused(home, b"\xf5\x03\x02" + x + b"\x05") == refused(home, b"\xf5")
+
+
+@given(st.data())
+def test_whatever_stands_in_a_message_of_an_introduction_ends_in_a_refusal_or_an_answer(data: st.DataObject) -> None:
+    """Messages 1 and 3 with bytes changed, cut or put in: nothing but Refused comes out, a panic of the library neither."""
+    device = Counterpart()
+    home = enrolled(device)
+    message_1 = b"\xf5" + lakers.EdhocInitiator().prepare_message_1(b"\x05", [])
+    _, theirs, message_3 = begin(home, device)
+    for message in (message_1, cbor2.dumps(theirs) + message_3):
+        bent = bytearray(message)
+        at = data.draw(st.integers(0, len(bent)))
+        bent[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+        with contextlib.suppress(introductions.Refused):
+            home.introductions.take(bytes(bent), HERE)
 
 
 def test_another_suite_is_told_which_one_we_do() -> None:

@@ -1,5 +1,6 @@
 """Every row of what must be refused: by the same type on both Pythons, by the gateway with the same rule, and with a sentence each."""
 
+import ast
 import json
 
 import cbor2
@@ -11,10 +12,11 @@ from gateway import devices, reception
 from gateway import errors as gateway_errors
 from protocol import errors, refusals
 from tests.gateway.counterpart import Counterpart
-from tests.on_micropython import BATCH_KiB, there
+from tests.on_micropython import ROOT, BATCH_KiB, there
 from tests.protocol import refused_bodies as bodies
 from tests.protocol.bodies import refusal
 from tests.protocol.refused import ROWS
+from tests.protocol.table import TABLE
 from tests.protocol.test_errors import NAMES
 
 PAIRS = [[decoder, data] for _, decoder, data, _ in ROWS]
@@ -25,6 +27,37 @@ def test_each_row_is_refused_by_its_own_type_under_both_pythons() -> None:
     expected = [name for _, _, _, name in ROWS]
     assert bodies.refusals(PAIRS) == expected
     assert there(bodies.refusals, PAIRS, heap_KiB=BATCH_KiB) == expected
+
+
+def functions(path: str) -> dict[str, list[str]]:
+    """Return the names of a test file's functions, each with those of its arguments."""
+    parsed = ast.parse((ROOT / "tests" / path).read_text(encoding="utf-8"))
+    found = [node for node in parsed.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return {node.name: [argument.arg for argument in node.args.args] for node in found}
+
+
+@pytest.mark.parametrize("rule", TABLE)
+def test_each_rule_is_refused_on_both_sides_by_types_with_sentences(rule: str) -> None:
+    """What the table names is there: tests on either side, at least one of the device's in MicroPython, and a sentence for each type."""
+    row = TABLE[rule]
+    for name in (*row.on_device, *row.on_computer):
+        path, function = name.split("::")
+        assert function in functions(path), name
+    assert row.on_device
+    assert row.on_computer
+    there_too = [name for name in row.on_device if "call" in functions(name.split("::")[0])[name.split("::")[1]]]
+    there_too += [name for name in row.on_device if name.startswith("firmware/") or "both_pythons" in name or "micropython" in name]
+    assert there_too
+    assert set(row.types) <= set(refusals.SENTENCES)
+    assert len({refusals.SENTENCES[name] for name in row.types}) == len(row.types)
+    for case in row.cases:
+        assert any(each.startswith(case) and error in row.types for each, _, _, error in ROWS), case
+
+
+def test_every_case_belongs_to_a_rule() -> None:
+    """Nothing is refused for no reason: each case begins as the table says, and its error is one of that rule's."""
+    for each, _, _, error in ROWS:
+        assert any(each.startswith(case) and error in row.types for row in TABLE.values() for case in row.cases), each
 
 
 def test_every_refusal_has_a_sentence_with_its_facts() -> None:
