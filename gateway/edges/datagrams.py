@@ -176,6 +176,7 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
 def _device_id(option: bytes | None) -> bytes | None:
     """Return the key id in an OSCORE option, or None: there is none, or the option is malformed."""
     try:
-        return oscore_opening.decompress(option or b"").kid
+        kid: bytes | None = oscore_opening.decompress(option or b"").kid
     except NotOSCORE:
         return None
+    return kid
