@@ -15,6 +15,7 @@ if sys.implementation.name == "cpython":
 
 from protocol import (
     batches,
+    blocks,
     cbor,
     coap,
     commands,
@@ -25,10 +26,19 @@ from protocol import (
     live,
     manifest,
     oscore_opening,
+    pairing,
     readings,
     receipts,
     sign1,
 )
+
+
+def answered(data):
+    """Feed a download with an answer: the first byte says how long its Block2 option is, the rest is a piece."""
+    size = data[0] & 7 if data else 0
+    options = ((coap.ETAG, b"one"), (coap.BLOCK2, data[1 : 1 + size]))
+    blocks.Download(1024, 2).feed(oscore_opening.Opened(coap.CONTENT, options, data[1 + size :]))
+
 
 PARSERS = {
     "cbor": cbor.decode,
@@ -47,6 +57,9 @@ PARSERS = {
     "presence": commands.decode_presence,
     "result": commands.decode_result,
     "manifest": manifest.decode,
+    "hello": lambda data: pairing.decode(data, pairing.HELLO),
+    "newcomer": lambda data: pairing.decode(data, pairing.DEVICE),
+    "block": answered,
     "message 2": edhoc.parse_message_2,
     "split": introduction.split,
 }

@@ -78,22 +78,9 @@ def opened(rows):
 
 
 def longest_pause(private_key, message_hash):
-    """Return [fewest steps, permille of a signature that its longest step takes], the latter in the quietest of 40 signatures."""
-    import time
-
-    now_us = time.ticks_us if hasattr(time, "ticks_us") else lambda: time.perf_counter_ns() // 100
+    """Return [steps, permille of a signature that its longest step takes]."""
     p256.load()
-    fewest, share = 1000, 1000
-    for _ in range(40):
-        begun = before = now_us()
-        longest = steps = 0
-        for _ in p256.sign_steps(private_key, message_hash, bytes(32)):
-            now = now_us()
-            longest = max(longest, now - before)
-            before = now
-            steps += 1
-        fewest, share = min(fewest, steps), min(share, 1000 * longest // (before - begun))
-    return [fewest, share]
+    return _longest_share(lambda: p256.sign_steps(private_key, message_hash, bytes(32)))
 
 
 def shared_secrets(rows):
@@ -105,23 +92,29 @@ def made_key(random_bytes):
 
 
 def longest_agreement_pause(private_key, public_key):
-    """Return [steps, permille of the whole that its longest step takes], the latter in the quietest of 12 agreements."""
-    import time
-
-    now_us = time.ticks_us if hasattr(time, "ticks_us") else lambda: time.perf_counter_ns() // 100
+    """Return [steps, permille of a point and its agreement that the longest step takes]."""
 
     def steps():
         point = yield from ecdh.point_steps(public_key)
         return (yield from ecdh.agree_steps(point, private_key))
 
-    share, count = 1000, 0
+    return _longest_share(steps)
+
+
+def _longest_share(steps):
+    """Return [fewest steps, permille of the longest]: a busy machine delays any step now and then, and none a dozen times."""
+    import time
+
+    now_us = time.ticks_us if hasattr(time, "ticks_us") else lambda: time.perf_counter_ns() // 100
+    quietest, fewest = [], 1000
     for _ in range(12):
-        begun = before = now_us()
-        longest = count = 0
+        number, before = 0, now_us()
         for _ in steps():
-            now = now_us()
-            longest = max(longest, now - before)
-            before = now
-            count += 1
-        share = min(share, 1000 * longest // (before - begun))
-    return [count, share]
+            took = now_us() - before
+            if number == len(quietest):
+                quietest.append(took)
+            quietest[number] = min(quietest[number], took)
+            number += 1
+            before = now_us()
+        fewest = min(fewest, number)
+    return [fewest, 1000 * max(quietest[:fewest]) // sum(quietest)]
