@@ -14,6 +14,7 @@ from simulator.usb import slip
 from simulator.usb.nor import SECTOR_BYTES, NorFlash
 
 ESP32_S3 = 9  # the chip's number in images and in GET_SECURITY_INFO
+ESP32_C3 = 5
 ROM_BAUD = 115_200
 
 FLASH_BEGIN, FLASH_DATA, FLASH_END, MEM_BEGIN, MEM_END, MEM_DATA, SYNC, WRITE_REG, READ_REG = range(0x02, 0x0B)
@@ -28,6 +29,8 @@ _CHECKSUM_SEED = 0xEF
 _MEMORY = ((0x3FC88000, 0x3FD00000), (0x40370000, 0x403E0000))  # data and instruction RAM (TRM 4.3)
 _LONGEST_READ_SLOW = 64
 
+_MAGIC = 0x4000_1000  # in the ROM: by its value tools that do not ask for the number tell chips apart
+_MAGICS = {ESP32_S3: 0x0000_0009, ESP32_C3: 0x6921_506F}
 _EFUSE_MAC = 0x6000_7044
 _SPI = 0x6000_2000
 _SPI_CMD, _SPI_ADDRESS, _SPI_USR2, _SPI_W0 = _SPI, _SPI + 0x04, _SPI + 0x20, _SPI + 0x58
@@ -80,6 +83,7 @@ class BootRom:
         self._restart = restart
         self._slip = slip.Decoder()
         self._registers = {
+            _MAGIC: _MAGICS.get(chip, 0),
             _EFUSE_MAC: int.from_bytes(mac[2:], "big"),
             _EFUSE_MAC + 4: int.from_bytes(mac[:2], "big"),
         }

@@ -21,6 +21,7 @@ ROOT = build.ROOT
 MEGABYTE = 1 << 20
 FILES_AT = 0x200000
 CODE_BYTES = 40_000
+PATIENCE_s = 300.0  # for one command, on a machine with other things to do; a command that hangs is what it finds
 
 
 class BenchRoom:
@@ -44,7 +45,7 @@ class BenchRoom:
         self._thread.join()
         self.loop.close()
 
-    def do(self, work: Coroutine[Any, Any, _T], timeout_s: float = 30.0) -> _T:
+    def do(self, work: Coroutine[Any, Any, _T], timeout_s: float = PATIENCE_s) -> _T:
         """Do something at the bench."""
         return self.begin(work).result(timeout_s)
 
@@ -104,7 +105,7 @@ class BenchRoom:
                     found[path.removeprefix("/")] = opened.read()
         return found
 
-    def foyer(self, *arguments: object, timeout_s: float = 60.0, typed: str = "") -> subprocess.CompletedProcess[str]:
+    def foyer(self, *arguments: object, timeout_s: float = PATIENCE_s, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run `foyer device …`."""
         command = [sys.executable, "-m", "tools.device", *map(str, arguments)]
         return subprocess.run(command, cwd=ROOT, input=typed, capture_output=True, text=True, check=False, timeout=timeout_s)

@@ -10,7 +10,6 @@ from tests.firmware.cuff import campaign
 
 SEED = 7
 EVERY_MOMENT = [(number + 0.5) / 10 for number in range(10)]
-ALL = [(state, share, stopped) for state in campaign.LASTS_s for share in EVERY_MOMENT for stopped in (False, True)]
 
 
 def sampled(fault: str) -> list[tuple[str, float, bool]]:
@@ -34,16 +33,19 @@ def test_a_fault_does_not_hurt_the_arm(fault: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(7200)
-def test_no_fault_in_any_state_at_any_moment_hurts_the_arm() -> None:
-    """All of them: faults x states x ten moments, left alone and stopped by hand."""
-    hurt = []
-    for state, share, stopped in ALL:
-        for fault in campaign.FAULTS:
-            outcome = campaign.run(fault, state, share, stopped)
-            if not campaign.harmless(outcome):
-                hurt.append((fault, state, share, stopped, outcome))
-    assert hurt == []
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("state", campaign.LASTS_s)
+def test_no_fault_at_any_moment_of_a_state_hurts_the_arm(state: str) -> None:
+    """All of them: faults x ten moments of each state, left alone and stopped by hand."""
+    outcomes = {
+        (fault, share, stopped): campaign.run(fault, state, share, stopped)
+        for share in EVERY_MOMENT
+        for stopped in (False, True)
+        for fault in campaign.FAULTS
+    }
+    highest_mmHg, longest_s, slowest_s = (max(outcome[place] for outcome in outcomes.values()) for place in (2, 3, 4))
+    print(f"{state}: {len(outcomes)} runs, {highest_mmHg:.0f} mmHg, {longest_s:.0f} s above 15 mmHg, empty after {slowest_s:.1f} s")
+    assert {moment: outcome for moment, outcome in outcomes.items() if not campaign.harmless(outcome)} == {}
 
 
 @pytest.mark.parametrize(
