@@ -56,6 +56,7 @@ _LEAST_quality = const(42)
 _GRID_mmHg = const(2)
 _BEYOND_mmHg = const(8)  # so far the envelope's flank is continued when the recording ends on it
 _WIDEST_GAP_mmHg = const(16)  # two beats missed at 5 mmHg a second: more, and the envelope is a guess there
+_LEAST_THERE = 0.6  # of the beats that the rhythm promises there: an arm at rest has 0.8 or more (measured), extra beats and all
 _GAP_PERIODS = 2.2
 _IRREGULAR_SHARE = 0.15  # Kabutoya 2017, PMC8030935: a beat 15 % off the mean, in one of five beats
 _IRREGULAR_percent = const(20)
@@ -123,9 +124,10 @@ def steps(samples, count: int, step_mmHg: float = 0.0, stairs=None):
     mean, systolic, diastolic = [lowest + place * _GRID_mmHg for place in (peak + _vertex(curve, peak), systolic, diastolic)]
     harmonics = low_pass_Hz * rhythm[0] / RATE_per_s
     systolic, diastolic = yield from walls.pressures(kept, weights, rough, harmonics, systolic, diastolic)
-    gap_mmHg = _gap_mmHg(kept, systolic, diastolic)
-    if gap_mmHg > _WIDEST_GAP_mmHg:
-        raise RefusedMeasurement(faults.CUFF_MOVED, gap_mmHg=gap_mmHg)
+    gap_mmHg, there = _holes(kept, systolic, diastolic, rhythm[0])
+    # in a staircase a beat that a step cuts is no sign of movement
+    if gap_mmHg > _WIDEST_GAP_mmHg or (there < _LEAST_THERE and not (falling and falling.level)):
+        raise RefusedMeasurement(faults.CUFF_MOVED, gap_mmHg=gap_mmHg, there=there)
     pressures = [round(pressure_mmHg) for pressure_mmHg in (systolic, mean, diastolic)]
     if not 40 <= pressures[0] <= 280 or not 20 <= pressures[2] <= 200 or pressures[0] - pressures[2] < 10:
         raise RefusedMeasurement(faults.CUFF_IMPLAUSIBLE, systolic_mmHg=pressures[0], diastolic_mmHg=pressures[2])
@@ -208,13 +210,15 @@ def ratios(width_mmHg: float) -> tuple[float, float]:
     return before[1], before[2]
 
 
-def _gap_mmHg(kept, systolic_mmHg, diastolic_mmHg):
-    """Return the widest stretch without a beat between the two pressures and a little beyond."""
+def _holes(kept, systolic_mmHg, diastolic_mmHg, rhythm):
+    """Return the widest stretch without a beat between the two pressures and a little beyond, and the share of its beats that are there."""
+    near = [beat for beat in kept if diastolic_mmHg - _BEYOND_mmHg < beat.cuff_mmHg < systolic_mmHg + _BEYOND_mmHg]
     widest = 0.0
     for earlier, later in zip(kept, kept[1:]):  # noqa: RUF007 - no itertools here
         if later.cuff_mmHg < systolic_mmHg + _BEYOND_mmHg and earlier.cuff_mmHg > diastolic_mmHg - _BEYOND_mmHg:
             widest = max(widest, earlier.cuff_mmHg - later.cuff_mmHg)
-    return widest
+    lasted = near[-1].at - near[0].at if near else 0
+    return widest, (len(near) - 1) * rhythm / lasted if lasted else 0.0
 
 
 def _crossing(curve, peak, step, ratio):
