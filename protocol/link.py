@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from protocol.oscore import Cipher, Options
 
 MAX_ECHO_BYTES = 40  # RFC 9175 section 2.2.1
+MOST_FORGED = 1 << 20  # a tag has 64 bits: after so many that did not fit, one that does may be a forger's luck (threats T21)
 _MAX_ECHOES = 2  # a gateway may restart once more between the two
 
 
@@ -70,6 +71,11 @@ class Link:
     def over(self) -> bool:
         """Return whether nothing is in flight."""
         return self.state not in (exchange.WAITING, exchange.ACKNOWLEDGED)
+
+    @property
+    def worn(self) -> bool:
+        """Return whether so many forged answers came that these keys are to be given up."""
+        return self.forged >= MOST_FORGED
 
     @property
     def due_ms(self) -> int | None:

@@ -46,17 +46,31 @@ class Session:
             self._wake(kept.get_link())
 
     def doubtful(self, now_ms: int) -> bool:
-        """Return whether the link's request was answered by somebody who does not know us, at a time when that is worth an introduction."""
-        return self.link is not None and self.link.disowned and (self._again_ms is None or now_ms >= self._again_ms)
+        """Return whether the link is worn, or its request was answered by somebody who does not know us, at a time when that is worth an
+        introduction.
+        """
+        if self.link is None:
+            return False
+        return self.link.worn or (self.link.disowned and (self._again_ms is None or now_ms >= self._again_ms))
 
     def renew(self, now_ms: int) -> bool:
         """Give the link up if it is doubtful and has no answer; return whether a new introduction is due."""
+        if self.link.worn:
+            return self._give_up()
         if self.link.answer is not None:
             self._wait_ms = self._first_wait_ms
         elif self.doubtful(now_ms):
             self.link = None
             return True
         return False
+
+    def _give_up(self):
+        """Forget the link's keys for good; return whether the request in flight is to be asked with new ones."""
+        unanswered = self.link.answer is None
+        self.link = None
+        if self._kept is not None:
+            self._kept.put_link(b"")
+        return unanswered
 
     @property
     def disturbed(self) -> bool:

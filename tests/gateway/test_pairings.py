@@ -25,14 +25,16 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 SETTINGS = {"climate_ms": 1000, "retry_ms": 200}
 
 
-def new_device(house: House, name: str, coap_port: int, label: bytes, kind: str = "babyphone") -> Device:
-    """Put a device as it leaves the workshop into the house; it is not switched on."""
+def new_device(
+    house: House, name: str, coap_port: int, label: bytes, kind: str = "babyphone", instead: dict[str, str] | None = None
+) -> Device:
+    """Put a device as it leaves the workshop into the house; it is not switched on. instead: sources that are its own."""
     port = house.reserve_port(name)
     settings = {**SETTINGS, "calibration": house.calibration(name, kind)}
     made = provision.provision(kind, name, ("127.0.0.1", port), settings=settings, label=label)
     interpreter = find(CACHE)
     assert interpreter is not None
-    files = build.files(kind, CACHE, build.simulated(interpreter.word_bits))
+    files = build.files(kind, CACHE, build.simulated(interpreter.word_bits), instead)
     image = house._directory / f"{name}.image"
     build.write_image(image, {**files, **made.files}, FLASH_BYTES)
     return house.add(name, kind, image, ("127.0.0.1", coap_port))
@@ -219,6 +221,7 @@ async def test_a_neighbours_gateway_gets_five_tries_and_nothing(tmp_path: Path) 
         before = flash(device)
         await device.start()
         await until(lambda: device.display[1] == "press to pair me", 60)
+        assert neighbour.hellos == [], "without its button it says nothing to anybody"
         house.press(device)
         await until(lambda: device.display == (f"! {faults.PAIRING_TOO_MANY}", "not paired"), 30)
         assert len([line for line in device.console if f"code={faults.PAIRING_NOT_THIS_HOME}" in line]) == 5
@@ -226,6 +229,45 @@ async def test_a_neighbours_gateway_gets_five_tries_and_nothing(tmp_path: Path) 
         nonces = [cbor.decode(hello)[1] for hello in neighbour.hellos]  # type: ignore[index]
         assert len(set(nonces)) == 5
         await until(lambda: device.display[1] == "press to pair me", 30)
+    transport.close()
+
+
+class Silent(Neighbour):
+    """A network in which nobody was given the label."""
+
+    def datagram_received(self, data: bytes, _: tuple[str, int]) -> None:
+        self.hellos.append(coap.decode(data).payload)
+
+
+async def test_a_window_that_nobody_answers_closes_and_is_opened_by_the_button_alone(tmp_path: Path) -> None:
+    """After its two minutes (two seconds here) the device says that it is too late and is silent; only another press speaks again."""
+    interpreter = find(CACHE)
+    assert interpreter is not None
+    short = {}
+    for name, there, here in (
+        ("protocol/pairing.py", "WINDOW_MS, MOST_TRIES = 120_000, 5", "WINDOW_MS, MOST_TRIES = 2_000, 5"),
+        ("firmware/pairing.py", "exchange.Timing(1000, 2, 5000)", "exchange.Timing(200, 1, 1000)"),
+    ):
+        source = (build.ROOT / name).read_text(encoding="utf-8")
+        assert there in source
+        short[name] = source.replace(there, here)
+    transport, network = await asyncio.get_running_loop().create_datagram_endpoint(Silent, ("127.0.0.1", 0))
+    async with House(tmp_path / "house", interpreter.command, seed=3) as house:
+        port = transport.get_extra_info("sockname")[1]
+        device = new_device(house, "nursery", port, secrets.token_bytes(16), instead=short)
+        before = flash(device)
+        await device.start()
+        await until(lambda: device.display[1] == "press to pair me", 60)
+        house.press(device)
+        await until(lambda: device.display == (f"! {faults.PAIRING_TOO_LATE}", "not paired"), 60)
+        said = len(network.hellos)
+        assert said > 0
+        await until(lambda: device.display[1] == "press to pair me", 60)
+        await asyncio.sleep(1)
+        assert len(network.hellos) == said, "between two windows it says nothing"
+        house.press(device)
+        await until(lambda: len(network.hellos) > said, 60)
+        assert flash(device) == before
     transport.close()
 
 

@@ -118,11 +118,20 @@ def test_step_by_step_gives_the_same_message() -> None:
     assert cose.assemble(protected, PAYLOAD, sign(cose.sig_structure(protected, AAD, PAYLOAD))) == GOOD
 
 
+OF_THE_HOME = cbor.encode([cose.VERSION, cose.ROLE_DEVICE + 1, readings.SCALE, PAIRING])
+
+
 @pytest.mark.parametrize(
     "aad",
-    [cose.reading_aad(readings.CUFF, PAIRING), cose.reading_aad(readings.SCALE, b"another!"), cose.reading_aad(0, PAIRING, 2), b""],
+    [
+        cose.reading_aad(readings.CUFF, PAIRING),
+        cose.reading_aad(readings.SCALE, b"another!"),
+        cose.reading_aad(0, PAIRING, 2),
+        OF_THE_HOME,
+        b"",
+    ],
 )
-def test_signed_bytes_fit_no_other_kind_pairing_or_version(aad: bytes) -> None:
+def test_signed_bytes_fit_no_other_kind_pairing_version_or_role(aad: bytes) -> None:
     """The same signature under another external_aad is a bad signature (threats T18)."""
     with pytest.raises(errors.BadSignature):
         sign1.verify1(sign1.parse_sign1(GOOD), aad, verify)

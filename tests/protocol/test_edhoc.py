@@ -174,6 +174,34 @@ def test_every_changed_bit_of_message_2_is_refused() -> None:
         assert run.initiator.agreed is None
 
 
+def test_who_changes_message_1_on_the_way_makes_no_link() -> None:
+    """T18: method, suite, key and name are in what both ends prove, so nobody on the way can talk them into something older or weaker."""
+    run = Run()
+    changes = [run.message_1[:at] + bytes([run.message_1[at] ^ 1 << secrets.randbelow(8)]) + run.message_1[at + 1 :] for at in range(37)]
+    changes += [b"\x03\x82\x06\x02" + run.message_1[2:], b"\x03\x82\x03\x02" + run.message_1[2:], run.message_1 + b"\x20\x41a"]
+    heard = 0
+    for changed in changes:
+        try:
+            _, message_2 = respond(changed, run.home[0], run.responder.claims, b"\xaa\xbb\xcc")
+        except BaseException:  # noqa: S112  # lakers refuses, or panics where a key is off the curve, which the gateway sees to
+            continue
+        heard += 1
+        with pytest.raises((errors.NotEDHOC, errors.NotCBOR)):
+            run.finish(message_2)
+        assert run.initiator.agreed is None
+        run.initiator._ephemeral = run.ephemeral  # a run is over after a refusal; here it is tried again
+    assert heard > 3, "some of them the home could not know for changed"
+
+
+def test_nothing_on_the_air_names_either_end() -> None:
+    """T16: in none of the three messages stands a key id or a static key of the two; who records them learns no name."""
+    run = Run()
+    said = run.message_1 + run.message_2 + run.finish(run.message_2)
+    for credential in (run.own, run.responder):
+        assert credential.key_id not in said
+        assert not any(credential.public_key[at : at + 8] in said for at in range(1, 58))
+
+
 def test_a_stolen_device_key_cannot_play_the_home() -> None:
     """T16: who has the device's own private key, and answers in the home's name, fails: the proof needs the home's."""
     run = Run()
