@@ -3,6 +3,7 @@
 import contextlib
 import json
 import secrets
+from typing import Any
 
 import cbor2
 import lakers
@@ -64,6 +65,37 @@ def test_stranger_forger_and_noise_get_one_answer() -> None:
     answers.add(refused(home, cbor2.dumps(b"\x01\x02\x03") + message_3))
     answers |= {refused(home, noise) for noise in (b"", b"\xf5", b"\xf5\x03", secrets.token_bytes(60), b"\xf5" + bytes(40))}
     assert len(answers) == 1
+
+
+class Recorded:
+    """A responder whose every step is written down."""
+
+    def __init__(self, responder: Any) -> None:
+        self.responder = responder
+        self.steps: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.steps.append(name)
+        return getattr(self.responder, name)
+
+
+def test_a_stranger_costs_what_a_forger_costs() -> None:
+    """T21: an unknown device is refused after the same arithmetic as a known one whose proof is wrong, so its time tells nothing."""
+    device = Counterpart()
+    home = enrolled(device)
+    steps = []
+    for who, bent in ((Counterpart(), 0), (device, 1)):
+        _, theirs, message_3 = begin(home, who)
+        half_open = home.introductions._half_open[theirs]
+        responder = Recorded(half_open.responder)
+        home.introductions._half_open[theirs] = half_open._replace(responder=responder)
+        if bent:  # a proof made with another key for this device's name
+            home.introductions._devices = {
+                name: (known, claims[:-1] + bytes([claims[-1] ^ 1])) for name, (known, claims) in home.introductions._devices.items()
+            }
+        refused(home, cbor2.dumps(theirs) + message_3)
+        steps.append(responder.steps)
+    assert steps[0] == steps[1] == ["parse_message_3", "verify_message_3"]
 
 
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1

@@ -1,4 +1,4 @@
-"""What must be refused, row by row, and which tests see to it on a device's side and on a computer's; `test_refusals.py` holds it to that.
+"""What must be refused and what must be withstood, row by row, and which tests see to it; `test_refusals.py` holds them to that.
 
 A row is a rule of the specifications. Its `cases` are rules of `refused.py`, which are tried under both Pythons; its tests are functions by
 their files. `types` are the errors by which it is refused, each with a sentence of its own.
@@ -147,4 +147,92 @@ TABLE = {
         (_EACH,),
         ("protocol/test_protocol_objects.py::test_a_manifest_for_another_device_an_older_one_and_a_changed_file_are_refused",),
     ),
+}
+
+_PAIRINGS = "gateway/test_pairings.py"
+_PAIRING = "gateway/test_pairing.py"
+
+# What must hold against whoever attacks link, keys and pairing, each half of it with the tests that mount the attack.
+ATTACKS = {
+    "T16 fresh ephemeral keys of both ends": (
+        "gateway/test_introductions.py::test_no_two_links_share_a_key_or_a_nonce",
+        "protocol/test_edhoc.py::test_two_first_messages_have_nothing_in_common",
+    ),
+    "T16 a stolen device key cannot play the gateway": ("protocol/test_edhoc.py::test_a_stolen_device_key_cannot_play_the_home",),
+    "T16 recordings stay closed": ("protocol/test_edhoc.py::test_a_recording_stays_closed_when_both_static_keys_are_lost",),
+    "T16 identities travel sealed": ("protocol/test_edhoc.py::test_nothing_on_the_air_names_either_end",),
+    "T16 the first message shows nothing that stays": ("protocol/test_edhoc.py::test_two_first_messages_have_nothing_in_common",),
+    "T17 no nonce twice: a restored backup, a rollback, a gateway copied": (
+        "gateway/test_introductions.py::test_no_two_links_share_a_key_or_a_nonce",
+        "gateway/test_coap.py::test_a_request_recorded_before_a_restart_opens_nothing",
+        "gateway/test_backup.py::test_a_restored_home_neither_loses_nor_repeats_a_reading",
+    ),
+    "T17 no nonce twice: a power cut": ("firmware/flash/test_flash.py::test_power_may_fail_at_every_flash_operation",),
+    "T17 no nonce twice: a second gateway": (
+        "gateway/test_gateway.py::test_two_gateways_never_share_a_home",
+        "gateway/test_introductions.py::test_two_gateways_hear_one_device_and_only_its_own_opens",
+    ),
+    "T17 on any doubt a new EDHOC": (
+        "gateway/test_coap.py::test_the_devices_own_link_gets_its_receipt",
+        "firmware/test_session.py::test_worn_keys_are_given_up_for_good_and_the_request_is_asked_with_new_ones",
+    ),
+    "T17 the outbox protects its signed bytes anew each time": (
+        "protocol/test_link.py::test_over_bad_air_an_answer_is_authentic_and_a_nonce_never_comes_twice",
+    ),
+    "T18 a signature binds version, role, kind and pairing": (
+        "protocol/test_cose.py::test_signed_bytes_fit_no_other_kind_pairing_version_or_role",
+        "gateway/test_reception.py::test_what_is_no_reading_is_refused_with_its_own_error",
+    ),
+    "T18 versions never fall": (
+        "protocol/test_edhoc.py::test_who_changes_message_1_on_the_way_makes_no_link",
+        "protocol/test_edhoc.py::test_every_changed_bit_of_message_2_is_refused",
+    ),
+    "T19 no key without the radio": ("firmware/crypto/test_new_key.py::test_no_key_is_made_while_the_radio_is_off",),
+    "T19 entropy of the computer is mixed in": (
+        "firmware/crypto/test_new_key.py::test_a_chip_without_randomness_still_makes_keys_of_its_own",
+    ),
+    "T20 a label of 128 bits, as QR or 26 characters": ("protocol/test_labels.py::test_a_secret_comes_back_however_it_is_typed",),
+    "T20 a context derived from the label": (
+        f"{_PAIRING}::test_a_neighbours_gateway_cannot_answer",
+        f"{_PAIRING}::test_a_replayed_exchange_is_known_as_one",
+        f"{_PAIRINGS}::test_a_neighbours_gateway_gets_five_tries_and_nothing",
+    ),
+    "T20 the button": (
+        f"{_PAIRINGS}::test_a_neighbours_gateway_gets_five_tries_and_nothing",
+        f"{_PAIRING}::test_a_pairing_needs_both_words_and_the_disk_before_it_is_told",
+    ),
+    "T20 two minutes": (
+        f"{_PAIRINGS}::test_a_window_that_nobody_answers_closes_and_is_opened_by_the_button_alone",
+        f"{_PAIRING}::test_five_failed_tries_end_it_and_two_minutes_do",
+    ),
+    "T20 at most five tries": (
+        f"{_PAIRINGS}::test_a_neighbours_gateway_gets_five_tries_and_nothing",
+        f"{_PAIRING}::test_five_failed_tries_end_it_and_two_minutes_do",
+        f"{_PAIRING}::test_five_wrong_labels_must_wait",
+    ),
+    "T20 the same digits on both ends": (
+        f"{_PAIRING}::test_digits_that_differ_end_it",
+        f"{_PAIRING}::test_whoever_opens_another_thing_than_it_closed_is_refused",
+        f"{_PAIRINGS}::test_a_reset_device_belongs_to_whoever_pairs_it_next_and_to_nobody_else",
+    ),
+    "T20 a factory reset makes new keys and ends the old owner's access": (
+        f"{_PAIRINGS}::test_a_reset_device_belongs_to_whoever_pairs_it_next_and_to_nobody_else",
+        "gateway/test_introductions.py::test_a_device_that_left_is_out_at_once",
+    ),
+    "T21 2^20 failed tags end a session": (
+        "gateway/test_introductions.py::test_a_million_failed_tags_end_a_link",
+        "firmware/test_session.py::test_worn_keys_are_given_up_for_good_and_the_request_is_asked_with_new_ones",
+        "firmware/test_session.py::test_a_million_forged_answers_are_the_end_of_a_link",
+    ),
+    "T21 unknown device, unknown key and bad signature are one answer, in one time": (
+        "gateway/test_introductions.py::test_stranger_forger_and_noise_get_one_answer",
+        "gateway/test_introductions.py::test_a_stranger_costs_what_a_forger_costs",
+        "gateway/test_reception.py::test_an_unknown_key_and_a_bad_signature_are_one_answer_after_the_same_work",
+        "gateway/test_coap.py::test_hostile_datagrams_are_counted_and_change_nothing",
+    ),
+    "numbers: battery change, restored backup, factory reset, a device replaced": (
+        "gateway/test_questions.py::test_no_order_of_events_loses_a_reading_or_locks_a_device_out",
+        f"{_PAIRING}::test_both_are_paired_or_neither_whatever_is_cut_reset_or_restored",
+    ),
+    "numbers: two gateways hear one device": ("gateway/test_introductions.py::test_two_gateways_hear_one_device_and_only_its_own_opens",),
 }

@@ -16,7 +16,7 @@ from tests.on_micropython import ROOT, BATCH_KiB, there
 from tests.protocol import refused_bodies as bodies
 from tests.protocol.bodies import refusal
 from tests.protocol.refused import ROWS
-from tests.protocol.table import TABLE
+from tests.protocol.table import ATTACKS, TABLE
 from tests.protocol.test_errors import NAMES
 
 PAIRS = [[decoder, data] for _, decoder, data, _ in ROWS]
@@ -58,6 +58,15 @@ def test_every_case_belongs_to_a_rule() -> None:
     """Nothing is refused for no reason: each case begins as the table says, and its error is one of that rule's."""
     for each, _, _, error in ROWS:
         assert any(each.startswith(case) and error in row.types for row in TABLE.values() for case in row.cases), each
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_each_attack_on_link_and_pairing_is_mounted(attack: str) -> None:
+    """The tests that the table names are there."""
+    assert ATTACKS[attack]
+    for name in ATTACKS[attack]:
+        path, function = name.split("::")
+        assert function in functions(path), name
 
 
 def test_every_refusal_has_a_sentence_with_its_facts() -> None:
