@@ -80,7 +80,7 @@ class Arrivals:
         self._log = log
         self._settled = settled
         self._looked = looked
-        self._asking = 0
+        self._under_way = 0
         self._steps = steps or Steps()
         self._newest_before = buffer.read(questions.newest)
         self._live = live
@@ -100,6 +100,7 @@ class Arrivals:
     async def reading(self, device: Device, message: bytes) -> Answer:
         """Return the answer to a signed reading, after it is on disk or was refused."""
         received_ms, step_ms = self._steps.look()
+        self._under_way += 1
         try:
             if step_ms:
                 await self._stepped(step_ms)
@@ -108,13 +109,15 @@ class Arrivals:
             kept = await self._buffer.write(lambda connection: questions.keep(connection, device, reading, received_ms, age_ms))
             if isinstance(kept, SequenceConflict):
                 raise kept
+            return await self._receipt(reading, kept)
         except Refused as refusal:
             return self._refuse(device, refusal)
         except NoRoom:
             self._way.refuse(NoRoom.reason)
             self._log.error("reading.refused", kid=device.kid.hex(), reason=NoRoom.reason)
             return Answer(FULL, receipts.encode_refusal(faults.STORE_FULL))
-        return await self._receipt(reading, kept)
+        finally:
+            self._under_way -= 1
 
     async def _stepped(self, step_ms: int) -> None:
         """Move along what this process has received, because its clock was set."""
@@ -146,19 +149,17 @@ class Arrivals:
     async def _whose(self, kept: questions.Kept) -> tuple[str, int]:
         """Return what the scale's display may say of whose weight it is: it is on disk already, and waits for nobody long.
 
-        A crowd of readings is a backlog, before which nobody stands.
+        A crowd of readings under way at once is a backlog, before which nobody stands.
         """
         if kept.status == questions.STORED:
-            if self._asking >= _LARGEST_CROWD:
+            if self._under_way > _LARGEST_CROWD:
                 return "", receipts.STEADY
-            self._asking += 1
-            try:
-                await self._looked(kept.reading, _LOOKING_S)
-            finally:
-                self._asking -= 1
+            await self._looked(kept.reading, _LOOKING_S)
         subject = self._buffer.read(lambda connection: questions.whose(connection, kept.reading))
+        if subject is None:
+            return "", receipts.STEADY
         names = {row["subject"]: row["name"] for row in self._buffer.read(households.subjects) if row["kind"] == 0}
-        if subject is None or subject not in names:
+        if subject not in names:
             return "", receipts.STEADY
         since_s = utc_ms() / 1000 - display.BEFORE_S
         before = self._buffer.read(lambda connection: questions.signed_since(connection, subject, readings.SCALE, since_s, _MOST_WEIGHINGS))

@@ -3,7 +3,8 @@
 A datagram that is too large, is not CoAP, or is neither protected by OSCORE nor an introduction leaves no state behind: it is
 counted, and a confirmable request is answered with four to twelve bytes, never more than it had, so nobody can use the gateway to flood
 another. What is CoAP, and what OSCORE's option, is judged by the device's own rules (`protocol/coap.py`, `protocol/oscore_opening.py`),
-because aiocoap lets more pass. aiocoap then does the message layer: duplicates, acknowledgements, retransmission of separate responses.
+because aiocoap lets more pass. One that came before is answered as it was (`exchanges.py`). aiocoap then does the rest of the message
+layer: acknowledgements, and retransmission of separate responses.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from aiocoap.numbers.codes import Code
 from aiocoap.numbers.constants import TransportTuning
 from aiocoap.util import hostportjoin
 
+from gateway.exchanges import Exchanges
 from gateway.pace import Pace
 from protocol import coap, oscore_opening
 from protocol.errors import NotCoAP, NotOSCORE
@@ -33,6 +35,7 @@ _STRANGERS_PER_S = 50
 class _Tuning(TransportTuning):  # type: ignore[misc]  # untyped
     # A commit takes a few ms, on a slow card 100: wait for it and answer in the acknowledgement, before the device sends again (2 s).
     EMPTY_ACK_DELAY = 1.0
+    EXCHANGE_LIFETIME = 0.0  # what came before is remembered here, as bytes, and not by aiocoap
 
 
 _TUNING = _Tuning()
@@ -83,6 +86,7 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
 
     def __init__(self, manager: Any, known: Callable[[bytes], bool], refused: Callable[[str], None], messages_per_s: float) -> None:
         self._pace = Pace(messages_per_s)
+        self._exchanges = Exchanges()
         self._manager = manager
         self._known = known
         self._refused = refused
@@ -105,7 +109,8 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
         if len(data) > LARGEST_DATAGRAM_BYTES:
             self._refused("too_large")
             return
-        if not self._pace.may(address[:2], time.monotonic()):  # dropped: who waits for an answer sends again, later and later
+        now_s = time.monotonic()
+        if not self._pace.may(address[:2], now_s):  # dropped: who waits for an answer sends again, later and later
             self._refused("too_fast")
             return
         peer = Peer(self, address[0], address[1])
@@ -115,13 +120,21 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
         except (NotCoAP, error.UnparsableMessage, ValueError):  # aiocoap lets a bad text option through as UnicodeDecodeError
             self._refused("not_coap")
             return
-        if message.code.is_request() and self._may_pass(message):
-            message.transport_tuning = _TUNING
-            self._manager.dispatch_message(message)
+        if message.code.is_request():
+            if self._may_pass(message) and not self._came_before(message, now_s):
+                message.transport_tuning = _TUNING
+                self._manager.dispatch_message(message)
         elif message.code is Code.EMPTY:
             self._manager.dispatch_message(message)
-        elif not message.code.is_request():
+        else:
             self._refused("not_a_request")
+
+    def _came_before(self, message: Any, now_s: float) -> bool:
+        """Return whether a request is a repetition; if so, it gets the answer it got."""
+        answer = self._exchanges.begin(message.remote, message.mid, now_s)
+        if answer and message.mtype is aiocoap.CON:
+            self.send_bytes(answer, message.remote)
+        return answer is not None
 
     def _may_pass(self, message: Any) -> bool:
         device_id = _device_id(message.opt.oscore) if message.payload else None
@@ -156,7 +169,10 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
     # --- aiocoap's side
 
     def send(self, message: Any) -> None:
-        self.send_bytes(message.encode(), message.remote)
+        data = message.encode()
+        if message.mtype is aiocoap.ACK:
+            self._exchanges.answered(message.remote, message.mid, data)
+        self.send_bytes(data, message.remote)
 
     def send_bytes(self, data: bytes, peer: Peer) -> None:
         if self._transport is not None and not self._transport.is_closing():

@@ -5,6 +5,7 @@ place in one transaction with everything that follows from it.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from sqlite3 import Connection
@@ -24,6 +25,7 @@ from protocol import readings
 _AT_ONCE = 200
 _SEALED_AT_ONCE = 50  # some 20 ms of arithmetic
 _NO_ROOM_PAUSE_S = 5.0
+_GATHERING_S = 0.05  # in a backlog many are looked at in one transaction; a scale that waits to show whose it is ends this
 
 
 class Forwarding:
@@ -37,6 +39,7 @@ class Forwarding:
         self._changed = changed
         self._woken = asyncio.Event()
         self._woken.set()
+        self._awaited = asyncio.Event()
         self.queued: Callable[[], None] = lambda: None
         self._asked: dict[int, asyncio.Future[None]] = {}
 
@@ -47,6 +50,7 @@ class Forwarding:
     async def settled(self, reading: int, longest_s: float) -> None:
         """Return when it was looked whose a new reading is, or after that long."""
         future = self._asked.setdefault(reading, asyncio.get_running_loop().create_future())
+        self._awaited.set()
         self.wake()
         await asyncio.wait([future], timeout=longest_s)
         self._asked.pop(reading, None)
@@ -55,6 +59,9 @@ class Forwarding:
         """Assign and seal whatever waits, until cancelled."""
         while True:
             await self._woken.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._awaited.wait(), _GATHERING_S)
+            self._awaited.clear()
             self._woken.clear()
             try:
                 # whose a new reading is comes first, for its scale waits to show it
@@ -74,7 +81,7 @@ class Forwarding:
         everybody = {subject["subject"] for subject in self._buffer.read(households.subjects) if subject["kind"] == 0}
         decided: list[tuple[int, str, people.Assignment]] = []
         bodies: dict[int, people.Body] = {}
-        notes: list[tuple[bytes, int | None, int | None]] = []
+        notes: dict[bytes, tuple[int | None, int | None]] = {}  # of each device: its battery and its fault, as it said last
         for row in rows:
             fields = reception.stored_fields(row["signed"])
             weighing = people.weighing_of(fields, row["utc_s"])
@@ -86,7 +93,8 @@ class Forwarding:
                 whose = people.assign(row["kind"], weighing, list(known.values()), row["used_by"], row["room"], alone)
             place = questions.INBOX if whose.subject is None and people.needs_somebody(row["kind"]) else questions.HOME
             decided.append((row["reading"], place, whose))
-            notes.append((row["kid"], fields.get(readings.BATTERY), fields.get(readings.FAULT_CODE)))
+            battery_percent, _ = notes.get(row["kid"], (None, None))
+            notes[row["kid"]] = fields.get(readings.BATTERY, battery_percent), fields.get(readings.FAULT_CODE)
             if weighing is not None and whose.subject is not None:
                 before = known[whose.subject]
                 bodies[whose.subject] = people.learnt(before.body, weighing)
@@ -97,7 +105,7 @@ class Forwarding:
                 questions.settle(connection, reading, place, whose.subject, whose.reason, whose.probability)
             for subject, body in bodies.items():
                 households.learn_body(connection, subject, body)
-            for kid, battery_percent, fault in notes:
+            for kid, (battery_percent, fault) in notes.items():
                 households.note_device(connection, kid, battery_percent, fault)
 
         await self._buffer.write(write)

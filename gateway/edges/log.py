@@ -4,9 +4,13 @@ No prose, no keys, no names, no values of readings, no addresses. What libraries
 that they complained goes out, not what they said.
 """
 
+import asyncio
+import atexit
 import contextlib
+import json
 import logging
 import sys
+import threading
 import time
 from typing import Any, TextIO, cast
 
@@ -19,14 +23,16 @@ def utc_ms() -> int:
 
 
 def begin() -> structlog.typing.FilteringBoundLogger:
-    """Send every event to standard output from now on; return the log."""
+    """Send every event to standard output from now on; return the log. Called in the loop that everything runs in."""
+    output = _Output()
+    atexit.register(output.write_out)
     structlog.configure(
-        processors=[_stamp, structlog.processors.JSONRenderer()],
+        processors=[_stamp, _line],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Output())),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, output)),
         cache_logger_on_first_use=False,
     )
-    log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind()  # bound once, not anew for each line
     root = logging.getLogger()
     root.handlers = [_Complaints(log)]
     root.setLevel(logging.WARNING)
@@ -39,15 +45,44 @@ def _stamp(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typi
     return event
 
 
+_as_json = json.JSONEncoder(default=repr).encode  # made once: json.dumps makes another for each line
+
+
+def _line(_: Any, __: str, event: structlog.typing.EventDict) -> str:
+    return _as_json(event)
+
+
 class _Output:
-    """Standard output, except that a disk that is full, or a reader that has gone, costs a line and never a reading."""
+    """Standard output, except that a disk that is full, or a reader that has gone, costs a line and never a reading.
+
+    The lines of one turn of the loop go out together: a call of the system for each costs more than the rest of a line.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
 
     def write(self, text: str) -> None:
-        with contextlib.suppress(OSError):
-            sys.stdout.write(text)
+        if threading.get_ident() == self._thread:
+            self._take(text)
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody listens any more
+                self._loop.call_soon_threadsafe(self._take, text)
 
     def flush(self) -> None:
+        """Do nothing: whoever logs asks for it after each line."""
+
+    def _take(self, text: str) -> None:
+        if not self._lines and not self._loop.is_closed():
+            self._loop.call_soon(self.write_out)
+        self._lines.append(text)
+
+    def write_out(self) -> None:
+        """Write what was taken."""
+        lines, self._lines = self._lines, []
         with contextlib.suppress(OSError):
+            sys.stdout.write("".join(lines))
             sys.stdout.flush()
 
 

@@ -54,17 +54,18 @@ def keep(
 
     A number that is taken by other bytes gives a SequenceConflict back, because the evidence must be written, not rolled back.
     """
-    row = connection.execute(
-        "SELECT reading, digest FROM readings WHERE kid = ? AND sequence = ?", (reading.kid, reading.sequence)
-    ).fetchone()
-    if row is not None:
-        if row["digest"] == reading.digest:
-            return Kept(row["reading"], ALREADY)
-        _set_aside(connection, reading, received_ms)
-        return SequenceConflict(f"{reading.kid.hex()} {reading.sequence}")
     last = connection.execute(
         "SELECT sequence, boot, up_ms, received_ms FROM readings WHERE kid = ? ORDER BY sequence DESC LIMIT 1", (reading.kid,)
     ).fetchone()
+    if last is not None and reading.sequence <= last["sequence"]:
+        row = connection.execute(
+            "SELECT reading, digest FROM readings WHERE kid = ? AND sequence = ?", (reading.kid, reading.sequence)
+        ).fetchone()
+        if row is not None and row["digest"] == reading.digest:
+            return Kept(row["reading"], ALREADY)
+        if row is not None:
+            _set_aside(connection, reading, received_ms)
+            return SequenceConflict(f"{reading.kid.hex()} {reading.sequence}")
     if last is not None:
         same_boot_ms = reading.up_ms - last["up_ms"] if reading.boot == last["boot"] else 0
         reception.continues(last["sequence"], last["boot"], reading, max(same_boot_ms, received_ms - last["received_ms"]) // 1000)
