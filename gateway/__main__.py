@@ -13,6 +13,7 @@ import datetime
 import fcntl
 import functools
 import getpass
+import resource
 import secrets
 import signal
 import sys
@@ -25,7 +26,7 @@ from structlog.typing import FilteringBoundLogger
 from gateway import configuration
 from gateway.configuration import Configuration, HomeAssistant
 from gateway.devices import Device
-from gateway.edges import backup, check, home_assistant, households, permissions, supervisor
+from gateway.edges import backup, check, home_assistant, households, master_key, permissions, supervisor
 from gateway.edges import log as logging
 from gateway.edges.arrivals import Arrivals
 from gateway.edges.bell import Bell
@@ -73,7 +74,11 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         edges.callback(_alone_in(folder))
         for secret in permissions.loose(settings):
             raise secret
-        keyring = Keyring(tuple(home_secrets_in(folder / "keys")))
+        with master_key.opened(settings.home.master_key_file, folder) as master:
+            keyring = Keyring(tuple(home_secrets_in(folder / "keys", master)))
+            link_key = link_key_in(folder / "keys", master)
+            push_key = link_key_in(folder / "keys", master, "push.key")
+            papers_ = papers(folder / "page", settings.page.host_names, datetime.datetime.now(datetime.UTC), master)
         book = Custody(functools.lru_cache(1000)(keyring.keys), secrets.token_bytes, keyring.newest)
         buffer = await open_home(folder / "home.db", settings.home.largest_MiB, log)
         edges.push_async_callback(buffer.close)
@@ -91,7 +96,6 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             ledger.came(DEVICE, device.kid.hex())
             pairings.introduced(device)
 
-        link_key = link_key_in(folder / "keys")
         contexts = Contexts(link_key, came)
 
         async def enrolled(devices: list[Device]) -> None:
@@ -109,7 +113,6 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         enrolments = Enrolments(folder / "enrolments", enrolled, log)
         pairings = Pairings(link_key, enrolments, lambda taken: contexts.find(taken) is not None, changes.happened, log)
         await enrolments.look()
-        papers_ = papers(folder / "page", settings.page.host_names, datetime.datetime.now(datetime.UTC))
         server = Server(settings.page.bind, settings.page.port)
         edges.callback(server.close)
         extra: list[Work] = []
@@ -151,7 +154,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         )
         orders.told = door.orders_changed
         edges.push_async_callback(door.close)
-        push = Pushes(settings.push, link_key_in(folder / "keys", "push.key"), buffer, log)
+        push = Pushes(settings.push, push_key, buffer, log)
         bell = Bell(buffer, enrolments, changes, push, words.read(), log)
         work += [bell.run, Nights(buffer, changes).run]
         access = Access(buffer, log, ledger, settings.page.session_days)
@@ -288,6 +291,7 @@ def _alone_in(folder: Path) -> Callable[[], None]:
 
 
 async def _main(settings: Configuration) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no copy of the keys in memory on a disk
     log = logging.begin()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -304,8 +308,10 @@ async def _renew(settings: Configuration) -> int:
     try:
         buffer = await open_home(folder / "home.db", settings.home.largest_MiB, logging.begin())
         try:
-            newest = another_home_secret_in(folder / "keys")
-            book = Custody(Keyring(tuple(home_secrets_in(folder / "keys"))).keys, secrets.token_bytes, newest)
+            with master_key.opened(settings.home.master_key_file, folder) as master:
+                newest = another_home_secret_in(folder / "keys", master)
+                keyring = Keyring(tuple(home_secrets_in(folder / "keys", master)))
+            book = Custody(keyring.keys, secrets.token_bytes, newest)
             return await buffer.write(book.rename_everybody)
         finally:
             await buffer.close()
@@ -329,10 +335,10 @@ def _keep(arguments: argparse.Namespace) -> int:
     data = settings.home.data
     passphrase = _passphrase(arguments.passphrase_file, twice=arguments.work == "backup")
     if arguments.work == "backup":
-        backup.write(data, arguments.file, passphrase)
+        backup.write(data, settings.home.master_key_file, arguments.file, passphrase)
         print(f"{arguments.file} holds this home; without its passphrase nobody can open it.")
     else:
-        backup.restore(arguments.file, data, passphrase)
+        backup.restore(arguments.file, data, settings.home.master_key_file, passphrase)
         # What was sent after the backup holds places in each name's chain that this home knows nothing of: it goes on under new names.
         asyncio.run(_renew(settings))
         print(f"{data} is the home again. Start this gateway only, and never the one it was taken from.")

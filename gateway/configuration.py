@@ -29,6 +29,13 @@ class Home:
     """[home]: where everything the home knows is kept."""
 
     data: Path = field(metadata=_about("the folder of the database, the keys and the enrolments, for the gateway's user only", "path"))
+    master_key: Path | None = field(
+        default=None,
+        metadata=_about(
+            "the file of the key over the other keys, apart so that a copy of data opens nothing; unset: beside data, its name with .key",
+            "path",
+        ),
+    )
     largest_MiB: int = field(
         default=4096,
         metadata=_about(
@@ -50,6 +57,11 @@ class Home:
             most=720,
         ),
     )
+
+    @property
+    def master_key_file(self) -> Path:
+        """Where the master key is."""
+        return self.master_key or self.data.with_name(f"{self.data.name}.key")
 
 
 @dataclass(frozen=True, slots=True)

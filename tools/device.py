@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gateway.edges.link_key import link_key_in, public_bytes
+from gateway.edges.link_key import public_half_in
 from gateway.errors import FileUnusable
 from tools import build, calibrate, flash, interpreter_image, introduce, ports, probe, provision, release, selftest, technician
 from tools.faults import Fault
@@ -252,7 +252,7 @@ def _home_key(enrolments: Path | None) -> bytes:
     if enrolments is None:
         return provision.NO_HOME
     try:
-        return public_bytes(link_key_in(enrolments.parent / "keys"))
+        return public_half_in(enrolments.parent / "keys")
     except FileUnusable as error:
         raise Fault("cannot-write", file=enrolments.parent / "keys", reason=str(error)) from None
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from gateway.edges.link_key import link_key_in, public_bytes
+from gateway.edges.link_key import public_half_in
 from simulator.events import Event
 from simulator.house import House
 from simulator.people.person import Person
@@ -173,7 +173,7 @@ class Household:
         await self.cloud.start("cloud.ready")
         self._say("Starting the gateway")
         self._write_gateway(public)
-        self._gateway_key = public_bytes(link_key_in(self.folder / "home/keys"))
+        self._gateway_key = public_half_in(self.folder / "home/keys")
         await self.house.__aenter__()
         for kind in DEVICE_KINDS:
             self._install(kind)

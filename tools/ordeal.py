@@ -34,7 +34,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.edges.link_key import link_key_in, public_bytes
+from gateway.edges.link_key import public_half_in
 from protocol import linking, seals
 from tools import broker, skewed
 from tools.build import ROOT
@@ -270,7 +270,7 @@ class Ordeal:
         self._owner = Owner(self._broker)
         public = self._write_cloud()
         self._write_gateway(public)
-        gateway_key = public_bytes(link_key_in(self._home / "keys"))
+        gateway_key = public_half_in(self._home / "keys")
         folder = self._home / "enrolments"
         folder.mkdir(parents=True)
         for kind, count in self.plan.devices.items():

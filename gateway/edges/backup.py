@@ -1,6 +1,6 @@
 """A backup: everything a home is, in one file that only a passphrase opens; and a home made of it again, here or on another machine.
 
-It holds the database as it stands at one moment, the enrolments, and the keys, which no other copy has. The file is a tar stream closed
+It holds the database as it stands at one moment, the enrolments, and the keys with the master key over them. It is a tar stream closed
 piece by piece with AES-256-GCM under a key made of the passphrase by argon2id; each piece's number and whether it is the last are
 part of its nonce, so that none can be left out, moved or added (the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár, 2015).
 Nothing is put in its place before the last piece was opened.
@@ -25,6 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.edges import safety
+from gateway.edges.master_key import put
 from gateway.errors import FileUnusable
 
 _MAGIC = b"Foyer backup 1\n"
@@ -34,10 +35,11 @@ _PIECE_BYTES = 1 << 20
 _TAG_BYTES = 16
 _FOLDERS = ("enrolments", "keys", "page")
 _DATABASE = "home.db"
+_MASTER_KEY = "master.key"
 SHORTEST_PASSPHRASE = 12
 
 
-def write(data: Path, to: Path, passphrase: str) -> None:
+def write(data: Path, master_key: Path, to: Path, passphrase: str) -> None:
     """Write a backup of the home in a folder. Raises FileUnusable: no home is there, or the file cannot be written."""
     if not (data / _DATABASE).exists():
         raise FileUnusable(data, "there is no home in it", "set home.data to the folder of the home")
@@ -48,6 +50,8 @@ def write(data: Path, to: Path, passphrase: str) -> None:
             safety.copy_database(data / _DATABASE, copy)
             with _Closing(file, passphrase) as closing, tarfile.open(fileobj=closing, mode="w|") as tar:
                 tar.add(copy, _DATABASE)
+                if master_key.is_file():
+                    tar.add(master_key, _MASTER_KEY)
                 for name in _FOLDERS:
                     if (data / name).is_dir():
                         tar.add(data / name, name)
@@ -59,8 +63,11 @@ def write(data: Path, to: Path, passphrase: str) -> None:
         raise FileUnusable(to, error.strerror or str(error), "make room, or choose another place") from None
 
 
-def restore(backup: Path, data: Path, passphrase: str) -> None:
-    """Make the home of a backup in a folder where none is. Raises FileUnusable: there is one, or the backup cannot be opened."""
+def restore(backup: Path, data: Path, master_key: Path, passphrase: str) -> None:
+    """Make the home of a backup in a folder where none is. Raises FileUnusable: there is one, or the backup cannot be opened.
+
+    master_key: where the home's is to be; a backup from before homes had one brings none.
+    """
     if data.exists() and any(data.iterdir()):
         raise FileUnusable(data, "it is not empty", "choose an empty folder with home.data, so that no home is overwritten")
     data.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +81,7 @@ def restore(backup: Path, data: Path, passphrase: str) -> None:
             opening.finish()
         for path in draft.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)
+        _bring_out(draft / _MASTER_KEY, master_key)
         if data.exists():
             data.rmdir()
         draft.rename(data)
@@ -83,10 +91,23 @@ def restore(backup: Path, data: Path, passphrase: str) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def _bring_out(brought: Path, to: Path) -> None:
+    """Put a home's master key where it belongs. Raises FileUnusable: another home's is there."""
+    if not brought.exists():
+        return
+    secret = brought.read_bytes()
+    if to.exists() and to.read_bytes() != secret:
+        raise FileUnusable(to, "another home's master key is there", "choose another place with home.master_key, or move that one away")
+    to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    put(to, secret)
+    brought.unlink()
+
+
 def _ours(tar: tarfile.TarFile, backup: Path) -> Iterator[tarfile.TarInfo]:
     for member in tar:
         parts = Path(member.name).parts
-        known = parts[:1] == (_DATABASE,) if len(parts) == 1 and member.isfile() else parts[:1] and parts[0] in _FOLDERS
+        alone = len(parts) == 1 and member.isfile()
+        known = parts[0] in (_DATABASE, _MASTER_KEY) if alone else parts[:1] and parts[0] in _FOLDERS
         if not known or ".." in parts or not (member.isfile() or member.isdir()):
             raise FileUnusable(backup, f"it holds {member.name!r}, which no home has", "use a file that foyer gateway backup wrote")
         yield member

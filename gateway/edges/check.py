@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gateway import configuration
 from gateway.configuration import Configuration
-from gateway.edges import mqtt, permissions, sending
+from gateway.edges import master_key, mqtt, permissions, sending
 from gateway.errors import CannotStart, FileUnusable, PortTaken
 
 
@@ -25,6 +25,9 @@ def problems(path: Path) -> list[CannotStart]:
 def _of(settings: Configuration) -> Iterator[CannotStart]:
     yield from _folder(settings.home.data)
     yield from permissions.loose(settings)
+    wrong = master_key.missing(settings.home.master_key_file, settings.home.data)
+    if wrong is not None:
+        yield wrong
     yield from _database(settings.home.data / "home.db")
     for name, bind, port, kind in (
         ("coap.port", settings.coap.bind, settings.coap.port, socket.SOCK_DGRAM),

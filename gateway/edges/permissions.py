@@ -1,7 +1,7 @@
 """Who else on this machine could read the home's secrets: each file of keys and each database must be its owner's alone.
 
-The home secret, the gateway's key for links, the page's keys and the broker's stand in files of their own, never in the database, so that
-a copy of the one is not a copy of the other.
+The home secret, the gateway's key for links, the page's keys and the broker's stand in files of their own, never in the database, and the
+master key over them apart from both, so that a copy of the one is not a copy of the other.
 """
 
 import stat
@@ -33,6 +33,8 @@ def _secrets(settings: Configuration) -> Iterator[tuple[Path, int]]:
     for folder in (data / "keys", data / "page"):
         if folder.is_dir():
             yield folder, 0o700
+    if settings.home.master_key_file.is_file():
+        yield settings.home.master_key_file, 0o600
     if settings.broker is not None and settings.broker.key.is_file():
         yield settings.broker.key, 0o600
 

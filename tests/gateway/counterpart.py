@@ -116,8 +116,7 @@ class Counterpart:
 
     def agree(self, port: int) -> "Agreed":
         """Introduce this device to the gateway at this port, whose key lies in the folder it was enrolled in. Raises NotIntroduced."""
-        gateway = ec.derive_private_key(int.from_bytes((self.home / "keys/link.key").read_bytes(), "big"), ec.SECP256R1())
-        gateway_key = gateway.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        gateway_key = (self.home / "keys/link.public").read_bytes()
         initiator = lakers.EdhocInitiator()
         ours = secrets.token_bytes(1)
         message_1 = initiator.prepare_message_1(ours, [])

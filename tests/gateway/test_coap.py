@@ -164,6 +164,31 @@ async def test_a_replayed_datagram_is_refused(tmp_path: Path) -> None:
     assert [sequence for _, sequence, _ in rows(tmp_path)] == [1, 2]
 
 
+async def test_a_repeated_datagram_is_answered_as_it_was(tmp_path: Path) -> None:
+    """From the same address the same bytes get the same receipt, byte by byte, and are neither a replay nor kept twice."""
+    device = Counterpart()
+    device.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path)) as home:
+        port = (await home.event("gateway.ready"))["coap_port"]
+        request = aiocoap.Message(code=aiocoap.POST, payload=device.signed(device.fields(1)), uri_path=("r",), content_format=18)
+        request.direction = aiocoap.message.Direction.OUTGOING
+        protected, _ = (await asyncio.to_thread(device.context, port)).protect(request)
+        bytes_ = datagram(protected, 5)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+            way.settimeout(10.0)
+            way.connect(("127.0.0.1", port))
+            answers = []
+            for _ in range(3):
+                way.send(bytes_)
+                answers.append(way.recv(2048))
+        assert answers[0][1] == 0x44
+        assert answers == [answers[0]] * 3
+        await home.stop()
+    counts = next(event["counts"] for event in home.events if event["event"] == "gateway.stopping")
+    assert (counts["committed"], "already" in counts, "refused.replayed" in counts) == (1, False, False)
+    assert len(rows(tmp_path)) == 1
+
+
 @pytest.mark.parametrize(
     ("path", "content_format", "options", "code"),
     [

@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.edges import master_key
+from gateway.edges.home_secret import home_secrets_in
 from gateway.pseudonyms import keys_of
 from protocol import linking, seals
 from tests.gateway.counterpart import Counterpart
@@ -231,7 +233,8 @@ async def test_after_a_theft_everything_goes_under_names_of_a_new_secret(tmp_pat
         await drained(page)
         assert await home.stop() == 0
         before = {name for name, _, _ in outside.rows.values()}
-        old = (tmp_path / "data/keys/home.secret").read_bytes()
+        with master_key.opened(tmp_path / "data.key", tmp_path / "data") as master:
+            (old,) = home_secrets_in(tmp_path / "data/keys", master)
         configuration = tmp_path / "gateway.toml"
         command = (sys.executable, "-m", "gateway", "renew", "--configuration", str(configuration))
         renewing = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)

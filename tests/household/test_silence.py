@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from gateway.edges.link_key import link_key_in, public_bytes
+from gateway.edges.link_key import public_half_in
 from simulator.house import Device, House
 from tests.firmware.living import until
 from tests.gateway.process import Gateway, configure, gateway
@@ -53,7 +53,7 @@ async def night(folder: Path) -> AsyncIterator[Night]:
     assert interpreter is not None
     phone = Phone()
     with carrier() as service:
-        key = public_bytes(link_key_in(folder / "data/keys"))
+        key = public_half_in(folder / "data/keys")
         async with gateway(configure(folder, CARRIER)) as running, browser(running) as page:
             port = (await running.event("gateway.ready"))["coap_port"]
             await page.set_up()

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from gateway import sealing
 from gateway.delivery import Flight, Rules, Waiting, plan
-from gateway.edges.link_key import link_key_in, public_bytes
+from gateway.edges.link_key import public_half_in
 from gateway.pseudonyms import keys_of
 from protocol import coap, receipts
 from tools import oscore_answers
@@ -69,7 +69,7 @@ async def _measure(folder: Path) -> list[Figure]:
         f'[page]\nbind = "127.0.0.1"\nport = {page}\nhost_names = ["localhost"]\n',
         encoding="utf-8",
     )
-    key = public_bytes(link_key_in(home / "keys"))
+    key = public_half_in(home / "keys")
     devices = [Device(kind, key, port, Air(0, 0, 0), lambda *_: None) for kind in _KINDS]
     (home / "enrolments").mkdir()
     for device in devices:

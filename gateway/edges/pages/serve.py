@@ -38,6 +38,7 @@ class Server:
             application,
             ssl_certfile=papers.certificate,
             ssl_keyfile=papers.key,
+            ssl_keyfile_password=papers.password,
             log_config=None,
             access_log=False,
             server_header=False,
