@@ -53,6 +53,7 @@ from gateway.edges.pages.serve import Server
 from gateway.edges.pages.views import House
 from gateway.edges.pairings import Pairings
 from gateway.edges.push import Pushes
+from gateway.edges.retention import Retention
 from gateway.edges.safety import Safety, open_home
 from gateway.edges.sending import Sending
 from gateway.edges.steering import Steering
@@ -122,7 +123,8 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             extra.append(metrics.run)
             log.info("metrics.ready", port=metrics.port)
         safety = Safety(buffer, settings.home.copy_hours, log)
-        work: list[Work] = [buffer.watch, safety.run, enrolments.run, way.run, ledger.run, forwarding.run]
+        retention = Retention(buffer, book, settings.home.keep_days, log)
+        work: list[Work] = [buffer.watch, safety.run, retention.run, enrolments.run, way.run, ledger.run, forwarding.run]
         outside = sending = linking = None
         if settings.broker is not None:
             outside = Outside(settings.broker, settings.delivery.reconnect_ms, settings.delivery.in_flight, log)

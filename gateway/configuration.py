@@ -47,6 +47,17 @@ class Home:
         ),
     )
 
+    keep_days: int = field(
+        default=0,
+        metadata=_about(
+            "how long a reading is kept here once its account has it; what no account has receipted always stays; 0 keeps everything",
+            "whole",
+            unit="days",
+            least=0,
+            most=36_500,
+        ),
+    )
+
     copy_hours: int = field(
         default=24,
         metadata=_about(

@@ -26,6 +26,9 @@ QUEUED, ACCOUNT, CONFLICT, WITHDRAWN, ERASED = "queued", "account", "conflict", 
 # How a name stands.
 STANDS, ERASING = "stands", "erasing"
 
+# Why a reading is empty that an account has: the home kept it as long as it was told to.
+LET_GO = "let_go"
+
 # A reading that no device signed but the home worked out: its key id.
 NO_DEVICE = b""
 
@@ -100,15 +103,23 @@ class Custody:
         self.withdraw(connection, chosen)
         whose = {connection.execute("SELECT subject FROM readings WHERE reading = ?", (reading,)).fetchone()[0] for reading in chosen}
         for reading in chosen:
-            connection.execute(
-                "UPDATE readings SET place = ?, subject = NULL, reason = ?, probability = NULL, row_id = NULL,"
-                " utc_s = 0, uncertainty_s = NULL, signed = x'', pairing = x'', public_key = x'' WHERE reading = ?",
-                (questions.FORGOTTEN, reason, reading),
-            )
-            connection.execute("DELETE FROM stops WHERE reading = ?", (reading,))
-            connection.execute("DELETE FROM differences WHERE reading = ? OR heavier = ? OR lighter = ?", (reading, reading, reading))
+            _empty(connection, reading, reason)
         for subject in whose - {None}:
             learn_anew(connection, subject)
+
+    def let_go(self, connection: Connection, before_ms: int, limit: int) -> int:
+        """Empty readings that arrived before a time and lie in an account; return how many. Nothing is withdrawn: the account keeps them.
+
+        Their numbers and digests stay, as of deleted ones; so do the rows they are in, under names that can still be erased.
+        """
+        found = connection.execute(
+            "SELECT reading FROM readings r WHERE place = ? AND received_ms < ?"
+            " AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.reading = r.reading) ORDER BY reading LIMIT ?",
+            (questions.ACCOUNT, before_ms, limit),
+        ).fetchall()
+        for row in found:
+            _empty(connection, row["reading"], LET_GO)
+        return len(found)
 
     def carried(self, connection: Connection, reading: int, child: int, lighter: int, now_ms: int) -> int | None:
         """Make a child's reading of the difference between a weighing in somebody's arms and theirs alone; return its number.
@@ -330,8 +341,10 @@ def erased_of(connection: Connection, subject: int) -> list[int]:
 
 
 def count_sent(connection: Connection, subject: int) -> int:
-    """Return how many readings of somebody the account store has receipted: what their account should show."""
-    found = connection.execute("SELECT count(*) FROM readings WHERE subject = ? AND place = ?", (subject, questions.ACCOUNT))
+    """Return how many readings of somebody the account store has receipted: what their account should show, also of what is let go here."""
+    found = connection.execute(
+        "SELECT count(*) FROM rows JOIN epochs USING (pseudonym) WHERE subject = ? AND rows.state = ?", (subject, ACCOUNT)
+    )
     return int(found.fetchone()[0])
 
 
@@ -364,6 +377,16 @@ class Choice:
     def as_json(self) -> str:
         """Return it as it is kept with a request."""
         return json.dumps([self.since_s, self.until_s, self.lightest_g, self.heaviest_g, self.weighings_only])
+
+
+def _empty(connection: Connection, reading: int, reason: str) -> None:
+    connection.execute(
+        "UPDATE readings SET place = ?, subject = NULL, reason = ?, probability = NULL, row_id = NULL,"
+        " utc_s = 0, uncertainty_s = NULL, signed = x'', pairing = x'', public_key = x'' WHERE reading = ?",
+        (questions.FORGOTTEN, reason, reading),
+    )
+    connection.execute("DELETE FROM stops WHERE reading = ?", (reading,))
+    connection.execute("DELETE FROM differences WHERE reading = ? OR heavier = ? OR lighter = ?", (reading, reading, reading))
 
 
 def _set_chain(connection: Connection, pseudonym: bytes, end: Chain) -> None:

@@ -209,6 +209,8 @@ class Moving(RuleBasedStateMachine):
         self.stopped: set[int] = set()
         # readings that an account erased, and that nobody asked to send again
         self.held: set[int] = set()
+        # readings that only an account has
+        self.let_go: set[int] = set()
         self.ever: list[bytes] = []
         self.forbidden: dict[tuple[int, int], set[int]] = {}
 
@@ -245,7 +247,7 @@ class Moving(RuleBasedStateMachine):
         facts = {"to": other, "choice": [0, 2**40, 40_000 + lightest, 2**31, True]}
         requests.do(self.home.connection, self.home.book, one, approvals.SPLIT, facts, self.home.tick())
         for reading, subject in self.whose.items():
-            if subject == one and one != other and self.grams[reading] >= 40_000 + lightest:
+            if subject == one and one != other and self.grams[reading] >= 40_000 + lightest and reading not in self.let_go:
                 self.whose[reading] = other
                 self.held.discard(reading)
 
@@ -267,6 +269,8 @@ class Moving(RuleBasedStateMachine):
         for each in [each for each, link_id in self.linked[subject].items() if link_id in going]:
             del self.linked[subject][each]
             self.forbidden[each, subject] = set()
+        if not self.linked[subject]:
+            self.lose(subject)
         self.stopped.discard(subject)
         home.send_boxes()
 
@@ -293,10 +297,26 @@ class Moving(RuleBasedStateMachine):
             home.ask(name)
             home.receipt(home.ingest(home.messages.pop()))
             self.stopped.add(subject)
+        self.lose(subject)
         self.held |= {
             reading for reading, whose in self.whose.items()
             if whose == subject and questions.is_in(home.connection, reading, questions.ERASED)
         }  # fmt: skip
+
+    def lose(self, subject: int) -> None:
+        """What only an account had is gone with its names there."""
+        for reading in [each for each in self.let_go if self.whose.get(each) == subject]:
+            del self.whose[reading]
+
+    @rule(limit=st.integers(1, 5))
+    def time_is_over(self, limit: int) -> None:
+        """The home lets go of what an account has, and of nothing else."""
+        connection = self.home.connection
+        before = {row["reading"] for row in connection.execute("SELECT reading FROM readings WHERE place = 'account'")}
+        count = self.home.book.let_go(connection, 2**62, limit)
+        gone = {row["reading"] for row in connection.execute("SELECT reading FROM readings WHERE reason = ?", (custody.LET_GO,))} & before
+        assert len(gone) == count == min(limit, len(before))
+        self.let_go |= gone
 
     @rule(subject=subjects)
     def send_again(self, subject: int) -> None:
@@ -340,6 +360,7 @@ class Moving(RuleBasedStateMachine):
                 assert opened == theirs, (subject, account)
                 assert course.holds, course
                 assert course.rows == len(theirs)
+                assert custody.count_sent(self.home.connection, subject) == len(theirs)
             if accounts:
                 expected_everywhere += sorted(theirs)
         for (account, subject), forbidden in self.forbidden.items():
