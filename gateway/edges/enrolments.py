@@ -2,6 +2,7 @@
 
 `*.json` are devices; of several with one serial number the one paired last is in force, and the others only name their old readings.
 `*.staged` are devices that were told so in a pairing and have not yet used what they were told: they may come in, and nothing else.
+`*.gone` are devices that were lost, sold or given away: they name their readings and never come in again, unless paired anew.
 A file that cannot be used is named in the log, once for each of its contents, and the others go on.
 """
 
@@ -20,6 +21,7 @@ from gateway.errors import BadEnrolment, NoRoom
 _PAUSE_S = 1.0
 _LARGEST_FILE_BYTES = 4096
 _STAGED = ".staged"
+_GONE = ".gone"
 
 Seen = dict[str, tuple[int, int]]
 
@@ -28,6 +30,7 @@ class Enrolments:
     """The devices that the folder holds; `changed` is awaited with those in force whenever anything differs.
 
     devices: in force; former: of the same serial numbers, with older keys; staged: told in a pairing, and not heard of since.
+    gone: lost, sold or given away.
     """
 
     def __init__(self, folder: Path, changed: Callable[[list[Device]], Awaitable[None]], log: FilteringBoundLogger) -> None:
@@ -39,6 +42,7 @@ class Enrolments:
         self.devices: list[Device] = []
         self.former: list[Device] = []
         self.staged: list[Device] = []
+        self.gone: list[Device] = []
 
     async def look(self) -> None:
         """Read the folder if it differs from the last look."""
@@ -47,11 +51,12 @@ class Enrolments:
             return
         self._seen = seen
         found = self._read(seen)
-        enrolled = [device for name, device in found.items() if not name.endswith(_STAGED)]
+        enrolled = [device for name, device in found.items() if name.endswith(".json")]
+        gone = [device for name, device in found.items() if name.endswith(_GONE)]
         staged = [device for name, device in found.items() if name.endswith(_STAGED)]
         devices = in_force(enrolled)
-        if (devices, staged) != (self.devices, self.staged):
-            self.devices, self.staged = devices, staged
+        if (devices, staged, gone) != (self.devices, self.staged, self.gone):
+            self.devices, self.staged, self.gone = devices, staged, gone
             self.former = [device for device in enrolled if device not in devices]
             self._log.info("enrolment.changed", devices=len(devices), staged=len(staged))
             await self._changed(devices)
@@ -87,6 +92,7 @@ class Enrolments:
         path = self._folder / f"{kid.hex()}{_STAGED}"
         try:
             path.rename(path.with_suffix(".json"))
+            path.with_suffix(_GONE).unlink(missing_ok=True)  # it is back
             _sync(self._folder)
         except OSError as error:
             self._log.error("enrolment.unusable", file=path.name, cause=type(error).__name__)
@@ -94,12 +100,26 @@ class Enrolments:
         self._news.set()
         return True
 
+    async def shut_out(self, serial: str) -> None:
+        """Let a device with this serial number in no more, with none of its keys, from when this returns. Raises NoRoom: the disk refuses.
+
+        None of its records is deleted: they name its readings.
+        """
+        try:
+            for name, device in self._read(_look(self._folder)).items():
+                if device.serial == serial and not name.endswith(_GONE):
+                    (self._folder / name).rename(self._folder / f"{device.kid.hex()}{_GONE}")
+            _sync(self._folder)
+        except OSError as error:
+            raise NoRoom(str(error)) from None
+        await self.look()
+
     def _read(self, seen: Seen) -> dict[str, Device]:
         found: dict[str, Device] = {}
         for name in sorted(seen):
             try:
                 device = parse(name, (self._folder / name).read_text(encoding="utf-8")[:_LARGEST_FILE_BYTES])
-                alike = [known for other, known in found.items() if other.endswith(_STAGED) == name.endswith(_STAGED)]
+                alike = [known for other, known in found.items() if Path(other).suffix == Path(name).suffix]
                 if any(known.link_key == device.link_key or known.kid == device.kid for known in alike):
                     raise BadEnrolment(name, "another file has its kid or link_key")
             except BadEnrolment as error:
@@ -113,7 +133,7 @@ class Enrolments:
 
 def _look(folder: Path) -> Seen:
     seen: Seen = {}
-    for path in (*folder.glob("*.json"), *folder.glob(f"*{_STAGED}")):
+    for path in (*folder.glob("*.json"), *folder.glob(f"*{_STAGED}"), *folder.glob(f"*{_GONE}")):
         try:
             found = path.stat()
         except FileNotFoundError:

@@ -24,6 +24,8 @@ from tests.gateway.test_pages import PASSWORD, Browser, browser
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 POSTED = [path for path, (_, methods) in routes.ADDRESSES.items() if "POST" in methods]
+# these end the session, or the device that the others need
+AT_THE_END = ("/sign-out", "/settings/password", "/sign-in", "/setup", "/devices/{kid}/gone")
 LOOKED = [path for path, (_, methods) in routes.ADDRESSES.items() if "GET" in methods and path != "/events"]
 # names of fields, read from the pages' own source, so that a new field is fuzzed without being told
 PAGES = Path(routes.__file__).parent
@@ -90,7 +92,7 @@ async def test_no_form_makes_the_page_fail(tmp_path: Path, count: int) -> None:
 
                 @settings(max_examples=count, database=None)
                 @given(
-                    st.sampled_from([path for path in POSTED if path not in ("/sign-out", "/settings/password", "/sign-in", "/setup")]),
+                    st.sampled_from([path for path in POSTED if path not in AT_THE_END]),
                     st.sampled_from(["en", "fr"]),
                     IDS,
                     FORMS,
@@ -120,6 +122,8 @@ async def test_no_form_makes_the_page_fail(tmp_path: Path, count: int) -> None:
                 # and a reading that was forgotten, which is in no export
                 check(asks.post("/en/reading/1/forget", data={"token": token}))  # the campaign may have done it before
                 assert asks.post("/en/settings/export", data={"token": token}).status_code == 200
+                for sure in ("", "no", "\x00", "yes", "yes"):
+                    check(asks.post(f"/fr/devices/{kid}/gone", data={"sure": sure, "token": token}))
                 for name in ("/sign-in", "/settings/password", "/setup"):
                     for value in ("", "\x00", "9" * 5000, "é" * 300):
                         check(asks.post(f"/en{name}", data={"password": value, "old": value, "new": value, "code": value, "token": token}))

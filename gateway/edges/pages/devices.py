@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway import orders
 from gateway.cuff import FIRST_OF_THE_HOME
-from gateway.devices import Device
+from gateway.devices import Device, in_force
 from gateway.edges import households, orderbook, questions
 from gateway.edges.log import utc_ms
 from gateway.edges.pages import views
@@ -45,6 +45,7 @@ async def show(frame: Frame, request: Request, words: Words) -> Response:
         request,
         words,
         devices=shown,
+        gone=[device.name for device in in_force(frame.house.enrolments.gone)],
         subjects=subjects,
         people=[{**row, "who": FIRST_OF_THE_HOME + row["subject"]} for row in subjects if row["kind"] == PERSON],
         waiting=frame.house.buffer.read(questions.queue_length),
@@ -96,6 +97,24 @@ def named(frame: Frame, request: Request) -> Device:
     raise HTTPException(404)
 
 
+async def shut_out(frame: Frame, request: Request, words: Words) -> Response:
+    """Let a device in no more that was lost, sold or given away; whoever has an account goes on under a new name (threats T13)."""
+    device = named(frame, request)
+    if (await request.form()).get("sure") != "yes":
+        raise HTTPException(400)
+    await frame.house.enrolments.shut_out(device.serial)
+
+    def write(connection: Connection) -> int:
+        orderbook.set_rights(connection, device.kid, [], utc_ms())
+        return frame.book.rename_everybody(connection)
+
+    renamed = await frame.house.buffer.write(write)
+    frame.house.log.info("device.shut_out", kid=device.kid.hex(), renamed=renamed)
+    frame.orders.ended()
+    frame.woken()
+    return frame.back(words, "devices")
+
+
 async def order(frame: Frame, request: Request, words: Words) -> Response:
     """Tell a device to do something, once it is there."""
     device = named(frame, request)
@@ -132,6 +151,7 @@ async def share(frame: Frame, request: Request, words: Words) -> Response:
 ADDRESSES: Addresses = {
     "/devices": (show, LOOK),
     "/devices/{kid}": (give, DO),
+    "/devices/{kid}/gone": (shut_out, DO),
     "/devices/{kid}/orders": (order, DO),
     "/devices/{kid}/orders/{number:int}": (decide, DO),
     "/devices/{kid}/rights": (share, DO),

@@ -65,7 +65,7 @@ class House:
 
     def device(self, kid: bytes) -> Device | None:
         """Return a device by its key id, one with older keys too."""
-        known = (*self.enrolments.devices, *self.enrolments.former)
+        known = (*self.enrolments.devices, *self.enrolments.former, *self.enrolments.gone)
         return next((device for device in known if device.kid == kid), None)
 
 
