@@ -346,7 +346,7 @@ async def test_a_device_gone_wild_is_held_and_the_others_never_notice(tmp_path: 
         assert await home.stop() == 0
         counts = (await home.event("gateway.stopping"))["counts"]
         assert counts["committed"] == 5
-        assert counts["refused.too_fast"] > 500
+        assert counts["refused.too_fast"] > 50, "those the system's own queue had room for, and none beyond the pace"
 
 
 async def test_a_full_home_says_so_at_the_page_and_in_the_log(tmp_path: Path) -> None:

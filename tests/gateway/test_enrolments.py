@@ -1,4 +1,4 @@
-"""A device that was lost, sold or given away (threats T13): its keys open nothing, its readings stay, the page says what it means."""
+"""Enrolments, and a device that was lost, sold or given away (threats T13): its keys open nothing, its readings stay, the page says so."""
 
 import asyncio
 import json
