@@ -88,7 +88,7 @@ class Introductions:
             raise Refused(_REFUSED)
         if (items[1][-1:] if isinstance(items[1], list) else [items[1]]) != [edhoc.SUITE]:
             raise Refused(_OTHER_SUITE)
-        if not _is_point(items[2]):
+        if not _is_point(items[2]) or not _is_identifier(items[3]):
             raise Refused(_REFUSED)
         responder = lakers.EdhocResponder(self._private, self._claims)
         ours = self._new_id()
@@ -145,5 +145,14 @@ def _is_point(x: object) -> bool:
     try:
         ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x02" + x)
     except ValueError:
+        return False
+    return True
+
+
+def _is_identifier(item: object) -> bool:
+    """Return whether this is a connection identifier in its one form, which lakers does not ask."""
+    try:
+        edhoc.decode_identifier(item)
+    except ProtocolError:
         return False
     return True

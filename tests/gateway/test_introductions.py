@@ -118,6 +118,32 @@ def test_an_ephemeral_key_of_another_form_is_refused_like_any_noise(x: bytes) ->
     assert refused(home, b"\xf5\x03\x02" + x + b"\x05") == refused(home, b"\xf5")
 
 
+X = public_bytes(ec.generate_private_key(ec.SECP256R1()))[1:33]
+
+
+@pytest.mark.parametrize(
+    "message_1",
+    [
+        b"\x84\x03\x02\x58\x20" + X + b"\x0e",
+        b"\x03\x02\x58\x20" + X + b"\x41\x0e",
+        b"\x03\x02\x58\x20" + X + b"\x0e\x00\x00\x00\x00\x00\x00",
+        b"\x03\x02\x58\x1f" + X[:31] + b"\x0e",
+        b"\x03\x02\x58\x21\x02" + X + b"\x0e",
+        b"\x03\x02\x58\x22" + X + b"\x00\x00\x0e",
+        b"\x18\x03\x02\x58\x20" + X + b"\x0e",
+        b"\x03\x18\x02\x58\x20" + X + b"\x0e",
+        b"\x03\x02\x59\x00\x20" + X + b"\x0e",
+        b"\x03\x02\x5f\x58\x20" + X + b"\xff\x0e",
+        b"\x03\x9f\x06\x02\xff\x58\x20" + X + b"\x0e",
+    ],
+    ids=["array", "C_I as bytes", "too many", "31 bytes", "compressed", "34 bytes", "method", "suite", "length", "bytes", "suites"],
+)
+def test_a_first_message_in_a_second_form_is_refused_like_any_noise(message_1: bytes) -> None:
+    """The kinds of invalid traces in RFC 9529 section 4: surplus arrays and byte strings, wrong lengths, CBOR that is not deterministic."""
+    home = enrolled(Counterpart())
+    assert refused(home, b"\xf5" + message_1) == refused(home, b"\xf5")
+
+
 @given(st.data())
 def test_whatever_stands_in_a_message_of_an_introduction_ends_in_a_refusal_or_an_answer(data: st.DataObject) -> None:
     """Messages 1 and 3 with bytes changed, cut or put in: nothing but Refused comes out, a panic of the library neither."""
