@@ -12,7 +12,7 @@ STORED, ALREADY_STORED = 0, 1
 DIGEST_BYTES = 8
 
 _SEQUENCE, _DIGEST, _UTC_MS, _STATUS, _INITIALS, _TREND = 1, 2, 3, 4, 5, 6
-MAX_INITIALS = 3
+MAX_INITIALS = 3  # bytes: the display writes A to Z and 1 to 9
 RISING, STEADY, FALLING = 1, 0, -1
 _FAULT_CODE = 0
 
@@ -64,7 +64,7 @@ def _check(fields: dict[object, object]) -> None:
     if not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES:
         raise errors.BadReceipt(_DIGEST, digest)
     initials = fields.get(_INITIALS, "-")
-    if not isinstance(initials, str) or not 0 < len(initials) <= MAX_INITIALS:
+    if not isinstance(initials, str) or not 0 < len(initials.encode()) <= MAX_INITIALS:
         raise errors.BadReceipt(_INITIALS, initials)
     trend = fields.get(_TREND, RISING)
     if isinstance(trend, bool) or trend not in (RISING, FALLING):

@@ -1,10 +1,16 @@
 """What travels between home and cloud is what protocol/foyer.cddl says."""
 
-import cbor2
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing import Any
 
-from protocol import envelope
+import cbor2
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+
+from protocol import cose, envelope
+from protocol.errors import BadEnvelope
 from tests.protocol.definition import valid
+from tests.protocol.inventions import BETWEEN_HOME_AND_CLOUD, invented
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
@@ -29,3 +35,60 @@ def test_a_batch_receipt_is_what_the_definition_says() -> None:
     assert valid("batch-receipt", payload)
     fields = cbor2.loads(payload)
     assert not valid("batch-receipt", cbor2.dumps({**fields, 2: [[bytes(16), b"8 bytes!", 3]]}))
+
+
+def named(payload: dict[Any, Any]) -> dict[Any, Any]:
+    """Return a batch with the write key that signs it and its pseudonym."""
+    public = KEY.public_key().public_bytes_raw()
+    return {**payload, 1: envelope.pseudonym_of(public), 2: public}
+
+
+def accepted(rule: str, payload: bytes) -> bool:
+    """Whether the payload, truly signed and padded, is taken; whatever refuses it is BadEnvelope."""
+    aad = {"batch": envelope._BATCH_AAD, "batch-receipt": envelope._RECEIPT_AAD}[rule]
+    message = envelope.pad(cose.sign1(payload, b"", aad, KEY.sign, cose.ED25519))
+    try:
+        if rule == "batch":
+            envelope.decode_batch(message, lambda *_: True)
+        else:
+            envelope.decode_receipt(message, lambda *_: True)
+    except BadEnvelope:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("rule", BETWEEN_HOME_AND_CLOUD)
+def test_what_is_invented_is_judged_as_the_definition_does(rule: str) -> None:
+    """Right ones, and ones with a key absent, unknown, of another type or out of range: taken exactly where pycddl takes them."""
+    verdicts = []
+
+    @settings(max_examples=300, deadline=None)
+    @given(invented(rule))
+    def judge(message: dict[Any, Any]) -> None:
+        payload = cbor2.dumps(named(message) if rule == "batch" else message, canonical=True)
+        verdicts.append(accepted(rule, payload))
+        assert verdicts[-1] is valid(rule, payload), payload.hex()
+
+    judge()
+    assert 0.1 < sum(verdicts) / len(verdicts) < 0.95
+
+
+WRONG_ROWS = {
+    "id": [1, b"short", b"x"],
+    "time": [-1, bytes(16), b"x"],
+    "late": [2**31, bytes(16), b"x"],
+    "two parts": [1, bytes(16)],
+    "nothing": [1, bytes(16), None],
+    "true": [True, bytes(16), b"x"],
+    "large": [1, bytes(16), bytes(8193)],
+    "none": None,
+    "map": {},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_ROWS.values(), ids=WRONG_ROWS)
+def test_a_row_that_is_none_is_refused_by_both(wrong: object) -> None:
+    """A short id, a time out of range, a part missing, too much sealed, or no row at all."""
+    payload = cbor2.dumps(named({0: 2, 3: [wrong], 4: 1, 5: bytes(32), 6: 0}), canonical=True)
+    assert not accepted("batch", payload)
+    assert not valid("batch", payload)
