@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from protocol import batches, cbor, cose, errors, frames, live, readings, receipts
+from protocol import batches, cbor, cose, frames, live, readings, receipts
 from tests.on_micropython import ROOT, BATCH_KiB, there
 from tests.protocol import campaign_bodies as bodies
 from tests.protocol import wire_example
