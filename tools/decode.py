@@ -18,9 +18,11 @@ from protocol import (
     coap,
     commands,
     edhoc,
+    envelope,
     errors,
     faults,
     introduction,
+    linking,
     live,
     manifest,
     oscore_opening,
@@ -37,11 +39,12 @@ _COMMON = {0: "kind", 1: "sequence", 2: "start of the device, milliseconds since
 _OF_KIND: dict[int, dict[int, str]] = {
     readings.SCALE: {10: "grams", 11: "stable", 12: "impedance, ohm", 15: "bare feet"},
     readings.CUFF: {10: "systolic, mmHg", 11: "diastolic, mmHg", 12: "mean, mmHg", 13: "pulse per minute", 14: "flags", 17: "who"},
-    readings.CLIMATE: {13: "temperature, 1/100 Cel", 14: "humidity, %", 16: "loudness, half dB(A)"},
+    readings.CLIMATE: {13: "temperature, 1/100 Cel", 14: "humidity, %", 16: "loudness, half dB(A)", 18: "crying"},
     readings.STATUS: {20: "reset cause", 21: "fault", 22: "waiting", 23: "refused", 24: "starts"},
     readings.FAULT: {21: "fault"},
 }
 _RECEIPT = {1: "sequence", 2: "first 8 bytes of SHA-256 of what was signed", 3: "the gateway's clock, ms since 1970", 4: "status"}
+_RECEIPT |= {5: "initials of whose it is", 6: "trend of the weight"}
 _RUNS = {3: "the gateway's clock, ms since 1970", 5: "runs: first sequence, count, digest"}
 _RESULT = {0: "command", 1: "number", 4: "outcome", 5: "highest number so far", 21: "fault"}
 _COMMAND = {
@@ -54,9 +57,76 @@ _COMMAND = {
     13: "unit",
 }
 _MANIFEST = {0: "version", 1: "vendor", 2: "class", 3: "board", 4: "sequence", 5: "bytecode", 6: "files", 7: "released, s since 1970"}
-_BATCH = {0: "version", 1: "pseudonym", 2: "write key", 3: "rows: minute, id, sealed", 4: "sent, ms since 1970"}
-_BATCH_RECEIPT = {0: "version", 1: "SHA-256 of the message", 2: "rows: id, digest, status", 3: "committed, ms since 1970"}
-_LINK = {0: "link message", 1: "link id", 2: "content"}
+# between home and cloud: how many keys, which of them has which type, what it is, its keys, and who decides whether it is right
+_FAR: list[tuple[set[int], int, type, int | None, str, dict[int, str], Callable[[bytes], object] | None]] = [
+    (
+        {0, 1, 2, 3, 4, 5, 6},
+        3,
+        list,
+        2,
+        "a batch of sealed rows",
+        {
+            0: "version",
+            1: "pseudonym",
+            2: "write key",
+            3: "rows: minute, id, sealed",
+            4: "made, minutes since 1970",
+            5: "reply key",
+            6: "erases",
+        },
+        None,
+    ),
+    (
+        {0, 1, 2, 3, 4},
+        2,
+        list,
+        2,
+        "a receipt for sealed rows",
+        {0: "version", 1: "SHA-256 of the message", 2: "rows: id, digest, status", 3: "committed, ms since 1970", 4: "erased"},
+        None,
+    ),
+    ({0, 1}, 1, bytes, 2, "a link message", {0: "link message: question", 1: "link id"}, linking.decode_message),
+    ({0, 1, 2}, 2, bytes, 3, "a link message", {0: "link message: key", 1: "link id", 2: "account's key"}, linking.decode_message),
+    (
+        {0, 1, 2, 3},
+        2,
+        bytes,
+        4,
+        "a link message",
+        {0: "link message: box", 1: "link id", 2: "sealed box", 3: "link's key"},
+        linking.decode_message,
+    ),
+    ({0, 1, 2}, 2, int, 5, "a link message", {0: "link message: answer", 1: "link id", 2: "status"}, linking.decode_message),
+    (
+        {0, 1, 2, 3},
+        2,
+        bytes,
+        6,
+        "what a home says under a link",
+        {0: "talk", 1: "link's key", 2: "what is said, as CBOR", 3: "signature, not checked here"},
+        functools.partial(linking.decode_talk, verify=lambda *_: True),
+    ),
+    (
+        {0, 1, 2, 3, 4},
+        4,
+        list,
+        7,
+        "the site's word under a link",
+        {0: "word", 1: "name of the link", 2: "link known", 3: "version of its box", 4: "decisions: request, decision, MAC"},
+        linking.decode_word,
+    ),
+    ({0, 1, 2}, 2, bytes, 6, "a notice for an account", {0: "notice", 1: "slot", 2: "closed"}, None),
+    ({0, 1, 2}, 2, bytes, 7, "an order from the site", {0: "order", 1: "slot", 2: "closed"}, None),
+    (
+        {0, 1, 2, 3, 4},
+        1,
+        str,
+        1,
+        "what an account is asked",
+        {0: "version", 1: "what", 2: "name", 3: "readings", 4: "the first, s since 1970"},
+        None,
+    ),
+]
 _WORDS = {
     "kind": readings.KIND_NAMES,
     "status": ("stored", "was stored already"),
@@ -145,7 +215,7 @@ def explain(data: bytes) -> tuple[str, errors.ProtocolError | None]:
     try:
         value = cbor.decode(data)
     except errors.NotCBOR as wrong:
-        return _not_one_item(data, wrong)
+        return _padded(data) or _not_one_item(data, wrong)
     title, names, check = _kind_of(value)
     lines: list[str] = []
     if title == "a signed object":
@@ -153,6 +223,22 @@ def explain(data: bytes) -> tuple[str, errors.ProtocolError | None]:
     _write(lines, value, names, 0)
     lines[0] += f"  / {title}, {len(data)} bytes /"
     return "\n".join(lines), _wrong(check, data)
+
+
+def _padded(data: bytes) -> tuple[str, errors.ProtocolError | None] | None:
+    """Explain what is padded, as everything between home and cloud is before it is closed; None: it is not."""
+    try:
+        text, wrong = explain(envelope.unpad(data))
+    except errors.BadEnvelope:
+        return None
+    for title, check in (
+        ("a batch of sealed rows", functools.partial(envelope.decode_batch, verify=lambda *_: True)),
+        ("a receipt for sealed rows", functools.partial(envelope.decode_receipt, verify=lambda *_: True)),
+        ("what an account is asked", linking.decode_request),
+    ):
+        if f": {title} /" in text or f"/ {title}," in text:
+            wrong = wrong or _wrong(check, data)
+    return f"/ padded to {len(data)} bytes /\n{text}", wrong
 
 
 def _not_one_item(data: bytes, wrong: errors.NotCBOR) -> tuple[str, errors.ProtocolError | None]:
@@ -189,7 +275,7 @@ def _kind_of(value: object) -> tuple[str, Mapping[int, str], Callable[[bytes], o
             return title, _PAIRING, functools.partial(pairing.decode, rules=rules)
     keys = {key for key in value if isinstance(key, int) and key < readings.FIRST_EXTENSION}
     kind = value.get(0)
-    if keys == {1, 2, 3, 4}:
+    if {1, 2, 3, 4} <= keys <= set(_RECEIPT):
         return "a receipt", _RECEIPT, receipts.decode
     if keys == {3, 5}:
         return "a range receipt", _RUNS, batches.decode_receipt
@@ -197,12 +283,9 @@ def _kind_of(value: object) -> tuple[str, Mapping[int, str], Callable[[bytes], o
         return "a refusal", {0: "fault"}, receipts.decode_refusal
     if {5, 6, 7} <= keys:
         return "an update manifest", _MANIFEST, manifest.decode
-    if keys == {0, 1, 2, 3, 4} and isinstance(value[3], list):
-        return "a batch of sealed rows", _BATCH, None
-    if keys == {0, 1, 2, 3} and isinstance(value[2], list) and isinstance(value[1], bytes):
-        return "a receipt for sealed rows", _BATCH_RECEIPT, None
-    if isinstance(value.get(1), bytes) and keys <= {0, 1, 2} and kind in (2, 3, 4, 5):
-        return "a link message", _LINK, None
+    for far_keys, place, kind_there, number, title, names, check in _FAR:
+        if keys == far_keys and isinstance(value[place], kind_there) and kind == number:
+            return title, names, check
     if keys == {2}:
         return "a device's presence", {2: _COMMON[2]}, commands.decode_presence
     if isinstance(value.get(2), list):
