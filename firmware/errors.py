@@ -126,6 +126,12 @@ class NoAddress(NoNetwork):
     fault = faults.WIFI_NO_ADDRESS
 
 
+class HomeNotNear(LinkError):
+    """Nobody of the home came over Bluetooth, or the link broke. Facts: waited_ms."""
+
+    fault = faults.BLUETOOTH_ABSENT
+
+
 class GatewaySilent(LinkError):
     """Nothing came back in CoAP's whole time of retransmission. Facts: tries."""
 

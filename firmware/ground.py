@@ -20,7 +20,7 @@ from firmware.doing import Doing
 from firmware.errors import OutboxFull, SettingsBroken
 from firmware.flash import counters, outbox, replacing
 from firmware.holding import HELD, LET_GO, Hold
-from firmware.radio import session, wifi
+from firmware.radio import session
 from firmware.reporting import Reporting
 from firmware.sending import Sending
 from firmware.signing import Signer
@@ -88,11 +88,12 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
         return numbers.next_sender()
 
     keys = session.Session(owner, next_sender, chosen["retry_ms"], held, calm)
-    link = wifi.Wifi(chosen, keys, clock, sending_alive)
+    link = _radio(chosen)(chosen, keys, clock, sending_alive)
     commands = commanding.Commanding(numbers.boot, clock)
     link.heard = commands.hear
     commands.signal = link.signal
     sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive, commands, display.person)
+    link.came = sending.wake
     signer = Signer(owner, numbers, box, clock, battery, calm)
 
     async def keep_status(kind, fields, reserve=False):
@@ -167,6 +168,21 @@ def _settings():
         return settings.load()
     finally:
         once.forget("firmware.flash.settings")
+
+
+def _radio(chosen):
+    """Return the way home that was chosen; the code of the others would fill the heap."""
+    if chosen["radio"] == "ble":
+        from firmware.radio import seldom  # spares memory
+
+        return seldom.Seldom
+    if chosen["radio"] == "both":
+        from firmware.radio import either  # spares memory
+
+        return either.Either
+    from firmware.radio import wifi  # spares memory
+
+    return wifi.Wifi
 
 
 def _identity():

@@ -21,7 +21,6 @@ from firmware import console, memory
 from firmware.crypto import ccm, hkdf, known_answer, new_key, p256
 from firmware.errors import GatewayStrange, LinkError
 from firmware.flash import identity, settings
-from firmware.radio import seeking
 from firmware.watch import TIMEOUT_MS, Watch
 from protocol import coap, errors, exchange, faults, introduction, link, oscore, pairing
 
@@ -48,10 +47,13 @@ class NotPaired(Exception):
 class Acquaintance:
     """The keys of a pairing, in the shape of `radio/session.py`: an introduction under the label's secret, and the link that comes of it.
 
-    met(): somebody proved to know the label. entropy: secret from all who do not know the label, once there is a link.
+    met(): somebody proved to know the label. entropy: secret from all who do not know the label, once there is a link. pairing: the name
+    that the device and the home it may have had know each other by.
     """
 
-    def __init__(self, label: bytes, met):
+    def __init__(self, label: bytes, met, pairing: bytes):
+        self.pairing = pairing
+        self.holding = False
         self.link = None
         self.strange = False
         self.disturbed = False
@@ -134,8 +136,8 @@ class Finding:
         self._display = display
         self._presses = presses
         self._alive = alive
-        self._acquaintance = Acquaintance(fields["label"], self._met)
-        self._radio = seeking.Seeking(chosen, self._acquaintance, clock, alive)
+        self._acquaintance = Acquaintance(fields["label"], self._met, fields.get("pairing", b""))
+        self._radio = _radio(chosen)(chosen, self._acquaintance, clock, alive)
         self._until_ms = clock.up_ms() + pairing.WINDOW_MS
 
     async def run(self) -> int | None:
@@ -196,6 +198,8 @@ class Finding:
         display.show(code, "same")
         await self._post(told, pairing.DEVICE, pairing.STATE)
         await self._agree(code)
+        if self._chosen["radio"] == "ble":
+            self._radio.keep()
         if homeless:
             self._keep(own, home)
 
@@ -263,6 +267,17 @@ class Finding:
 
     def _met(self):
         self._radio.settle()
+
+
+def _radio(chosen):
+    """Return the radio that looks for a home; the code of the other would fill the heap."""
+    if chosen["radio"] == "ble":
+        from firmware.radio import meeting  # spares memory
+
+        return meeting.Meeting
+    from firmware.radio import seeking  # spares memory
+
+    return seeking.Seeking
 
 
 async def find_home(chosen, fields, board, clock, display, held, woken) -> None:

@@ -31,6 +31,7 @@ _UNSERVED_MS = const(3_600_000)  # a home that knows no commands
 PATIENT_MS = const(20_000)
 _WAY = {
     faults.WIFI_ABSENT: "no_wifi",
+    faults.BLUETOOTH_ABSENT: "not_near",
     faults.WIFI_REFUSED: "wifi_refused",
     faults.WIFI_NO_ADDRESS: "no_address",
     faults.STORE_FULL: "home_busy",

@@ -23,10 +23,10 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from gateway import configuration
-from gateway.configuration import Configuration, HomeAssistant
+from gateway import configuration, pairing
+from gateway.configuration import Ble, Configuration, HomeAssistant
 from gateway.devices import Device
-from gateway.edges import backup, check, home_assistant, households, master_key, permissions, supervisor
+from gateway.edges import backup, ble, check, home_assistant, households, master_key, permissions, supervisor
 from gateway.edges import log as logging
 from gateway.edges.arrivals import Arrivals
 from gateway.edges.bell import Bell
@@ -59,7 +59,7 @@ from gateway.edges.sending import Sending
 from gateway.edges.steering import Steering
 from gateway.edges.talking import Talking
 from gateway.edges.way import Way
-from gateway.errors import CannotStart, FileUnusable, NoRoom
+from gateway.errors import BadConfiguration, CannotStart, FileUnusable, NoRoom
 from gateway.pseudonyms import Keyring
 from protocol import steering
 from protocol.linking import is_word
@@ -154,6 +154,8 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             settings.coap.messages_per_s,
             orders.present,
         )
+        if settings.ble is not None:
+            extra.append(_nearby(settings.ble, folder, enrolments, pairings, door, orders, way, log).run)
         orders.told = door.orders_changed
         edges.push_async_callback(door.close)
         push = Pushes(settings.push, push_key, buffer, log)
@@ -205,6 +207,39 @@ async def _neighbour(settings: HomeAssistant, house: House, changes: Changes) ->
     language = words.read()[settings.language]
     labels = {name.removeprefix("neighbour."): language(name) for name in language.names if name.startswith("neighbour.")}
     return home_assistant.Neighbour(settings, home, house, changes, labels)
+
+
+def _nearby(
+    settings: Ble,
+    folder: Path,
+    enrolments: Enrolments,
+    pairings: Pairings,
+    door: Door,
+    orders: OrderBook,
+    way: Way,
+    log: FilteringBoundLogger,
+) -> ble.Nearby:
+    """Return the Bluetooth of this home. Raises CannotStart: its backend is not there."""
+    try:
+        backend = ble.backend(settings.backend, settings.address, folder / "bluetooth")
+    except ImportError:
+        raise BadConfiguration("ble.backend", f"The setting ble.backend names {settings.backend}, which is not here: use bleak.") from None
+
+    def pairing_now() -> bool:
+        found = pairings.look()
+        return found is not None and found.state not in pairing.OVER
+
+    return ble.Nearby(
+        lambda: [*enrolments.devices, *enrolments.staged],
+        door.take,
+        ble.Bonds(folder / "bonds.json"),
+        way,
+        log,
+        orders.waits_for,
+        pairing_now,
+        backend=backend,
+        most_visits=settings.visits,
+    )
 
 
 def _full_changed(log: FilteringBoundLogger, changes: Changes, full: bool) -> None:

@@ -207,6 +207,22 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Ble:
+    """[ble]: the devices' door over Bluetooth; leave the table out and Bluetooth is left alone."""
+
+    backend: str = field(
+        metadata=_about("bleak, for this machine's own Bluetooth (BlueZ); or a module with a backend for it, as the simulator's")
+    )
+    address: str = field(default="", metadata=_about("where such a module finds its air; bleak needs none"))
+    visits: int = field(
+        default=3,
+        metadata=_about(
+            "devices spoken with at the same time; an ordinary adapter holds seven links", "whole", unit="links", least=1, most=20
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything the gateway was told."""
 
@@ -220,6 +236,7 @@ class Configuration:
     home_assistant: HomeAssistant | None
     push: Push = field(default_factory=Push)
     metrics: Metrics | None = None
+    ble: Ble | None = None
 
 
 _TABLES: dict[str, type[Any]] = {
@@ -233,6 +250,7 @@ _TABLES: dict[str, type[Any]] = {
     "home_assistant": HomeAssistant,
     "push": Push,
     "metrics": Metrics,
+    "ble": Ble,
 }
 
 
@@ -273,6 +291,7 @@ def parse(text: str, path: Path) -> Configuration:
         read_.get("home_assistant"),
         read_["push"],
         read_.get("metrics"),
+        read_.get("ble"),
     )
 
 

@@ -209,6 +209,17 @@ SENTENCES = {
         "en": "The Wi-Fi gave the device no address. Readings are kept and sent later. Restart the router.",
         "fr": "Le Wi-Fi n'a pas donné d'adresse à l'appareil. Les mesures sont gardées et envoyées plus tard. Redémarrez la box.",
     },
+    faults.BLUETOOTH_ABSENT: {
+        "en": "Nobody of the home was near over Bluetooth. Readings are kept and sent later. Bring the device nearer to the gateway.",
+        "fr": "Personne du foyer n'était à portée de Bluetooth. Les mesures sont gardées et envoyées plus tard. "
+        "Rapprochez l'appareil de la passerelle.",
+    },
+    faults.BOND_LOST: {
+        "en": "The device and its home no longer know each other over Bluetooth. Readings stay on the device. Pair it again, "
+        "with its button held for three seconds.",
+        "fr": "L'appareil et son foyer ne se connaissent plus par Bluetooth. Les mesures restent dans l'appareil. Associez-le à nouveau, "
+        "en tenant son bouton trois secondes.",
+    },
     faults.NOT_AUTHENTIC: {
         "en": "A reading did not prove which device it came from. It was not taken. If it is your device, pair it again.",
         "fr": "Une mesure n'a pas prouvé de quel appareil elle vient. Elle n'a pas été acceptée. Si c'est votre appareil, "
@@ -327,6 +338,7 @@ WORDS = {
         "on_its_way": ("on its way", "en route"),
         "arrived": ("arrived", "arrivé"),
         "no_wifi": ("kept, no Wi-Fi", "gardé, pas de Wi-Fi"),
+        "not_near": ("kept, home not near", "gardé, foyer loin"),
         "wifi_refused": ("kept, Wi-Fi refuses", "gardé, Wi-Fi refusé"),
         "no_address": ("kept, no address", "gardé, sans adresse"),
         "home_silent": ("kept, home silent", "gardé, foyer muet"),

@@ -48,6 +48,7 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
             "anyio",
             "argon2",
             "babel",
+            "bleak",
             "prometheus_client",
             "cbor2",
             "cryptography",
@@ -86,7 +87,7 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
             "webauthn",
         },
     ),
-    "simulator": ({"simulator"}, STANDARD | {"anyio", "bumble", "jinja2", "numpy", "starlette", "uvicorn"}),
+    "simulator": ({"simulator"}, STANDARD | {"anyio", "bleak", "bumble", "jinja2", "numpy", "starlette", "uvicorn"}),
     "simulator.chips": ({"simulator.chips", "simulator.buses", "simulator.clock"}, STANDARD | {"numpy"}),
     "simulator.buses": ({"simulator.chips", "simulator.buses", "simulator.clock"}, STANDARD | {"numpy"}),
     # _thread: where the stock port has a task of its own

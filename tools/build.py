@@ -162,7 +162,7 @@ def _compile(name: str, text: bytes, cache: Path, architecture: str | None = Non
     if not native:
         text = text.replace(_VIPER, b"")
     # Line numbers take a sixteenth of the heap that code takes; faults of wire and flash are found on computers, where they are there.
-    options = [*native, "-O3"] if name.startswith(("protocol/", "firmware/crypto/", "firmware/flash/")) else native
+    options = [*native, "-O3"] if name.startswith(("protocol/", "firmware/crypto/", "firmware/flash/", "firmware/radio/")) else native
     digest = hashlib.sha256("\0".join([name, *options, ""]).encode() + _compiler_version() + text).hexdigest()
     compiled = cache / "mpy" / f"{digest}.mpy"
     if not compiled.exists():

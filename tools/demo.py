@@ -65,6 +65,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="with --once: keep the home's files, and the evidence, in FOLDER")
     parser.add_argument("--judge", type=Path, metavar="FILE", help="judge the evidence of an earlier evening (FOLDER/evidence.json) again")
+    parser.add_argument("--radio", choices=("wifi", "ble"), default="wifi", help="how the scale and the cuff reach home (default wifi)")
     chosen = parser.parse_args(arguments)
     if (chosen.report or chosen.keep) and not chosen.once:
         parser.error("--report and --keep go with --once.")
@@ -99,7 +100,7 @@ async def _by_hand(chosen: argparse.Namespace) -> int:
     ports = Ports.from_first(chosen.first_port or FIRST_PORT)
     folder = HOMES / str(ports.site)  # no other demo has it: the port is ours
     shutil.rmtree(folder, ignore_errors=True)
-    async with Household(folder, ports, evening.PEOPLE, say=_say) as household, serve_panel(household) as panel:
+    async with Household(folder, ports, evening.PEOPLE, say=_say, radio=chosen.radio) as household, serve_panel(household) as panel:
         first = household.residents[0]
         others = ", ".join(f"{resident.email} / {resident.password}" for resident in household.residents[1:])
         sys.stdout.write(
@@ -128,7 +129,7 @@ Ctrl-C stops everything.
 async def _once(chosen: argparse.Namespace) -> int:
     ports = Ports.from_first(chosen.first_port) if chosen.first_port else Ports.free()
     with _folder(chosen.keep) as folder:
-        async with Household(folder, ports, evening.PEOPLE, say=_say) as household:
+        async with Household(folder, ports, evening.PEOPLE, say=_say, radio=chosen.radio) as household:
             outcome = await evening.run(household, _say)
         if chosen.keep:
             evening.write_report(folder / "evidence.json", outcome.evidence.to_json())

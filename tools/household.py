@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from gateway.edges.link_key import public_half_in
+from simulator.air.ble import Air
 from simulator.events import Event
 from simulator.house import House
 from simulator.people.person import Person
@@ -31,6 +32,7 @@ from tools.ways import Ways
 
 DEVICES = {"scale": "Bathroom scale", "cuff": "Blood pressure cuff", "babyphone": "Nursery"}
 DEVICE_KINDS = tuple(DEVICES)
+AIR_bit_per_s = 200_000.0  # of one Bluetooth link
 _LINK_CODE = re.compile(r"(?<=data-code=\")[0-9A-Z]{4}(?:-[0-9A-Z]{4}){5}")
 
 
@@ -80,14 +82,17 @@ class Household:
         seed: int = 1,
         say: Callable[[str], None] = lambda _: None,
         climate_ms: int = 10_000,
+        radio: str = "wifi",
     ) -> None:
+        """radio: of the scale and the cuff, "wifi" or "ble"; the babyphone, which listens all night, has Wi-Fi."""
         self.folder = folder
         self.ports = ports
         self.residents = [Resident(person, f"{person.name.lower()}@home.example", _password()) for person in people]
         self.household_password = _password()
         self.ways = Ways()
         self.events: list[Event] = []
-        self.house = House(folder / "devices", self._interpreter().command, seed, self._happened)
+        self.air = Air(seed) if radio == "ble" else None
+        self.house = House(folder / "devices", self._interpreter().command, seed, self._happened, air=self.air)
         self.broker = broker.make(folder / "broker", ports.broker)
         self.gateway = Service(
             "gateway",
@@ -132,6 +137,8 @@ class Household:
         for ending in (self.house.__aexit__(None, None, None), self.gateway.stop(), self.cloud.stop()):
             with contextlib.suppress(ServiceFailed, OSError):
                 await ending
+        if self.air is not None:
+            await self.air.close()
         await asyncio.to_thread(self.broker.stop)
 
     @property
@@ -172,6 +179,9 @@ class Household:
         public = self._write_cloud()
         await self.cloud.start("cloud.ready")
         self._say("Starting the gateway")
+        if self.air is not None:
+            await self.air.open()
+            self.air.throughput_bit_per_s = AIR_bit_per_s
         self._write_gateway(public)
         self._gateway_key = public_half_in(self.folder / "home/keys")
         await self.house.__aenter__()
@@ -252,7 +262,8 @@ site = "{self.site_address}"
 
 [delivery]
 reconnect_ms = 1000
-""",
+"""
+            + (f'\n[ble]\nbackend = "simulator.air.backend"\naddress = "127.0.0.1:{self.air.port}"\n' if self.air else ""),
             encoding="utf-8",
         )
 
@@ -260,6 +271,8 @@ reconnect_ms = 1000
         """Build a device's image, provision it for this home, and put the device into the house."""
         relay = self.house.reserve_port(kind)
         settings = {"climate_ms": self._climate_ms, "retry_ms": 1000, "calibration": self.house.calibration(kind, kind)}
+        if self.air is not None and kind != "babyphone":
+            settings["radio"] = "ble"
         made = provision.provision(kind, DEVICES[kind], ("127.0.0.1", relay), self._gateway_key, settings)
         image = self.folder / "images" / f"{kind}.img"
         files = build.files(kind, build.ROOT / ".foyer/cache", build.simulated(self._interpreter().word_bits))

@@ -14,8 +14,8 @@ from protocol.errors import ProtocolError
 
 MARK = "/state/forgetting"
 _OUTBOX = "/state/outbox"
-_ORDER = "/state/order.cbor"  # the home's own number, and another home begins anew
-_KEPT_SETTINGS = ("device", "board", "language", "unit", "calibration")
+_OTHERS = ("/state/order.cbor", "/state/bonds.cbor")  # the home's own numbers, and whom the device knew over Bluetooth
+_KEPT_SETTINGS = ("device", "board", "radio", "language", "unit", "calibration")
 _KEPT_IDENTITY = ("serial", "label")
 
 
@@ -23,10 +23,11 @@ def finish(root: str = "") -> None:
     """Forget. Raises OSError: the flash refuses; the next start tries again."""
     _strip(root + "/identity.cbor", _KEPT_IDENTITY)  # the keys first: without them the rest is worth little
     _strip(root + "/settings.cbor", _KEPT_SETTINGS)
-    try:
-        os.remove(root + _ORDER)
-    except OSError:
-        pass  # no command ever came
+    for path in _OTHERS:
+        try:
+            os.remove(root + path)
+        except OSError:
+            pass  # no command ever came, and nobody over Bluetooth
     for name in _names(root + _OUTBOX):
         os.remove(f"{root}{_OUTBOX}/{name}")
     os.remove(root + MARK)

@@ -5,7 +5,8 @@
 | device      | "scale", "cuff" or "babyphone"                                | refused     |
 | board       | name of a file in `boards/`, without the device               | "s3"        |
 | language    | "en" or "fr"                                                  | "en"        |
-| ssid        | name of the Wi-Fi, up to 32 bytes                             | refused     |
+| radio       | "wifi", "ble", or "both": Bluetooth while Wi-Fi is away       | "wifi"      |
+| ssid        | name of the Wi-Fi, up to 32 bytes; with "ble" none is needed  | refused     |
 | password    | of the Wi-Fi                                                  | ""          |
 | gateway     | [address, UDP port]; until a pairing finds it, all the network | as shown    |
 | unit        | of weights on the display: "kg", "lb" or "st"                 | "kg"        |
@@ -25,6 +26,7 @@ DEVICES = ("scale", "cuff", "babyphone")
 _DEFAULTS = (
     ("board", "s3"),
     ("language", "en"),
+    ("radio", "wifi"),
     ("password", ""),
     ("climate_ms", 60_000),
     ("retry_ms", 1000),
@@ -40,6 +42,8 @@ def check(settings: object) -> dict:
     full = dict(settings)
     for name, value in _DEFAULTS:
         full.setdefault(name, value)
+    if full["radio"] == "ble":
+        full.setdefault("ssid", "none")
     full.setdefault("calibration", {})
     full.setdefault("gateway", ["255.255.255.255", 5683])
     gateway = full.get("gateway")
@@ -47,6 +51,7 @@ def check(settings: object) -> dict:
         ("device", full.get("device") in DEVICES),
         ("board", isinstance(full["board"], str)),
         ("language", full["language"] in ("en", "fr")),
+        ("radio", full["radio"] in ("wifi", "ble", "both")),
         ("ssid", isinstance(full.get("ssid"), str) and 0 < len(full["ssid"].encode()) <= 32),
         ("password", isinstance(full["password"], str)),
         ("gateway", isinstance(gateway, list) and len(gateway) == 2 and isinstance(gateway[0], str) and _lies(gateway[1], 1, 65535)),

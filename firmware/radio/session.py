@@ -45,6 +45,16 @@ class Session:
         if kept is not None:
             self._wake(kept.get_link())
 
+    @property
+    def holding(self) -> bool:
+        """Whether somebody needs the processor and the heap more than the way home does."""
+        return self._calm.holding
+
+    @property
+    def pairing(self) -> bytes:
+        """The name that the home and this device have for each other."""
+        return self._identity.pairing
+
     def doubtful(self, now_ms: int) -> bool:
         """Return whether the link is worn, or its request was answered by somebody who does not know us, at a time when that is worth an
         introduction.

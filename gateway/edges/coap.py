@@ -272,6 +272,10 @@ class Door:
         """The UDP port that is open."""
         return self._datagrams.port
 
+    def take(self, data: bytes, who: Any) -> None:
+        """Take a datagram that came another way than over UDP. who: as in `datagrams.py`."""
+        self._datagrams.take(data, who)
+
     def enrol(self, devices: Iterable[Device]) -> None:
         """Let these devices in, and no others."""
         self._contexts.enrol(devices)

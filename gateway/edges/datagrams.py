@@ -77,6 +77,10 @@ class Peer(_Address, interfaces.EndpointAddress):  # type: ignore[misc]  # aioco
     def blockwise_key(self) -> tuple[str, int]:
         return self.host, self.port
 
+    def carry(self, data: bytes) -> None:
+        """Send a datagram there."""
+        self.datagrams.send_bytes(data, self)
+
 
 class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type: ignore[misc]
     """The UDP socket under aiocoap's message manager.
@@ -109,11 +113,13 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
         if len(data) > LARGEST_DATAGRAM_BYTES:
             self._refused("too_large")
             return
-        now_s = time.monotonic()
-        if not self._pace.may(address[:2], now_s):  # dropped: who waits for an answer sends again, later and later
+        if not self._pace.may(address[:2], time.monotonic()):  # dropped: who waits for an answer sends again, later and later
             self._refused("too_fast")
             return
-        peer = Peer(self, address[0], address[1])
+        self.take(data, Peer(self, address[0], address[1]))
+
+    def take(self, data: bytes, peer: Any) -> None:
+        """Pass a datagram on, or drop it. peer: where it came from, over whichever radio; with carry(data), which answers there."""
         try:
             coap.decode(data)
             message = aiocoap.Message.decode(data, remote=peer)
@@ -121,7 +127,7 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
             self._refused("not_coap")
             return
         if message.code.is_request():
-            if self._may_pass(message) and not self._came_before(message, now_s):
+            if self._may_pass(message) and not self._came_before(message, time.monotonic()):
                 message.transport_tuning = _TUNING
                 self._manager.dispatch_message(message)
         elif message.code is Code.EMPTY:
@@ -133,7 +139,7 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
         """Return whether a request is a repetition; if so, it gets the answer it got."""
         answer = self._exchanges.begin(message.remote, message.mid, now_s)
         if answer and message.mtype is aiocoap.CON:
-            self.send_bytes(answer, message.remote)
+            message.remote.carry(answer)
         return answer is not None
 
     def _may_pass(self, message: Any) -> bool:
@@ -151,7 +157,7 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
             return False
         if message.mtype is aiocoap.CON:
             answer = aiocoap.Message(code=Code.UNAUTHORIZED, _mtype=aiocoap.ACK, _mid=message.mid, _token=message.token)
-            message.remote.datagrams.send_bytes(answer.encode(), message.remote)
+            message.remote.carry(answer.encode())
         return False
 
     def _stranger_may_pass(self) -> bool:
@@ -172,7 +178,7 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
         data = message.encode()
         if message.mtype is aiocoap.ACK:
             self._exchanges.answered(message.remote, message.mid, data)
-        self.send_bytes(data, message.remote)
+        message.remote.carry(data)
 
     def send_bytes(self, data: bytes, peer: Peer) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -182,7 +188,7 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
         """Return None: a gateway sends no request over this socket of its own accord."""
 
     async def recognize_remote(self, remote: object) -> bool:
-        return isinstance(remote, Peer)
+        return hasattr(remote, "carry")
 
     async def shutdown(self) -> None:
         if self._transport is not None:

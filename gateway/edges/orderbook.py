@@ -66,6 +66,10 @@ class OrderBook:
 
     # --- what the devices' door asks (gateway/commands.py)
 
+    def waits_for(self, device: Device) -> bool:
+        """Return whether a command waits for this device."""
+        return orders.next_of(self._buffer.read(lambda connection: of_device(connection, device.kid)), utc_ms()) is not None
+
     async def next_for(self, device: Device) -> Order | None:
         """Return the one command that this device shall do next, or None."""
         now_ms = utc_ms()

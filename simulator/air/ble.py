@@ -53,10 +53,10 @@ class Air(Medium):
         self._servers: list[asyncio.Server] = []
         self._watching: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
-        """Open the port for members and the port for control, on this machine, each at a free number."""
+    async def open(self, port: int = 0) -> None:
+        """Open the port for members (0: a free one) and a free one for control, on this machine."""
         loop = asyncio.get_running_loop()
-        self._servers.append(await loop.create_server(lambda: _Member(self), "127.0.0.1", 0))
+        self._servers.append(await loop.create_server(lambda: _Member(self), "127.0.0.1", port))
         self._servers.append(await asyncio.start_server(_Control(self).serve, "127.0.0.1", 0, limit=_LINE_BYTES))
         self._watching = loop.create_task(self._watch())
 
@@ -68,8 +68,10 @@ class Air(Medium):
                 await self._watching
         for server in self._servers:
             server.close()
+        self._servers.clear()
         for each in list(self.members):
             each.leave()
+            each.hang_up()
         self.controllers.clear()
 
     @property
@@ -268,6 +270,7 @@ class _Member(asyncio.Protocol):
         self._transport = transport
         self._radio = self._air.join(str(transport.get_extra_info("peername")[1]))
         self._radio.set_packet_sink(self)
+        self._radio.hang_up = transport.abort
         self._parser.set_packet_sink(self._radio)
 
     def data_received(self, data: bytes) -> None:

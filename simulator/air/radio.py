@@ -7,6 +7,7 @@ more. Extended advertising is off, as on an ESP32.
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Callable
 
 from bumble import controller, hci, link
 
@@ -66,6 +67,7 @@ class Radio(controller.Controller):
         super().__init__(name, link=air, public_address=public_address)
         self.air = air
         self.most_links = most_links
+        self.hang_up: Callable[[], None] = lambda: None  # ends the connection of a host that joined over TCP
         self.le_legacy_advertiser = Advertiser(self)
 
     def hears(self, other: "Radio") -> None:

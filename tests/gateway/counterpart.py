@@ -59,6 +59,7 @@ class Counterpart:
     boot: int = 1
     sent: int = 0
     home: Path = Path()
+    patience_s: float = 5.0  # for an answer in clear
 
     @property
     def public_key(self) -> bytes:
@@ -120,11 +121,11 @@ class Counterpart:
         initiator = lakers.EdhocInitiator()
         ours = secrets.token_bytes(1)
         message_1 = initiator.prepare_message_1(ours, [])
-        theirs, _, _ = initiator.parse_message_2(in_clear(port, b"\xf5" + message_1))
+        theirs, _, _ = initiator.parse_message_2(in_clear(port, b"\xf5" + message_1, self.patience_s))
         private = self.link_private.private_numbers().private_value.to_bytes(32, "big")
         initiator.verify_message_2(private, claims(self.link_key), claims(gateway_key))
         message_3, _ = initiator.prepare_message_3(lakers.CredentialTransfer.ByReference, [])
-        in_clear(port, cbor2.dumps(theirs) + message_3)
+        in_clear(port, cbor2.dumps(theirs) + message_3, self.patience_s)
         initiator.completed_without_message_4()
         return Agreed(initiator.edhoc_exporter(0, b"", 16), initiator.edhoc_exporter(1, b"", 8), theirs, ours)
 

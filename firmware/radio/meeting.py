@@ -1,0 +1,31 @@
+"""The Bluetooth of a device that looks for a home: it says so, and takes a new bond, which is kept only when the pairing is."""
+
+from firmware.radio import ble, bonds
+from protocol import nearby
+
+
+class Meeting(ble.Ble):
+    """As `Ble`, in the shape of `seeking.Seeking`; whoever connects proves by the exchange that they know the label, or learns nothing."""
+
+    def __init__(self, settings, session, clock, alive):
+        ble.Ble.__init__(self, settings, session, clock, alive)
+        self._flags = nearby.PAIRING
+        self._bonds.open = True
+        self._bonds.keep = _not_yet
+        self.found = None  # no address to keep
+
+    @property
+    def station(self):
+        """The radio."""
+        return self._radio
+
+    def settle(self) -> None:
+        """Do nothing: there is nobody else on the link."""
+
+    def keep(self) -> None:
+        """The pairing is made: keep the bond. Raises OSError."""
+        bonds.Bonds.keep(self._bonds)
+
+
+def _not_yet():
+    pass

@@ -1,0 +1,92 @@
+"""The way home over Bluetooth, whose code is in the heap only while nobody needs the heap more: a measurement, as `firmware/calm.py` says.
+
+What is lost by letting go is a link, and the home comes again.
+"""
+
+import asyncio
+
+from micropython import const
+
+from firmware import once
+
+_LOOK_MS = const(20)
+_CODE = ("firmware.radio.ble", "firmware.radio.bonds", "protocol.frames", "protocol.nearby")
+
+
+class Seldom:
+    """As `way.Way`; settings, session, clock and alive as there."""
+
+    def __init__(self, settings, session, clock, alive):
+        self._arguments = (settings, session, clock, alive)
+        self._session = session
+        self._alive = alive
+        self._way = None
+        self._asking = False
+        self.heard = None
+        self.came = None
+
+    @property
+    def awake(self) -> bool:
+        """Whether the home listens."""
+        return self._way is not None and self._way.awake
+
+    @property
+    def observes(self) -> bool:
+        """Whether the home will say what changes."""
+        return self._way is not None and self._way.observes
+
+    def begin(self) -> None:
+        """Switch the radio on and advertise, unless the heap is needed."""
+        if not self._session.holding:
+            self._loaded().begin()
+
+    async def post(self, path: str, payload: bytes, content_format: int):
+        """As `Way.post`."""
+        return await self._ask(lambda way: way.post(path, payload, content_format))
+
+    async def fetch(self, path: str, payload, content_format: int, hurried):
+        """As `Way.fetch`."""
+        return await self._ask(lambda way: way.fetch(path, payload, content_format, hurried))
+
+    async def _ask(self, ask):
+        while self._session.holding:
+            self._alive()
+            await asyncio.sleep_ms(_LOOK_MS)
+        self._asking = True
+        try:
+            return await ask(self._loaded())
+        finally:
+            self._asking = False
+            if self._session.holding:
+                self.off()
+
+    def hear(self) -> None:
+        """As `Way.hear`; lets go of the code when the heap is needed, and takes it up again afterwards."""
+        if not self._session.holding:
+            self._loaded().hear()
+        elif self._way is not None and not self._asking:
+            self.off()
+
+    def say(self, path: str, payload: bytes, content_format: int) -> None:
+        """As `Way.say`."""
+        if self._way is not None:
+            self._way.say(path, payload, content_format)
+
+    def signal(self):
+        """Return None: as `Ble.signal`."""
+
+    def off(self) -> None:
+        """Switch the radio off, and let go of its code."""
+        if self._way is not None:
+            self._way.off()
+            self._way = None
+            once.forget(*_CODE)
+
+    def _loaded(self):
+        if self._way is None:
+            from firmware.radio import ble  # spares memory: see the head of this file
+
+            self._way = ble.Ble(*self._arguments)
+            self._way.heard = self.heard
+            self._way.came = self.came
+        return self._way
