@@ -9,6 +9,8 @@
     python -m cloud letter    --configuration FILE --do lock|unlock|export|erase --address ADDRESS
                                                      answer a letter by post; what it gives is printed
 
+`--check` starts nothing and says all that would keep it from starting.
+
 Exit status: 0 when told to stop, 2 for a wrong setting, 3 when something else has to be mended first; both say what in one
 sentence on standard error.
 """
@@ -23,7 +25,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cloud import campaigns, configuration, consents, ingest, keys, post, rights, stores, supervision
+from cloud import campaigns, check, configuration, consents, ingest, keys, post, rights, stores, supervision
 from cloud.admission import Admission
 from cloud.configuration import Configuration
 from cloud.errors import CannotStart
@@ -43,9 +45,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--do", choices=rights.DEEDS, help="letter: what it asks for")
     parser.add_argument("--address", help="letter: the e-mail address of who wrote it")
     parser.add_argument(supervision.LEASH, action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--check", action="store_true", help="say what is wrong with the configuration, and do nothing else")
     given = parser.parse_args(arguments)
     # whatever is made from here on is nobody else's to read
     os.umask(0o077)
+    if given.check:
+        return _check(given.configuration)
     try:
         settings = configuration.read(given.configuration)
         if given.part == "keys":
@@ -69,6 +74,16 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return error.exit_status
     return 0
+
+
+def _check(path: Path) -> int:
+    """Print what is wrong, one sentence a line; return the exit status."""
+    wrong = check.problems(path)
+    for error in wrong:
+        print(error, file=sys.stderr)
+    if not wrong:
+        print(f"{path} is in order.")
+    return max((error.exit_status for error in wrong), default=0)
 
 
 def _campaign(settings: Configuration, given: argparse.Namespace) -> int:

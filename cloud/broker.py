@@ -49,7 +49,7 @@ class Line:
         self._log = log
         self._connection = 0
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5, manual_ack=True)
-        self._client.tls_set_context(_context(settings, certificate, key))
+        self._client.tls_set_context(context(settings, certificate, key))
         self._client.reconnect_delay_set(1, 2)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
@@ -127,7 +127,8 @@ def alias_of(topic: str) -> str:
     return topic.split("/")[2]
 
 
-def _context(settings: Broker, certificate: Path, key: Path) -> ssl.SSLContext:
+def context(settings: Broker, certificate: Path, key: Path) -> ssl.SSLContext:
+    """Return how a client of the broker speaks TLS: 1.3 only, and no authority but ours. Raises BadConfiguration."""
     try:
         context = ssl.create_default_context(cafile=must_exist("broker.authority", settings.authority))
         context.minimum_version = ssl.TLSVersion.TLSv1_3

@@ -7,6 +7,7 @@ live in files of the folder that [keys] names.
 
 import re
 import tomllib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -159,33 +160,45 @@ def read(path: Path) -> Configuration:
 
     Raises BadConfiguration: the file or a setting is missing, unknown or wrong; its text is one sentence.
     """
-    try:
-        with path.open("rb") as file:
-            given = tomllib.load(file)
-    except OSError as error:
-        raise BadConfiguration("file", f"{path} cannot be read ({error.strerror}); name it with --configuration.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadConfiguration("file", f"{path} is not TOML: {error}.") from None
-    values = _complete(given)
-    folder = path.resolve().parent
-    broker = values["broker"]
+    given = _given(path)
+    for wrong in _strange(given):
+        raise wrong
+    values, folder = _complete(given), path.resolve().parent
     site = _site(values["site"], folder)
     return Configuration(
         Stores(_store("accounts", values, folder), _store("readings", values, folder)),
-        Broker(
-            _text("broker.host", broker["host"]),
-            _port("broker.port", broker["port"]),
-            _text("broker.ingester_name", broker["ingester_name"]),
-            *(
-                folder / _text(f"broker.{name}", broker[name])
-                for name in ("authority", "ingester_certificate", "ingester_key", "site_certificate", "site_key")
-            ),
-        ),
-        folder / _text("keys.directory", values["keys"]["directory"]),
+        _broker(values["broker"], folder),
+        _keys(values, folder),
         site,
         _mail(values["mail"], folder, site),
-        Metrics(*(_port_or_none(f"metrics.{name}", values["metrics"][name]) for name in ("ingester_port", "site_port"))),
+        _metrics(values["metrics"]),
     )
+
+
+def mistakes(path: Path) -> list[BadConfiguration]:
+    """Return what is wrong with the settings in a file: all that are unknown or missing, else the first of each part."""
+    try:
+        given = _given(path)
+    except BadConfiguration as error:
+        return [error]
+    found = list(_strange(given))
+    if found:
+        return found
+    values, folder = _complete(given), path.resolve().parent
+    parts: tuple[Callable[[], object], ...] = (
+        lambda: _store("accounts", values, folder),
+        lambda: _store("readings", values, folder),
+        lambda: _broker(values["broker"], folder),
+        lambda: _keys(values, folder),
+        lambda: _mail(values["mail"], folder, _site(values["site"], folder)),
+        lambda: _metrics(values["metrics"]),
+    )
+    for part in parts:
+        try:
+            part()
+        except BadConfiguration as error:
+            found.append(error)
+    return found
 
 
 def must_exist(setting: str, path: Path) -> Path:
@@ -195,25 +208,59 @@ def must_exist(setting: str, path: Path) -> Path:
     return path
 
 
-def _complete(given: dict[str, object]) -> dict[str, dict[str, object]]:
+def _given(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise BadConfiguration("file", f"{path} cannot be read ({error.strerror}); name it with --configuration.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadConfiguration("file", f"{path} is not TOML: {error}.") from None
+
+
+def _strange(given: dict[str, object]) -> Iterator[BadConfiguration]:
+    """Yield what is unknown or missing, in the file's order and then in ours."""
     for section in given:
         if section not in SETTINGS:
-            raise BadConfiguration(f"[{section}]", f"there is no such section; there are {', '.join(SETTINGS)}.")
-    values: dict[str, dict[str, object]] = {}
+            yield BadConfiguration(f"[{section}]", f"there is no such section; there are {', '.join(SETTINGS)}.")
     for section, settings in SETTINGS.items():
         found = given.get(section, {})
         if not isinstance(found, dict):
-            raise BadConfiguration(f"[{section}]", "must be a section, not a value.")
+            yield BadConfiguration(f"[{section}]", "must be a section, not a value.")
+            continue
         for name in found:
             if name not in settings:
-                raise BadConfiguration(f"{section}.{name}", f"there is no such setting; [{section}] has {', '.join(settings)}.")
-        values[section] = {}
+                yield BadConfiguration(f"{section}.{name}", f"there is no such setting; [{section}] has {', '.join(settings)}.")
         for name, setting in settings.items():
-            value = found.get(name, setting.default)
-            if value is None:
-                raise BadConfiguration(f"{section}.{name}", f"is missing; it is the {setting.meaning}.")
-            values[section][name] = value
-    return values
+            if setting.default is None and name not in found:
+                yield BadConfiguration(f"{section}.{name}", f"is missing; it is the {setting.meaning}.")
+
+
+def _complete(given: dict[str, object]) -> dict[str, dict[str, object]]:
+    return {
+        section: {name: setting.default for name, setting in settings.items()} | dict(given.get(section, {}))  # type: ignore[call-overload]  # a section, as _strange has seen
+        for section, settings in SETTINGS.items()
+    }
+
+
+def _broker(values: dict[str, object], folder: Path) -> Broker:
+    return Broker(
+        _text("broker.host", values["host"]),
+        _port("broker.port", values["port"]),
+        _text("broker.ingester_name", values["ingester_name"]),
+        *(
+            folder / _text(f"broker.{name}", values[name])
+            for name in ("authority", "ingester_certificate", "ingester_key", "site_certificate", "site_key")
+        ),
+    )
+
+
+def _keys(values: dict[str, dict[str, object]], folder: Path) -> Path:
+    return folder / _text("keys.directory", values["keys"]["directory"])
+
+
+def _metrics(values: dict[str, object]) -> Metrics:
+    return Metrics(*(_port_or_none(f"metrics.{name}", values[name]) for name in ("ingester_port", "site_port")))
 
 
 def _text(setting: str, value: object) -> str:

@@ -80,6 +80,13 @@ def opened(waiting: Waiting, erasure_key: bytes) -> Letter:
     return Letter(*(str(field) for field in fields)) if isinstance(fields, list) else Letter("", "", "")
 
 
+def waiting_of(connection: Connection, account_id: bytes, erasure_key: bytes) -> list[Letter]:
+    """Return the letters to an account that are not sent yet."""
+    columns = select(LETTERS.c.account_id, LETTERS.c.letter_id, LETTERS.c.box, LETTERS.c.tries)
+    found = connection.execute(columns.where(LETTERS.c.account_id == account_id).order_by(LETTERS.c.due_utc_s))
+    return [opened(Waiting(*row), erasure_key) for row in found]
+
+
 def done(connection: Connection, waiting: Waiting) -> None:
     """Forget a letter: it was taken, or given up."""
     connection.execute(delete(LETTERS).where(LETTERS.c.account_id == waiting.account_id, LETTERS.c.letter_id == waiting.letter_id))

@@ -355,14 +355,16 @@ def set_aside(connection: Connection, data: bytes, reason: str, day: int) -> Non
         connection.execute(stores.insert_new(connection, SET_ASIDE).values(values))
 
 
-def rows_since(connection: Connection, pseudonym: bytes, minute: int) -> list[SealedRow]:
-    """Return the rows of one pseudonym from a minute on, oldest first."""
-    found = connection.execute(
+def rows_since(connection: Connection, pseudonym: bytes, minute: int, until_minute: int | None = None) -> list[SealedRow]:
+    """Return the rows of one pseudonym from a minute on, and before another, oldest first."""
+    chosen = (
         select(SEALED_ROWS.c.pseudonym, SEALED_ROWS.c.id, SEALED_ROWS.c.minute, SEALED_ROWS.c.sealed)
         .where(SEALED_ROWS.c.pseudonym == pseudonym, SEALED_ROWS.c.minute >= minute)
         .order_by(SEALED_ROWS.c.minute, SEALED_ROWS.c.id)
     )
-    return [SealedRow(*row) for row in found]
+    if until_minute is not None:
+        chosen = chosen.where(SEALED_ROWS.c.minute < until_minute)
+    return [SealedRow(*row) for row in connection.execute(chosen)]
 
 
 def ids_since(connection: Connection, pseudonym: bytes, minute: int) -> set[bytes]:

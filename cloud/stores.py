@@ -154,11 +154,27 @@ def upgrade(engine: Engine, store: str) -> None:
                 connection.execute(select(func.pg_advisory_xact_lock(_UPGRADING)))
             current = MigrationContext.configure(connection).get_current_revision()
             if current is not None and current not in known:
-                raise CannotStart(f"The {store} store was written by a later release of Foyer; install that one.")
+                raise _too_new(store)
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
     except DatabaseError as error:
         raise _cannot_use(engine, store, error) from None
+
+
+def look(engine: Engine, store: str) -> None:
+    """Look at a store without changing it. Raises CannotStart: it cannot be opened, is damaged, or comes from a later release."""
+    _, known = _revisions(store)
+    try:
+        with engine.connect() as connection:
+            if not is_server(connection):
+                said = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+                if said != "ok":
+                    raise CannotStart(f"The {store} store {engine.url.database} is damaged ({said}); restore a backup.")
+            current = MigrationContext.configure(connection).get_current_revision()
+    except DatabaseError as error:
+        raise _cannot_use(engine, store, error) from None
+    if current is not None and current not in known:
+        raise _too_new(store)
 
 
 def wait_until_current(engine: Engine, store: str, timeout_s: float = 30) -> None:
@@ -179,6 +195,10 @@ def wait_until_current(engine: Engine, store: str, timeout_s: float = 30) -> Non
                 raise _cannot_use(engine, store, error) from None
         time.sleep(0.05)
     raise CannotStart(f"The {store} store is not of this release; start the ingester first: python -m cloud ingest.")
+
+
+def _too_new(store: str) -> CannotStart:
+    return CannotStart(f"The {store} store was written by a later release of Foyer; install that one.")
 
 
 def _cannot_use(engine: Engine, store: str, error: DatabaseError) -> CannotStart:

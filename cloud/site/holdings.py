@@ -44,9 +44,9 @@ class _Link(NamedTuple):
     is_stone: bool
 
 
-def rows_since(connection: Connection, subject: Subject, minute: int) -> list[SealedRow]:
-    """Return the rows of a subject from a minute on, oldest first."""
-    found = [row for name in subject.pseudonyms for row in store.rows_since(connection, name, minute)]
+def rows_since(connection: Connection, subject: Subject, minute: int, until_minute: int | None = None) -> list[SealedRow]:
+    """Return the rows of a subject from a minute on, and before another, oldest first."""
+    found = [row for name in subject.pseudonyms for row in store.rows_since(connection, name, minute, until_minute)]
     return sorted(found, key=lambda row: (row.minute, row.row_id)) if len(subject.epochs) > 1 else found
 
 

@@ -81,6 +81,19 @@ class Tongue:
         moment, now = self._local(utc_s), self._local(now_utc_s)
         return format_date(moment, "EEE d MMM" if moment.year == now.year else "EEE d MMM y", locale=self._locale)
 
+    def span(self, first_utc_s: int, last_utc_s: int) -> str:
+        """Return the days of a time: "21 November 2026", or from one to another; the same year and month are said once."""
+        first, last = self._local(first_utc_s).date(), self._local(last_utc_s).date()
+        until = format_date(last, "d MMMM y", locale=self._locale)
+        if first == last:
+            return until
+        pattern = "d MMMM y" if first.year != last.year else "d MMMM" if first.month != last.month else "d"
+        return f"{format_date(first, pattern, locale=self._locale)} – {until}"
+
+    def change(self, value: float, digits: int = 0) -> str:
+        """Return a difference with its sign, which "0" has not."""
+        return ("+" if round(value, digits) > 0 else "") + self.number(round(value, digits) + 0.0, digits).replace("-", "−")
+
     def clock(self, utc_s: int) -> str:
         """Return "19:42", saying UTC when nobody told us where the person is."""
         return format_datetime(self._local(utc_s), "HH:mm", locale=self._locale) + (" UTC" if self.zone == "UTC" else "")

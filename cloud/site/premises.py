@@ -36,7 +36,7 @@ from cloud.notes import Note
 from cloud.passkeys import Challenges
 from cloud.post import Postman
 from cloud.sessions import Session
-from cloud.site import opening
+from cloud.site import comparisons, opening
 from cloud.site.languages import LANGUAGES, NAMES, Tongue, zone_or_utc
 from cloud.site.live import Watch
 
@@ -221,6 +221,7 @@ def _environment(language: str) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
+    environment.globals |= {"class_of": comparisons.class_of, "mean_pressure": comparisons.mean_pressure}
     tongue = Tongue(language)
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         tongue.say, lambda one, many, count: tongue.say(one if count == 1 else many), newstyle=True

@@ -47,6 +47,8 @@ ROUTES = [
     Route("/{language:language}/confirm", entry.confirm, methods=["GET", "POST"]),
     Route("/{language:language}/rules", public.rules),
     Route("/{language:language}/foyer.webmanifest", public.manifest),
+    Route("/{language:language}/offline", public.offline),
+    Route("/worker.js", public.worker),
     Route("/{language:language}/technicians", technicians.technicians),
     Route("/releases/{kind:str}.json", technicians.install_manifest),
     Route("/releases/{name:str}", technicians.hand_out),

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from cloud import readings, stores
 from cloud.site.courses import course
-from cloud.site.pages.measurements import HOME_DAYS, Window, cards_of, seen_of
+from cloud.site.pages.measurements import HOME_DAYS, cards_of, seen_of
+from cloud.site.periods import Window
 from cloud.site.premises import Visitor, show, signed_in
 
 

@@ -64,6 +64,14 @@ async def leave(request: Request, visitor: Visitor) -> Response:
 
 
 def _look(visitor: Visitor) -> tuple[list[Question], list[tuple[Subject, Course]]]:
+    found = questions_of(visitor)
+    with visitor.premises.readings.connect() as connection:
+        subjects = [(subject, holdings.check(connection, subject)) for subject in visitor.subjects()]
+    return found, subjects
+
+
+def questions_of(visitor: Visitor) -> list[Question]:
+    """Return what homes ask this account and it has not answered, opened."""
     private_key, erasure_key = visitor.private_key(), visitor.erasure_key()
     with stores.writing(visitor.premises.accounts) as connection:
         boxes = dict(links.links_of(connection, visitor.account_id, erasure_key))
@@ -74,9 +82,7 @@ def _look(visitor: Visitor) -> tuple[list[Question], list[tuple[Subject, Course]
         words = _words(private_key, each.box)
         if box is not None and words is not None:
             found.append(Question(each.request_id, box.label, words, each.made_utc_s))
-    with visitor.premises.readings.connect() as connection:
-        subjects = [(subject, holdings.check(connection, subject)) for subject in visitor.subjects()]
-    return found, subjects
+    return found
 
 
 def _words(private_key: bytes, sealed: bytes) -> linking.Request | None:

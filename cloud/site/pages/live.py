@@ -17,7 +17,8 @@ from cloud.site import holdings
 from cloud.site.courses import course
 from cloud.site.languages import Tongue
 from cloud.site.opening import Opener, Reading, Subject
-from cloud.site.pages.measurements import Window, as_facts, cards_of, mark_of
+from cloud.site.pages.measurements import as_facts, cards_of, mark_of
+from cloud.site.periods import Window
 from cloud.site.premises import Visitor, language_of, signed_in
 
 ALIVE_EVERY_S = 15

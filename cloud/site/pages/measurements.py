@@ -11,34 +11,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from cloud.readings import SealedRow
-from cloud.site import holdings
+from cloud.site import comparisons, holdings, periods
 from cloud.site.languages import N_
 from cloud.site.opening import CLIMATE, PRESSURE, WEIGHT, Opener, Reading, Subject
+from cloud.site.periods import Window
 from cloud.site.premises import Visitor, show, signed_in
 from cloud.site.sentences import CHANGED
 
 TITLES = {WEIGHT: N_("Weight"), PRESSURE: N_("Blood pressure"), CLIMATE: N_("Room climate")}
-DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
-PERIODS = {"day": N_("Day"), "week": N_("Week"), "month": N_("Month"), "year": N_("Year")}
 # a room is measured every few minutes and a person a few times a day
-PERIODS_OF = {WEIGHT: ("week", "month", "year"), PRESSURE: ("week", "month", "year"), CLIMATE: ("day", "week")}
 FIRST_PERIOD = {WEIGHT: "month", PRESSURE: "month", CLIMATE: "day"}
 HOME_DAYS = 31
 # A room's card needs the last day only; a month of minutes would be opened for nothing.
 CARD_DAYS = {WEIGHT: HOME_DAYS, PRESSURE: HOME_DAYS, CLIMATE: 1}
 ROWS_AT_ONCE = 50
+# A room gives some nine thousand rows a year, and opening one costs 0.1 ms; a page says so when it shows every few of them only.
+ROOM_ROWS_AT_MOST = 700
 NEWEST_FOR_A_CARD, OLDER_FOR_A_CARD = 100, 200
-
-
-class Window(NamedTuple):
-    """The time a page shows: from a minute on."""
-
-    since_minute: int
-
-    @classmethod
-    def of_days(cls, days: int, now_utc_s: int) -> "Window":
-        """The last days."""
-        return cls(now_utc_s // 60 - days * 1440)
 
 
 class Shown(NamedTuple):
@@ -47,6 +36,8 @@ class Shown(NamedTuple):
     subject: Subject
     kind: str
     readings: list[Reading]
+    # one of so many is shown
+    one_of: int = 1
 
     @property
     def trusted(self) -> list[Reading]:
@@ -60,16 +51,19 @@ class Shown(NamedTuple):
         return newest_last[-1] if newest_last else None
 
 
-def shown_of(visitor: Visitor, window: Window, kinds: set[str]) -> list[Shown]:
-    """Open what the visitor may see of these kinds, person by person, then room by room."""
+def shown_of(visitor: Visitor, window: Window, kinds: set[str], *, whole: bool = False) -> list[Shown]:
+    """Open what the visitor may see of these kinds, person by person, then room by room; whole: every row of a room, too."""
     shown = []
     with visitor.premises.readings.connect() as connection:
         for subject in visitor.subjects():
             wanted = [kind for kind in subject.kinds if kind in kinds]
             if not wanted:
                 continue
-            opened = Opener(subject, visitor.notes(subject)).readings(holdings.rows_since(connection, subject, window.since_minute), wanted)
-            shown += [Shown(subject, kind, [reading for reading in opened if reading.kind == kind]) for kind in wanted]
+            rows = holdings.rows_since(connection, subject, *window)
+            one_of = -(-len(rows) // ROOM_ROWS_AT_MOST) or 1 if wanted == [CLIMATE] and not whole else 1
+            # the newest among them
+            opened = Opener(subject, visitor.notes(subject)).readings(rows[::-1][::one_of], wanted)
+            shown += [Shown(subject, kind, [reading for reading in opened if reading.kind == kind], one_of) for kind in wanted]
     return shown
 
 
@@ -112,12 +106,13 @@ async def page(request: Request, visitor: Visitor) -> Response:
     kind = request.path_params["kind"]
     if kind not in TITLES:
         raise HTTPException(404)
-    period = request.query_params.get("period", FIRST_PERIOD[kind])
-    if period not in PERIODS_OF[kind]:
-        period = FIRST_PERIOD[kind]
-    window = Window.of_days(DAYS[period], int(time.time()))
-    seen = await run_in_threadpool(seen_of, visitor, window)
-    shown = await run_in_threadpool(shown_of, visitor, window, {kind})
+    asked, now_utc_s = request.query_params, int(time.time())
+    name = asked.get("period", "")
+    period = periods.chosen(name if name in periods.DAYS else FIRST_PERIOD[kind], asked.get("on", ""), visitor.browser.zone, now_utc_s)
+    is_beside = asked.get("beside") == "before"
+    seen = await run_in_threadpool(seen_of, visitor, period.window)
+    shown = await run_in_threadpool(shown_of, visitor, period.window, {kind})
+    before = await run_in_threadpool(shown_of, visitor, period.before, {kind}) if is_beside else []
     return show(
         request,
         "measurements.html",
@@ -126,12 +121,15 @@ async def page(request: Request, visitor: Visitor) -> Response:
         kind=kind,
         title=TITLES[kind],
         shown=shown,
-        window=window,
+        before={each.subject.number: each for each in before},
+        is_beside=is_beside,
         period=period,
-        periods=[(name, PERIODS[name]) for name in PERIODS_OF[kind]],
-        rows_at_once=None if request.query_params.get("rows") == "all" else ROWS_AT_ONCE,
+        periods=periods.NAMES.items(),
+        compare=periods.COMPARE[period.name],
+        compared=comparisons.compared,
+        rows_at_once=None if asked.get("rows") == "all" else ROWS_AT_ONCE,
         columns=columns,
-        changed=CHANGED.get(request.query_params.get("changed", "")),
+        changed=CHANGED.get(asked.get("changed", "")),
     )
 
 
@@ -142,8 +140,8 @@ async def as_json(request: Request, visitor: Visitor) -> Response:
     if kind not in TITLES:
         raise HTTPException(404)
     period = request.query_params.get("period", "year" if kind != CLIMATE else "week")
-    window = Window.of_days(DAYS.get(period, 366), int(time.time()))
-    shown = await run_in_threadpool(shown_of, visitor, window, {kind})
+    window = Window.of_days(periods.DAYS.get(period, periods.DAYS["year"]), int(time.time()))
+    shown = await run_in_threadpool(lambda: shown_of(visitor, window, {kind}, whole=True))
     return JSONResponse({"readings": [as_facts(each.subject, reading) for each in shown for reading in each.readings]})
 
 
@@ -164,10 +162,12 @@ def as_facts(subject: Subject, reading: Reading) -> dict[str, object]:
     }
 
 
-def columns(shown: Shown) -> dict[str, list[float]]:
-    """Return readings as columns, as the charts take them."""
+def columns(shown: Shown) -> dict[str, list[float | None]]:
+    """Return readings as columns, as the charts take them; body fat only where any was told."""
     names = {WEIGHT: ("weight_kg",), PRESSURE: ("systolic_mmHg", "diastolic_mmHg", "map_mmHg"), CLIMATE: ("room_Cel", "humidity_percent")}
-    taken: dict[str, list[float]] = {"utc_s": [reading.utc_s for reading in shown.trusted]}
+    taken: dict[str, list[float | None]] = {"utc_s": [reading.utc_s for reading in shown.trusted]}
     for name in names[shown.kind]:
         taken[name] = [reading.values[name] for reading in shown.trusted]
+    if any("fat_percent" in reading.values for reading in shown.trusted):
+        taken["fat_percent"] = [reading.values.get("fat_percent") for reading in shown.trusted]
     return taken

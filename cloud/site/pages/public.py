@@ -1,6 +1,8 @@
 """What anybody may read: what this is, and on what terms."""
 
+import hashlib
 import itertools
+import json
 from typing import Any
 
 from sqlalchemy import select
@@ -10,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from cloud import consents
-from cloud.site.languages import preferred
-from cloud.site.premises import go, language_of, premises_of, show, visitor_of
+from cloud.site.languages import LANGUAGES, preferred
+from cloud.site.premises import FOLDER, go, language_of, premises_of, show, visitor_of
 
 
 async def choose_language(request: Request) -> Response:
@@ -66,7 +68,7 @@ async def health(request: Request) -> Response:
 async def manifest(request: Request) -> Response:
     """What a browser needs to keep the site among a person's applications (W3C Web Application Manifest)."""
     language = language_of(request)
-    icon = premises_of(request).static("hearth.svg")
+    static = premises_of(request).static
     return JSONResponse(
         {
             "name": "Foyer",
@@ -78,10 +80,31 @@ async def manifest(request: Request) -> Response:
             "display": "standalone",
             "background_color": "#FAF7F2",
             "theme_color": "#FAF7F2",
-            "icons": [{"src": icon, "sizes": "any", "type": "image/svg+xml", "purpose": "any"}],
+            "icons": [
+                {"src": static("hearth.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any"},
+                *(
+                    {"src": static(f"icon-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png", "purpose": "any"}
+                    for size in (192, 512)
+                ),
+                {"src": static("icon-maskable-512.png"), "sizes": "512x512", "type": "image/png", "purpose": "maskable"},
+            ],
         },
         media_type="application/manifest+json",
     )
+
+
+async def offline(request: Request) -> Response:
+    """What a browser shows of us without a connection; it is the same for everybody and holds nobody's readings."""
+    return show(request, "offline.html")
+
+
+async def worker(request: Request) -> Response:
+    """The script that keeps that page in a browser (W3C Service Workers), with the addresses of all it keeps."""
+    static = premises_of(request).static
+    shell = [*(f"/{language}/offline" for language in LANGUAGES), *(static(name) for name in ("foyer.css", "foyer.js", "hearth.svg"))]
+    text = (FOLDER / "static" / "worker.js").read_text(encoding="utf-8")
+    version = hashlib.sha256(json.dumps([shell, text]).encode()).hexdigest()[:8]
+    return Response(f"const SHELL = {json.dumps(shell)};\nconst VERSION = {json.dumps(version)};\n{text}", media_type="text/javascript")
 
 
 def paragraphs(text: str) -> list[tuple[bool, str]]:

@@ -27,6 +27,7 @@ from cloud import (
     letters,
     links,
     notes,
+    passkeys,
     post,
     sessions,
     stores,
@@ -36,10 +37,12 @@ from cloud import (
 from cloud import readings as store
 from cloud.errors import CannotUnwrap, Declined
 from cloud.exports import Held
+from cloud.grants import Grant
 from cloud.notes import Note
 from cloud.site import farewells, holdings
 from cloud.site.languages import Tongue
 from cloud.site.opening import IMPORTED, KINDS, Opener, Subject, is_by_home, is_verified, named
+from cloud.site.pages.homes import questions_of
 from cloud.site.premises import Visitor, before_reading, go, language_of, show
 from cloud.site.sentences import CHANGED, DECLINED
 from protocol import cbor, envelope, linking, seals
@@ -127,11 +130,21 @@ def _export(visitor: Visitor, tongue: Tongue) -> bytes:
         records = consents.consents_of(connection, visitor.account_id)
         entries = audit.read(connection, visitor.account_id, visitor.erasure_key())
         chain = audit.raw(connection, visitor.account_id)
+        own_passkeys = passkeys.passkeys_of(connection, visitor.account_id, visitor.erasure_key())
+        waiting = letters.waiting_of(connection, visitor.account_id, visitor.erasure_key())
+        created = accounts.account_of(connection, visitor.account_id)
     email, language = premises.admission.address_and_language(visitor.account_id)
     account: dict[str, Any] = {
         "email": email,
         "language": language,
-        "subjects": [{"label": each.label, "is_room": each.subject == linking.ROOM} for each in visitor.subjects()],
+        "created_day": created.created_day if created else None,
+        "subjects": [
+            {"label": each.label, "is_room": each.subject == linking.ROOM, "read_by": list(each.recipients)} for each in visitor.subjects()
+        ],
+        "grants": [_as_words(each, visitor.subjects()) for each in visitor.grants()],
+        "passkeys": [{"name": each.name, "opens_readings": each.opens, "public_key": each.public_key.hex()} for each in own_passkeys],
+        "asked_by_homes": [{"whose": each.label, **each.asked._asdict(), "made_utc_s": each.made_utc_s} for each in questions_of(visitor)],
+        "letters_waiting": [each.subject for each in waiting],
         "sessions": [
             {"browser": premises.admission.browser_of(each).words, "since_utc_s": each.created_utc_s, "seen_utc_s": each.seen_utc_s}
             for each in own
@@ -142,6 +155,23 @@ def _export(visitor: Visitor, tongue: Tongue) -> bytes:
     }
     page = premises.render("export.html", tongue, language=tongue.language, account=account, held=held, UTC=seals.UTC)
     return exports.archive(account, held, page, keys.site_key(premises.keys))
+
+
+def _as_words(grant: Grant, subjects: list[Subject]) -> dict[str, Any]:
+    """Return a grant as its owner made it; nothing by which it could be used."""
+    labels = {subject.number: subject.label for subject in subjects}
+    terms = grant.terms
+    return {
+        "whom": terms.whom,
+        "name": terms.name,
+        "country": terms.country,
+        "client_id": grant.client_id,
+        "shared": [{"whose": labels.get(number, ""), "kind": KINDS[kind]} for number, kind in terms.things],
+        "since_utc_s": terms.since_day * 86400,
+        "until_utc_s": terms.until_day * 86400,
+        "made_utc_s": terms.made_utc_s,
+        "expires_utc_s": grant.expires_utc_s,
+    }
 
 
 def _bring(visitor: Visitor, returned: list[exports.Returned]) -> None:

@@ -140,7 +140,12 @@ const DRAWINGS = {
     data: [columns.utc_s, columns.weight_kg, weekMean(columns.utc_s, columns.weight_kg)],
     series: [{}, { stroke: ink("hearth"), width: 0, points: { show: true, size: 8, fill: ink("hearth"), width: 0 }, paths: () => null }, { stroke: ink("quiet"), width: 2, points: { show: false } }],
     range: atLeast(2, 0.3), digits: 1, unit: "kg", said: (at) => `${asNumber(1).format(columns.weight_kg[at])} kg`,
-  }],
+  }, ...(columns.fat_percent ? [{
+    data: [columns.utc_s, columns.fat_percent],
+    series: [{}, { stroke: ink("hearth"), width: 0, points: { show: true, size: 6, fill: ink("hearth"), width: 0 }, paths: () => null }],
+    range: atLeast(4, 0.3), digits: 1, unit: "%", height: 140,
+    said: (at) => columns.fat_percent[at] === null ? "" : `${asNumber(1).format(columns.fat_percent[at])} %`,
+  }] : [])],
   pressure: (columns) => [{
     data: [columns.utc_s, columns.systolic_mmHg, columns.diastolic_mmHg, columns.map_mmHg],
     series: [{}, ...[1, 2, 3].map(() => ({ paths: () => null, points: { show: false } }))],
@@ -158,6 +163,12 @@ const DRAWINGS = {
   })),
 };
 
+// two periods that are compared are drawn to one scale: each makes room for the other's values, and shows all of its time
+function withRoomFor(range, others) {
+  const values = others.filter((value) => value !== null && value !== undefined);
+  return values.length ? (chart, low, high) => range(chart, Math.min(low ?? Infinity, ...values), Math.max(high ?? -Infinity, ...values)) : range;
+}
+
 function draw(holder) {
   const key = holder.dataset.chart;
   const facts = document.querySelector(`[data-columns="${key}"]`);
@@ -171,14 +182,18 @@ function draw(holder) {
   holder.append(readout);
   const times = columns.utc_s;
   // a single reading stands in the middle of a day and not on the edge
-  const ends = times[times.length - 1] - times[0] < 3600 ? [times[0] - DAY_S / 2, times[0] + DAY_S / 2] : null;
-  const plots = DRAWINGS[key.split(" ")[0]](columns).map((drawing) => new uPlot({
+  const beside = holder.dataset.beside && document.querySelector(`[data-columns="${holder.dataset.beside}"]`);
+  const alone = times[times.length - 1] - times[0] < 3600 ? [times[0] - DAY_S / 2, times[0] + DAY_S / 2] : null;
+  const ends = beside ? [Number(holder.dataset.since), Number(holder.dataset.until)] : alone;
+  const make = DRAWINGS[key.split(" ")[0]];
+  const others = beside ? make(JSON.parse(beside.textContent)) : [];
+  const plots = make(columns).map((drawing, number) => new uPlot({
     width: holder.clientWidth,
     height: drawing.height || HEIGHT_PX,
     padding: [12, 28, 0, 0],
     legend: { show: false },
     tzDate: (utc_s) => uPlot.tzDate(new Date(utc_s * 1000), zone),
-    scales: { x: { time: true, range: (_chart, low, high) => ends || [low - (high - low) * 0.03, high + (high - low) * 0.03] }, y: { range: drawing.range } },
+    scales: { x: { time: true, range: (_chart, low, high) => ends || [low - (high - low) * 0.03, high + (high - low) * 0.03] }, y: { range: withRoomFor(drawing.range, others[number] ? others[number].data.slice(1).flat() : []) } },
     axes: axes(drawing.digits, drawing.unit),
     series: drawing.series,
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 10, fill: ink("hearth"), stroke: ink("sheet"), width: 2 } },
@@ -202,7 +217,7 @@ function addToChart(key, reading) {
   if (!chart) return;
   const at = chart.columns.utc_s.findIndex((utc_s) => utc_s > reading.utc_s);
   for (const [name, column] of Object.entries(chart.columns)) {
-    const value = name === "utc_s" ? reading.utc_s : reading.values[name];
+    const value = name === "utc_s" ? reading.utc_s : reading.values[name] ?? null;
     if (at < 0) column.push(value);
     else column.splice(at, 0, value);
   }
@@ -278,11 +293,29 @@ function listen() {
   stream.addEventListener("ended", () => location.reload());
 }
 
+// --- a page for when there is no connection; only for who has an account, because it is kept in their browser
+if (document.documentElement.hasAttribute("data-signed-in") && "serviceWorker" in navigator) {
+  navigator.serviceWorker.register("/worker.js").catch(() => {});
+}
+
 drawAll();
 listen();
 addEventListener("pagehide", () => stream && stream.close());
 addEventListener("pageshow", (event) => event.persisted && refresh());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+// on paper it is day, whatever the screen's theme, and a chart is as wide as the sheet
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+addEventListener("beforeprint", () => {
+  document.documentElement.classList.add("on-paper");
+  drawAll();
+});
+addEventListener("afterprint", () => {
+  document.documentElement.classList.remove("on-paper");
+  drawAll();
+});
 let width_px = innerWidth;
 addEventListener("resize", () => {
   if (innerWidth === width_px) return;

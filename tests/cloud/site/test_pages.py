@@ -1,7 +1,9 @@
 """What a person does on the site, page by page, and what a stranger cannot."""
 
 import html
+import json
 import re
+import struct
 import time
 from typing import Any
 
@@ -373,6 +375,39 @@ def test_cards_open_few_rows_and_never_miss_the_latest(site: Any) -> None:
         assert len(few) <= 300
         assert list(few[-100:]) == rows[:count][-100:]
         assert len(few) == count or count > 300
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_site_can_be_kept_among_applications(site: Any, language: str) -> None:
+    """The manifest names icons of 192 and 512 pixels and one that may be cut to shape, and each is there as what it says it is."""
+    browser = site.browser()
+    manifest = browser.get(f"/{language}/foyer.webmanifest").json()
+    assert {(icon["sizes"], icon["purpose"]) for icon in manifest["icons"]} >= {
+        ("192x192", "any"),
+        ("512x512", "any"),
+        ("512x512", "maskable"),
+    }
+    for icon in manifest["icons"]:
+        answer = browser.get(icon["src"])
+        assert answer.headers["content-type"].startswith(icon["type"])
+        if icon["type"] == "image/png":
+            width, height = struct.unpack(">II", answer.content[16:24])
+            assert f"{width}x{height}" == icon["sizes"]
+    assert manifest["start_url"] == f"/{language}/home"
+
+
+def test_what_a_browser_keeps_without_a_connection_is_the_same_for_all(site: Any) -> None:
+    """Everything that the worker keeps is there, and is to the byte what a stranger gets: a guest's pages are not among it."""
+    guest, stranger = site.browser(), site.browser()
+    guest.register()
+    worker = guest.get("/worker.js")
+    assert worker.headers["content-type"].startswith("text/javascript")
+    shell = json.loads(worker.text.partition("const SHELL = ")[2].partition(";")[0])
+    assert {"/en/offline", "/fr/offline"} < set(shell)
+    for address in shell:
+        assert guest.get(address).status_code == 200
+        assert guest.get(address).content == stranger.get(address).content
+        assert address.startswith("/static/") or address.endswith("/offline")
 
 
 def test_templates_have_no_marks_that_would_run() -> None:

@@ -70,6 +70,49 @@ class Walk:
         self.page.screenshot(path=OUTPUT / f"walk-{name}-{self.language}-{self.size}.png", full_page=True)
 
 
+def test_without_a_connection_there_is_a_page_and_no_reading(running: Cloud, broker: Any, chromium: Browser) -> None:
+    """A guest who saw readings and loses the connection is told so, in their language; what lies in the browser holds no reading."""
+    context = chromium.new_context(locale="fr", timezone_id="Europe/Paris")
+    page, home, person = context.new_page(), Gateway(broker, running.receipt_key), Person("Ada")
+    page.goto(f"{running.address}/fr/register")
+    assert page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
+    for name, value in (("email", "offline@example.org"), ("password", PASSWORD)):
+        page.fill(f"input[name={name}]", value)
+    page.check("input[name=terms]")
+    page.check("input[name=cookies]")
+    page.click("main form button")
+    page.wait_for_selector("[data-recovery-code]")
+    page.goto(f"{running.address}/fr/link")
+    page.click("main form button")
+    assert home.link(str(page.get_attribute("[data-code]", "data-code")), person) == linking.DONE
+    publish(home, running, person, some_weeks(person, Device(), Device()))
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.goto(f"{running.address}/fr/weight")
+    page.wait_for_selector("canvas")
+    kept = page.evaluate(
+        """async () => {
+          const held = {};
+          for (const name of await caches.keys()) {
+            const cache = await caches.open(name);
+            for (const request of await cache.keys()) held[new URL(request.url).pathname] = await (await cache.match(request)).text();
+          }
+          return held;
+        }"""
+    )
+    assert set(kept) == {"/en/offline", "/fr/offline", "/static/foyer.css", "/static/foyer.js", "/static/hearth.svg"}
+    assert not any("Ada" in text or "offline@example.org" in text or "data-verified=" in text for text in kept.values())
+    context.set_offline(True)
+    page.goto(f"{running.address}/fr/weight")
+    assert page.inner_text("h1") == "Pas de connexion en ce moment"
+    assert page.evaluate("getComputedStyle(document.querySelector('.button')).minHeight") == "44px"
+    context.set_offline(False)
+    page.click("main .button")
+    page.wait_for_url("**/fr/home")
+    page.wait_for_selector(".mark.good")
+    home.stop()
+    context.close()
+
+
 @pytest.mark.parametrize(
     ("language", "size"),
     [
@@ -116,6 +159,17 @@ def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_
             page.wait_for_selector("canvas")
         assert page.locator(".mark.good").count()
         walk.look(name)
+    for name in ("weight?period=week&beside=before", "pressure?period=week&beside=before", "climate?period=year"):
+        walk.go(name)
+        page.wait_for_selector("canvas")
+        walk.look(name.partition("?")[0] + "-" + name.partition("=")[2].partition("&")[0])
+    page.emulate_media(media="print")
+    walk.go("pressure?period=month")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    walk.look("pressure-on-paper")
+    page.emulate_media(media="screen")
+    walk.go("offline")
+    walk.look("offline")
 
     walk.go("weight")
     page.click("tbody a >> nth=0")

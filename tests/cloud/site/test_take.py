@@ -18,8 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud import erasure, exports, fhir, readings, stores
+from cloud import erasure, exports, fhir, letters, passkeys, readings, stores
+from cloud.accounts import METADATA
 from cloud.errors import Declined
+from cloud.passkeys import Passkey
 from cloud.sessions import parse_cookie
 from cloud.site.serving import open_premises
 from protocol import linking
@@ -114,6 +116,44 @@ def test_an_export_holds_everything_in_forms_for_people_and_programs(ada: Furnis
     for secret in (ada.person.seeds.write_seed, ada.person.seeds.root_key):
         for form in (secret, secret.hex().encode(), base64.b64encode(secret)):
             assert all(form not in data for data in files.values())
+
+
+# of each table with an account in it: where account.json tells it, or why it is left out
+TOLD = {
+    "accounts": "email", "addresses": "email", "sessions": "sessions", "consents": "consents", "log_entries": "log",
+    "link_boxes": "subjects", "links": "subjects", "requests": "asked_by_homes",
+    "letters": "letters_waiting", "grants": "grants", "passkeys": "passkeys",
+}  # fmt: skip
+LEFT_OUT = {
+    "link_codes": "opens a link for a quarter of an hour",
+    "confirmations": "an account that is not confirmed cannot sign in",
+    "grant_keys": "whoever found it could read what is shared",
+    "notes": "stand beside their readings, in each table",
+}
+
+
+def test_an_export_tells_every_table_that_holds_something_of_a_person(ada: Furnished) -> None:
+    """Grants with whom, what and until when, passkeys by name; a table that is new must be told, or left out for a reason."""
+    assert {table.name for table in METADATA.sorted_tables if "account_id" in table.c} == {*TOLD, *LEFT_OUT}
+    number = re.findall(r'name="thing" value="([^"]+)"', ada.browser.get("/en/share").text)[0]
+    ada.browser.post("/en/share", {"whom": "person", "name": "Dr. Martin", "thing": number, "days": "30"})
+    premises = ada.site.premises
+    account_id = premises.admission.account_with("ada@example.org")
+    assert account_id
+    key = premises.admission.erasure.of(account_id)
+    with stores.writing(premises.accounts) as connection:
+        passkeys.keep(connection, account_id, key, Passkey(b"d" * 32, b"i" * 16, b"k" * 77, 0, "my phone", False), b"", None, b"")
+        letters.queue(connection, account_id, key, letters.Letter("ada@example.org", "News", "Good day."), 0)
+    files = unpacked(ada.export())
+    account = json.loads(files["account.json"])
+    assert set(TOLD.values()) <= set(account)
+    (grant,) = account["grants"]
+    assert (grant["whom"], grant["name"], grant["shared"]) == ("person", "Dr. Martin", [{"whose": "Zwetlana", "kind": "weight"}])
+    assert grant["expires_utc_s"] > grant["made_utc_s"]
+    assert [each["name"] for each in account["passkeys"]] == ["my phone"]
+    assert account["letters_waiting"] == ["News"]
+    for words in ("Dr. Martin", "my phone"):
+        assert words in files["read-me.html"].decode()
 
 
 def test_fhir_says_each_value_with_its_code_and_unit(ada: Furnished) -> None:
