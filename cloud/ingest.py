@@ -28,7 +28,7 @@ from cloud.logs import Log
 from cloud.readings import Added
 from protocol.envelope import ALREADY, CONFLICT, STORED, Batch
 
-SHARED = "$share/ingest/foyer/1/+/up"
+UPWARD = "foyer/1/+/up"
 # A commit costs the same for one message as for many, and none is waited for. Half of what the broker lets be in flight: with all of
 # it in one group, nothing would be left to open while that is stored.
 GROUP_MESSAGES = IN_FLIGHT // 2
@@ -209,7 +209,7 @@ class Ingester:
         except queue.Empty:
             return False
         if not granted:
-            raise CannotStart(f"The broker's access list does not let this ingester read {SHARED}.")
+            raise CannotStart(f"The broker's access list does not let this ingester read {UPWARD}.")
         word = secrets.token_bytes(16)
         own = f"$share/{word.hex()}/{SELF_TEST_TOPIC}"
         self._line.subscribe(own)
@@ -243,12 +243,22 @@ class Ingester:
         return True
 
 
+def shared_by_ingesters(keys: IngesterKeys) -> str:
+    """Return the subscription by which ingesters share the work, under a name that only who holds their keys can know.
+
+    Mosquitto lets any client join a group whose name it knows; what then falls to a stranger's turn is withheld from the stranger, as the
+    access list says, and from everybody else.
+    """
+    name = wrapping.hkdf(b"", keys.receipt_key.private_bytes_raw(), b"foyer ingest group 1", 16)
+    return f"$share/{name.hex()}/{UPWARD}"
+
+
 def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
     """Run one ingester until told to stop. Raises CannotStart."""
     keys = ingester_keys(configuration.keys)
     measures.serve(configuration.metrics.ingester_port)
     broker = configuration.broker
-    line = Line(broker.ingester_name, broker, broker.ingester_certificate, broker.ingester_key, [SHARED], log)
+    line = Line(broker.ingester_name, broker, broker.ingester_certificate, broker.ingester_key, [shared_by_ingesters(keys)], log)
     engine = stores.open_store(of_role(configuration.stores.readings, INGESTER_ROLE))
     try:
         stores.upgrade(engine, "readings")

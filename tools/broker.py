@@ -59,7 +59,7 @@ persistence_location {folder}/kept/
 autosave_interval 5
 max_packet_size 300000
 max_queued_messages 100000
-max_inflight_messages 40
+max_inflight_messages 64
 log_dest stdout
 log_type error
 log_type warning

@@ -18,7 +18,7 @@ from tests.cloud.site.conftest import Premises
 from tests.cloud.site.test_take import Furnished
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
-PUBLIC = ("", "terms", "rules", "register", "sign-in", "recover")
+PUBLIC = ("", "terms", "rules", "register", "sign-in", "recover", "offline")
 PAGES = ("home", "weight", "pressure", "climate", "link", "account", "log", "take")
 
 

@@ -23,12 +23,14 @@ for (const form of document.querySelectorAll("[data-from-fragment]")) {
 
 // --- body mass index: weight over height squared, on this page alone; the height goes nowhere
 
-for (const corner of document.querySelectorAll("[data-bmi]")) {
-  const output = corner.querySelector("output");
-  corner.querySelector("input").addEventListener("input", ({ target }) => {
-    const height_m = Number(target.value) / 100;
-    output.textContent = height_m >= 1 && height_m <= 2.5 ? `${asNumber(1).format(Number(corner.dataset.bmi) / height_m ** 2)} kg/m²` : "";
-  });
+function offerBodyMassIndex() {
+  for (const corner of document.querySelectorAll("[data-bmi]")) {
+    const output = corner.querySelector("output");
+    corner.querySelector("input").addEventListener("input", ({ target }) => {
+      const height_m = Number(target.value) / 100;
+      output.textContent = height_m >= 1 && height_m <= 2.5 ? `${asNumber(1).format(Number(corner.dataset.bmi) / height_m ** 2)} kg/m²` : "";
+    });
+  }
 }
 
 // --- charts: dots for readings, a soft line for the trend, grid lines on the value axis only, gaps shown as gaps
@@ -276,8 +278,14 @@ async function refresh() {
   main.replaceChildren(...fresh.querySelector("main").childNodes);
   main.dataset.live = fresh.querySelector("main").dataset.live;
   charts.clear();
-  drawAll();
+  showAll();
   listen();
+}
+
+function showAll() {
+  drawAll();
+  offerBodyMassIndex();
+  offerPrinting();
 }
 
 let stream = null;
@@ -298,15 +306,17 @@ if (document.documentElement.hasAttribute("data-signed-in") && "serviceWorker" i
   navigator.serviceWorker.register("/worker.js").catch(() => {});
 }
 
-drawAll();
+showAll();
 listen();
 addEventListener("pagehide", () => stream && stream.close());
 addEventListener("pageshow", (event) => event.persisted && refresh());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 // on paper it is day, whatever the screen's theme, and a chart is as wide as the sheet
-for (const button of document.querySelectorAll("[data-print]")) {
-  button.hidden = false;
-  button.addEventListener("click", () => print());
+function offerPrinting() {
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => print());
+  }
 }
 addEventListener("beforeprint", () => {
   document.documentElement.classList.add("on-paper");

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.cloud.site.conftest import PASSWORD
+from tests.cloud.site.test_site_in_browser import serious_findings
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,7 @@ def test_a_passkey_with_prf_opens_and_one_without_follows_the_password(cloud: An
     page.fill("input[name=password]", PASSWORD)
     page.click("main form button >> nth=0")
     page.wait_for_url("**/en/passkey")
+    assert serious_findings(page) == []
     for closed in ("home", "account", "take", "weight.json"):
         answer = page.request.get(f"{address}/en/{closed}")
         assert answer.status == 401 or answer.url.endswith("/en/passkey"), closed

@@ -71,7 +71,7 @@ def test_a_day_is_shown_alone_and_beside_the_one_before(site: Premises, kind: st
     assert alone.count("data-verified") == 1
     assert "data-live" not in alone
     both = browser.get(f"/en/{kind}?period=day&on={chosen}&beside=before").text
-    assert both.count("data-chart") == 2
+    assert (both.count("data-chart"), both.count("data-table")) == (2, 2)
     assert {"weight": "<td>+1.0</td>", "pressure": "<td>+10</td>", "climate": "<td>+1.0</td>"}[kind] in both
     empty = browser.get(f"/fr/{kind}?period=week&on=2024-01-01&beside=before").text
     assert "Rien n’a été mesuré pendant cette période." in empty

@@ -45,7 +45,7 @@ INJECTED = (
 FIELDS = (
     "email", "password", "old", "new", "code", "token", "zone", "terms", "cookies", "session", "subject", "words", "wrong", "thing", "whom",
     "name", "country", "since", "until", "days", "answers", "grant", "key", "passkey", "products", "rules", "grant_type", "client_id",
-    "client_secret", "scope", "query", "period", "rows", "command", "device",
+    "client_secret", "scope", "query", "period", "rows", "command", "device", "on", "beside",
 )  # fmt: skip
 WORDS = st.sampled_from(INJECTED) | st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60)
 

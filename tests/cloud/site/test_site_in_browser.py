@@ -4,19 +4,24 @@ Register, link, see, correct, share, revoke, export, erase: every page on the wa
 tests/output/cloud.
 """
 
+import re
 import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
+from cloud import campaigns
 from protocol import linking
 from tests.cloud.conftest import ROOT, Cloud, Running
 from tests.cloud.counterpart import Device, Gateway, Person
-from tests.cloud.site.conftest import PASSWORD
+from tests.cloud.postbox import Postbox
+from tests.cloud.site.conftest import ADDRESS, PASSWORD, Premises
+from tests.cloud.site.test_consents import go_back_to_the_first_terms
+from tests.cloud.site.test_entry import join, link_in
 from tests.cloud.site.test_live_in_browser import OUTPUT, a_night, publish, some_weeks
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
@@ -42,10 +47,27 @@ def running(tmp_path_factory: pytest.TempPathFactory, broker: Any) -> Iterator[C
     process.stop()
 
 
+def serious_findings(page: Page) -> list[tuple[str, list[str]]]:
+    """Return what axe-core calls serious or critical in a page, and where."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        (each["id"], [node["html"][:120] for node in each["nodes"]][:3])
+        for each in found["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+class Address(NamedTuple):
+    """Where a site is that has no process of its own."""
+
+    address: str
+
+
 class Walk:
     """One person's way through the site: each page is looked at, and kept."""
 
-    def __init__(self, page: Page, cloud: Cloud, language: str, size: str) -> None:
+    def __init__(self, page: Page, cloud: "Cloud | Address", language: str, size: str) -> None:
         self.page, self.address, self.language, self.size = page, cloud.address, language, size
         self.wrong: list[str] = []
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
@@ -58,14 +80,7 @@ class Walk:
         """No serious finding of axe-core, nothing wider than the window, and a photograph."""
         OUTPUT.mkdir(parents=True, exist_ok=True)
         (OUTPUT.parent / ".gitignore").write_text("*\n")
-        self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        serious = [
-            (each["id"], [node["html"][:120] for node in each["nodes"]][:3])
-            for each in found["violations"]
-            if each["impact"] in ("serious", "critical")
-        ]
-        assert serious == [], name
+        assert serious_findings(self.page) == [], name
         assert self.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
         self.page.screenshot(path=OUTPUT / f"walk-{name}-{self.language}-{self.size}.png", full_page=True)
 
@@ -131,6 +146,9 @@ def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_
     home = Gateway(broker, cloud.receipt_key)
     person, room, scale, cuff, babyphone = Person("Ada"), Person("Nursery", linking.ROOM), Device(), Device(), Device()
 
+    for name in ("", "terms", "sign-in", "recover", "technicians", "shared", "nothing-here"):
+        walk.go(name)
+        walk.look(name or "landing")
     walk.go("register")
     walk.look("register")
     page.fill("input[name=email]", f"ada.{language}.{size}@example.org")
@@ -162,6 +180,7 @@ def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_
     for name in ("weight?period=week&beside=before", "pressure?period=week&beside=before", "climate?period=year"):
         walk.go(name)
         page.wait_for_selector("canvas")
+        assert page.is_visible("[data-print]")
         walk.look(name.partition("?")[0] + "-" + name.partition("=")[2].partition("&")[0])
     page.emulate_media(media="print")
     walk.go("pressure?period=month")
@@ -205,7 +224,7 @@ def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_
     guest.page.goto(link)
     guest.page.wait_for_selector("[role=alert]")
 
-    for name in ("account", "log", "rules"):
+    for name in ("account", "log", "rules", "devices", "homes"):
         walk.go(name)
         walk.look(name)
     walk.go("take")
@@ -227,5 +246,43 @@ def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_
     walk.go("home")
     assert page.url.endswith("/sign-in")
     home.stop()
-    # an ended link is refused with a status of its own, which the console notes
-    assert [each for each in walk.wrong + guest.wrong if "400" not in each] == []
+    # an ended link and an address that is none are refused with a status of their own, which the console notes
+    assert [each for each in walk.wrong + guest.wrong if "400" not in each and "404" not in each] == []
+
+
+def test_the_pages_that_letters_and_changes_lead_to(lettered: Premises, postbox: Postbox, chromium: Browser) -> None:
+    """Mailbox, confirming, stopping letters, and what changed in the terms: each is looked at in both languages and at both widths."""
+    browser = lettered.browser()
+    pages = {"/en/mailbox": browser.register(products="yes").text, "/fr/mailbox": browser.get("/fr/mailbox").text}
+    lettered.deliver()
+    link = link_in(postbox.words())
+    ada = join(lettered, postbox, "bob@example.org")
+    account_id = lettered.premises.admission.account_with("bob@example.org")
+    assert account_id
+    stop = campaigns.token(lettered.premises.pepper.stop, account_id, "products")
+    go_back_to_the_first_terms(lettered)
+    for language in ("en", "fr"):
+        for name, address in (("confirm", link[3:]), ("stop", f"/stop/{stop}"), ("changes", "/changes")):
+            page = (ada if name == "changes" else browser).get(f"/{language}{address}")
+            assert page.status_code == 200
+            pages[f"/{language}/{name}"] = page.text
+        done = browser.post(f"/{language}/stop/{stop}")
+        pages[f"/{language}/stopped"] = done.text
+    assets = {found for text in pages.values() for found in re.findall(r'(?:href|src)="(/static/[^"]+)"', text)}
+    held = {address: (browser.get(address).content, browser.get(address).headers["content-type"]) for address in assets}
+    held |= {address: (text.encode(), "text/html") for address, text in pages.items()}
+
+    def answer(route: Route) -> None:
+        body, kind = held.get(route.request.url.removeprefix(ADDRESS), (b"", "text/plain"))
+        route.fulfill(body=body, content_type=kind)
+
+    for size, viewport in SIZES.items():
+        context = chromium.new_context(viewport=viewport)  # type: ignore[arg-type]  # numbers, as it asks for
+        context.route("**/*", answer)
+        for address in pages:
+            language, name = address[1:3], address[4:]
+            walk = Walk(context.new_page(), Address(ADDRESS), language, size)
+            walk.go(name)
+            assert walk.page.locator("h1").count() == 1, address
+            walk.look(name)
+        context.close()

@@ -83,6 +83,10 @@ def test_another_gateways_topics_are_refused(cloud: Any, ingester: Any, gateway:
     # whatever the broker would have sent her came before the answer to a message of her own
     eve.publish(Person("Eve").message([], cloud.sealing_key))
     assert heard.get(timeout=10) == f"foyer/1/{eve.alias}/down"
+    # nor does she take away what falls to a group of ingesters whose name she might guess
+    for _ in range(4):
+        gateway.publish(message)
+        assert gateway.receipt().rows[0].status == ALREADY
     assert len(rows_in(cloud.folder)) == 1
 
 
