@@ -59,7 +59,7 @@ class Running:
                 self._new.put(json.loads(line))
         self._new.put(None)
 
-    def wait_for(self, event: str, timeout_s: float = 15, **facts: Any) -> dict[str, Any]:
+    def wait_for(self, event: str, timeout_s: float = counterpart.WAIT_S, **facts: Any) -> dict[str, Any]:
         end_s = time.monotonic() + timeout_s
         while True:
             line = self._new.get(timeout=max(0.01, end_s - time.monotonic()))

@@ -28,6 +28,9 @@ from protocol import cose, envelope, linking, readings, seals
 from protocol.envelope import Row
 from tools import broker as broker_tool
 
+# Nobody waits so long but on a machine that is busy with something else.
+WAIT_S = 60.0
+
 
 def hkdf(salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
     return HKDF(algorithm=SHA256(), length=length, salt=salt or None, info=info).derive(secret)
@@ -175,13 +178,14 @@ class Gateway:
         self._ready: queue.Queue[bool] = queue.Queue()
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, self.alias, protocol=mqtt.MQTTv5)
         self.client.tls_set_context(broker_tool.client_context(broker.authority, broker.issue(self.alias)))
+        self.client.connect_timeout = WAIT_S
         self.client.reconnect_delay_set(1, 1)
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda *_: self._ready.put(True)
         self.client.on_message = self._on_message
         self.client.connect("127.0.0.1", broker.port)
         self.client.loop_start()
-        self._ready.get(timeout=10)
+        self._ready.get(timeout=WAIT_S)
 
     def _on_connect(self, client: mqtt.Client, *_: object) -> None:
         client.subscribe([(f"foyer/1/{self.alias}/{leaf}", mqtt.SubscribeOptions(qos=1)) for leaf in ("down", "linked")])
@@ -190,9 +194,9 @@ class Gateway:
         (self.down if message.topic.endswith("/down") else self.linked).put(bytes(message.payload))
 
     def publish(self, payload: bytes, leaf: str = "up") -> None:
-        self.client.publish(f"foyer/1/{self.alias}/{leaf}", payload, qos=1).wait_for_publish(10)
+        self.client.publish(f"foyer/1/{self.alias}/{leaf}", payload, qos=1).wait_for_publish(WAIT_S)
 
-    def receipt(self, timeout_s: float = 10) -> envelope.Receipt:
+    def receipt(self, timeout_s: float = WAIT_S) -> envelope.Receipt:
         """Return the next receipt, its signature checked."""
         return opened_receipt(self.down.get(timeout=timeout_s), self._verify)
 
@@ -204,12 +208,12 @@ class Gateway:
         """Link a person with the code of an account, as a gateway does; return the site's last word."""
         code = linking.parse_code(typed_code)
         self.publish(linking.encode_message(linking.ASK, code.link_id), "link")
-        answer = linking.decode_message(self.linked.get(timeout=10))
+        answer = linking.decode_message(self.linked.get(timeout=WAIT_S))
         if answer.kind != linking.ANSWER:
             return answer.body
         assert linking.fingerprint(answer.body) == code.fingerprint
         self.publish(linking.encode_message(linking.BOX, code.link_id, person.box(answer.body), person.talk_public), "link")
-        return linking.decode_message(self.linked.get(timeout=10)).body
+        return linking.decode_message(self.linked.get(timeout=WAIT_S)).body
 
     def stop(self) -> None:
         self.client.disconnect()

@@ -124,7 +124,7 @@ def test_killed_between_commit_and_acknowledgement_nothing_is_lost_or_doubled(
     doomed.wait_for("ingest.ready")
     person = Person("Ada")
     gateway.publish(person.message([person.row(Device(), weight(70_000), UTC_S)], cloud.sealing_key))
-    assert doomed.process.wait(10) == -signal.SIGKILL
+    assert doomed.process.wait(60) == -signal.SIGKILL
     assert len(rows_in(cloud.folder)) == 1
     assert gateway.down.empty()
     start("ingest", "--configuration", str(cloud.configuration)).wait_for("ingest.ready")

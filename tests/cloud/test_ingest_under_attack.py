@@ -22,7 +22,7 @@ from cloud.keys import IngesterKeys
 from protocol import envelope
 from protocol.envelope import ALREADY, CONFLICT, ERASED, STORED, WITHDRAWN, Row
 from protocol.errors import BadEnvelope
-from tests.cloud.counterpart import Device, Gateway, Person, _open, weight
+from tests.cloud.counterpart import WAIT_S, Device, Gateway, Person, _open, weight
 from tests.cloud.test_ingest import rows_in
 
 UTC_S = 1_790_000_000
@@ -51,7 +51,7 @@ def answers(client: mqtt.Client, ask: Callable[[], Any]) -> list[int]:
     client.on_publish = lambda _client, _data, _mid, code, _properties: codes.put([code])
     client.on_subscribe = lambda _client, _data, _mid, given, _properties: codes.put(given)
     ask()
-    return [code.value for code in codes.get(timeout=10)]
+    return [code.value for code in codes.get(timeout=WAIT_S)]
 
 
 def test_another_gateways_topics_are_refused(cloud: Any, ingester: Any, gateway: Gateway, eve: Gateway) -> None:
@@ -82,7 +82,7 @@ def test_another_gateways_topics_are_refused(cloud: Any, ingester: Any, gateway:
     assert gateway.receipt().rows[0].status == STORED
     # whatever the broker would have sent her came before the answer to a message of her own
     eve.publish(Person("Eve").message([], cloud.sealing_key))
-    assert heard.get(timeout=10) == f"foyer/1/{eve.alias}/down"
+    assert heard.get(timeout=WAIT_S) == f"foyer/1/{eve.alias}/down"
     # nor does she take away what falls to a group of ingesters whose name she might guess
     for _ in range(4):
         gateway.publish(message)
@@ -100,7 +100,7 @@ def test_a_replayed_message_changes_nothing_and_its_receipt_is_not_the_thiefs(
     assert gateway.receipt().rows[0].status == STORED
     for _ in range(3):
         eve.publish(packet.payload)
-        answer = eve.down.get(timeout=10)
+        answer = eve.down.get(timeout=WAIT_S)
         with pytest.raises(BadEnvelope):
             envelope.open_receipt(answer, os.urandom(32), lambda key, nonce, sealed, aad: _opened(key, nonce, sealed, aad))
         receipt = envelope.decode_receipt(envelope.open_receipt(answer, packet.reply_key, _open), lambda *_: True)
@@ -159,7 +159,7 @@ def test_oversized_messages_end_with_who_sent_them(cloud: Any, ingester: Any, ga
     ended: queue.Queue[bool] = queue.Queue()
     huge.client.on_disconnect = lambda *_: ended.put(True)
     huge.client.publish(f"foyer/1/{huge.alias}/up", bytes(PACKET_AT_MOST + 1), 1)
-    assert ended.get(timeout=10)
+    assert ended.get(timeout=WAIT_S)
     huge.stop()
     person = Person("Ada")
     gateway.publish(person.message([person.row(Device(), weight(70_000), UTC_S)], cloud.sealing_key))
