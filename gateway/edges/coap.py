@@ -97,6 +97,8 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
                 else:
                     self._way.count("asked_for_echo")
                     response = aiocoap.Message(code=Code.UNAUTHORIZED, echo=context.echo_for(request.remote.host))
+                if response is not None and not context.is_at(request.remote.host, None):
+                    response.transport_tuning = aiocoap.Unreliable  # should it be late, nobody there is told more than once
             if response is None:
                 pipe.add_response(_silence(), is_last=True)
             else:

@@ -403,6 +403,32 @@ async def test_a_recorded_question_from_elsewhere_draws_one_small_answer(room: R
         assert somebody.got == []
 
 
+async def test_a_slow_answer_to_somewhere_else_is_sent_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result sent from an address where the device has not proved to be, and a disk that takes its time: one answer, never repeated."""
+    monkeypatch.setattr("aiocoap.numbers.constants.TransportTuning.ACK_TIMEOUT", 0.06)
+    monkeypatch.setattr("gateway.edges.datagrams._Tuning.EMPTY_ACK_DELAY", 0.05)
+    answered = room.queue.answered
+
+    async def slowly(device: Device, result: Any) -> None:
+        await asyncio.sleep(0.2)
+        await answered(device, result)
+
+    monkeypatch.setattr(room.queue, "answered", slowly)
+    async with air(room, 1, 0.0) as between, victim() as (somebody, transport):
+        for number, host in enumerate(("127.0.0.1", "127.0.0.2")):
+            room.introduce(host)
+            between.way.post(b"c", 60, commands.encode_result({0: 1, 1: number, 4: commands.DONE}), between.now_ms)
+            sent = between.way.poll(between.now_ms) or b""
+            somebody.got.clear()
+            transport.sendto(sent, ("127.0.0.1", room.door.port))
+            await until(lambda: len(somebody.got) >= 2)
+            await asyncio.sleep(1.0)
+            repeated = len(somebody.got) - 2
+            assert (repeated > 0) == (host == "127.0.0.2"), "only where it is proved to be is it told until it says that it heard"
+            if host == "127.0.0.1":
+                assert sum(map(len, somebody.got)) <= 3 * len(sent)
+
+
 async def test_a_device_that_moved_proves_where_it_is_and_is_told_there(room: Room) -> None:
     """From another address than that of its introduction: one exchange more, by an Echo, and commands come as before."""
     room.queue.orders = [Order(1, commands.STOP, {}, 9.0)]

@@ -131,6 +131,7 @@ TABLE = {
             "gateway/test_attendance.py::test_nobody_can_make_the_door_send_more_than_three_times_what_it_heard",
             "gateway/test_attendance.py::test_a_recorded_question_from_elsewhere_draws_one_small_answer",
             "gateway/test_attendance.py::test_a_recorded_echo_proves_nothing_from_elsewhere",
+            "gateway/test_attendance.py::test_a_slow_answer_to_somewhere_else_is_sent_once",
             "gateway/test_introductions.py::test_who_answers_message_2_is_where_it_was_sent_and_nowhere_else",
             "gateway/test_coap.py::test_a_protected_request_for_something_else_is_refused",
         ),
