@@ -41,11 +41,11 @@ _LEAST_PIECE = const(256)
 # What a device's own main is handed. settings: a map; board: its pin numbers; keep(kind, fields): see `signing.py`, and the home is told
 # at once; keep_fault(code); alive(): the measuring task still runs; memory: what outlives sleep; woken: why, machine.wake_reason();
 # may_sleep(): whether nothing is lost by it; sleep(longest_ms): until then, or until what was armed before; it does not return;
-# can(kind, do): as in `commanding.py`, what the home may ask of this device; calm: as in `calm.py`.
+# can(kind, do): as in `commanding.py`, what the home may ask of this device; calm: as in `calm.py`; waiting(): how many readings wait.
 Ground = namedtuple(
     "Ground",
     ("settings", "board", "boot", "clock", "display", "link", "keep", "keep_fault", "alive", "memory", "woken", "may_sleep", "sleep")
-    + ("can", "calm"),
+    + ("can", "calm", "waiting"),
 )
 
 
@@ -150,6 +150,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
                 *(chosen, board, numbers.boot, clock, display, link, keep, keep_fault, alive, held, woken, may_sleep, sleep),
                 commands.can,
                 calm,
+                lambda: len(box),
             )
         )
     if not woken or len(box):

@@ -26,7 +26,7 @@ from structlog.typing import FilteringBoundLogger
 from gateway import configuration, pairing
 from gateway.configuration import Ble, Configuration, HomeAssistant
 from gateway.devices import Device
-from gateway.edges import backup, ble, check, home_assistant, households, master_key, permissions, supervisor
+from gateway.edges import backup, ble, check, home_assistant, households, master_key, permissions, supervisor, thresholds
 from gateway.edges import log as logging
 from gateway.edges.arrivals import Arrivals
 from gateway.edges.bell import Bell
@@ -40,6 +40,7 @@ from gateway.edges.home_secret import another_home_secret_in, home_secrets_in
 from gateway.edges.ledger import BROKER, DEVICE, Ledger
 from gateway.edges.link_key import link_key_in
 from gateway.edges.linking import Linking
+from gateway.edges.listening import Listenings
 from gateway.edges.mdns import Announcement
 from gateway.edges.metrics import Metrics
 from gateway.edges.mqtt import Outside
@@ -57,6 +58,7 @@ from gateway.edges.retention import Retention
 from gateway.edges.safety import Safety, open_home
 from gateway.edges.sending import Sending
 from gateway.edges.steering import Steering
+from gateway.edges.summaries import Summaries
 from gateway.edges.talking import Talking
 from gateway.edges.way import Way
 from gateway.errors import BadConfiguration, CannotStart, FileUnusable, NoRoom
@@ -80,7 +82,8 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             link_key = link_key_in(folder / "keys", master)
             push_key = link_key_in(folder / "keys", master, "push.key")
             papers_ = papers(folder / "page", settings.page.host_names, datetime.datetime.now(datetime.UTC), master)
-        book = Custody(functools.lru_cache(1000)(keyring.keys), secrets.token_bytes, keyring.newest)
+        minutes = settings.delivery.climate_minutes
+        book = Custody(functools.lru_cache(1000)(keyring.keys), secrets.token_bytes, keyring.newest, each_climate=not minutes)
         buffer = await open_home(folder / "home.db", settings.home.largest_MiB, log)
         edges.push_async_callback(buffer.close)
         way = Way(buffer)
@@ -88,6 +91,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         ledger = Ledger(buffer)
         edges.push_async_callback(ledger.write)
         changes = Changes()
+        listenings = Listenings()
         buffer.full_changed = functools.partial(_full_changed, log, changes)
         forwarding = Forwarding(buffer, way, log, book, changes.happened)
 
@@ -109,6 +113,9 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
                 )
             except NoRoom:  # they may send; what the page shows of them is written with the next change or start
                 way.count("no_room")
+            for device in devices:
+                if device.kind == "babyphone":
+                    changes.rule(device.kid, buffer.read(functools.partial(thresholds.of, kid=device.kid)))
             changes.happened()
 
         enrolments = Enrolments(folder / "enrolments", enrolled, log)
@@ -148,7 +155,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             settings.coap.port,
             contexts,
             pairings,
-            Arrivals(buffer, way, log, forwarding.wake, forwarding.settled, changes.live),
+            Arrivals(buffer, way, log, forwarding.wake, forwarding.settled, changes.live, sound=listenings.heard),
             way,
             orders,
             settings.coap.messages_per_s,
@@ -160,7 +167,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         edges.push_async_callback(door.close)
         push = Pushes(settings.push, push_key, buffer, log)
         bell = Bell(buffer, enrolments, changes, push, words.read(), log)
-        work += [bell.run, Nights(buffer, changes).run]
+        work += [bell.run, Nights(buffer, changes).run, Summaries(buffer, minutes, forwarding.wake).run]
         access = Access(buffer, log, ledger, settings.page.session_days)
         house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "", log)
         frame = Frame(
@@ -177,6 +184,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             stop,
             settings.home_assistant is not None,
             push,
+            listenings,
         )
         serving = functools.partial(server.run, routes.application(frame, settings.page.host_names), papers_)
         log.info(
@@ -195,7 +203,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         if settings.discovery.announce:
             work.append(Announcement(settings.page.host_names, settings.coap.bind, door.port, server.port, log).run)
         access.print_set_up_code()
-        end_page = functools.partial(_end_page, server, changes)
+        end_page = functools.partial(_end_page, server, changes, listenings)
         supervisor.notify("READY=1")
         await _until(stop, [*work, *extra, functools.partial(supervisor.watch, buffer)], serving, end_page)
         supervisor.notify("STOPPING=1")
@@ -298,8 +306,9 @@ async def _until(stop: asyncio.Event, work: list[Work], serving: Work, end_page:
             task.cancel()
 
 
-def _end_page(server: Server, changes: Changes) -> None:
+def _end_page(server: Server, changes: Changes, listenings: Listenings) -> None:
     server.stop()
+    listenings.end_all()
     changes.happened()  # wakes the browsers that watch, so that their streams end now and not at the next beat
 
 

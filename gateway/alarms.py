@@ -39,6 +39,10 @@ class Rules(NamedTuple):
     snooze_s: float = 300.0
 
 
+# What a parent may choose: name, least, most. Silence of the device has no limit that could be loosened.
+CHOOSABLE = {"too_cold_Cel": (10.0, 19.0), "too_warm_Cel": (20.0, 32.0), "crying_windows": (1, 3)}
+
+
 class Alarm(NamedTuple):
     """One alarm that is there now: its kind, RINGING, SNOOZED or ACKNOWLEDGED, and since when."""
 

@@ -162,6 +162,14 @@ class Delivery:
             "whole", unit="s", least=1, most=2_592_000,
         ),
     )  # fmt: skip
+    climate_minutes: int = field(
+        default=15,
+        metadata=_about(
+            "a room's climate leaves the home as means over so long and over an hour, so that nobody's minutes are in it;"
+            " 0 sends each value as its device signed it",
+            "whole", unit="minutes", least=0, most=60,
+        ),
+    )  # fmt: skip
     reconnect_ms: int = field(
         default=1000, metadata=_about("the first pause after the broker was lost; it doubles", "whole", unit="ms", least=50, most=60_000)
     )

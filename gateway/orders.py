@@ -1,7 +1,8 @@
 """What becomes of a command: queued by a person, handed to its device once it is there, answered, and never done twice.
 
 `commands.py` says what the devices' door needs of this; where orders are kept is `edges/orderbook.py`'s. An order that came from the site
-and would make the nursery less safe first waits for somebody at home (threats T14); nothing inflates the cuff, which is only armed.
+and would make the nursery less safe first waits for somebody at home (threats T14); nothing inflates the cuff, which is only armed; and
+listening to a room is offered at home alone.
 """
 
 from collections.abc import Mapping
@@ -56,7 +57,14 @@ HOME, SITE = "home", "site"
 # Each function of each kind of device, as the page and the site offer it; inflating the cuff is the one that is nowhere (threats T14).
 # A test compares them with the firmware's own tables, so a function that a device learns is offered or the test fails.
 _EVERY = (commands.STOP, commands.IDENTIFY, commands.REPORT, commands.CHOOSE, commands.RESTART)
-FUNCTIONS: Mapping[str, tuple[int, ...]] = {"scale": _EVERY, "cuff": (commands.ARM, *_EVERY), "babyphone": _EVERY}
+_COMFORT = (commands.LIGHT, commands.PLAY, commands.VOLUME)
+FUNCTIONS: Mapping[str, tuple[int, ...]] = {
+    "scale": _EVERY,
+    "cuff": (commands.ARM, *_EVERY),
+    "babyphone": (*_COMFORT, commands.LISTEN, *_EVERY),
+}
+# Its own page of the home alone offers it, to a browser in the home's network, with the key that goes with it (threats T14, T22).
+AT_HOME = frozenset({commands.LISTEN})
 NAMES: Mapping[int, str] = {
     commands.ARM: "arm",
     commands.STOP: "stop",
@@ -65,6 +73,10 @@ NAMES: Mapping[int, str] = {
     commands.REPORT: "report",
     commands.CHOOSE: "choose",
     commands.RESTART: "restart",
+    commands.LIGHT: "light",
+    commands.PLAY: "play",
+    commands.VOLUME: "volume",
+    commands.LISTEN: "listen",
 }
 # From the site, these first wait for a yes at home: while it does them, the babyphone does not listen.
 _ASK_AT_HOME = {("babyphone", commands.RESTART), ("babyphone", commands.UPDATE)}
@@ -78,6 +90,10 @@ LIVES_S: Mapping[int, int] = {
     commands.REPORT: 24 * 60 * _MINUTE_S,
     commands.CHOOSE: 24 * 60 * _MINUTE_S,
     commands.RESTART: 10 * _MINUTE_S,
+    commands.LIGHT: 2 * _MINUTE_S,
+    commands.PLAY: 2 * _MINUTE_S,
+    commands.VOLUME: 2 * _MINUTE_S,
+    commands.LISTEN: _MINUTE_S // 3,
 }
 MOST_OPEN = 8  # for one device
 
@@ -117,18 +133,18 @@ def arguments(kind: int, given: Mapping[int, int]) -> dict[int, int] | None:
     rules = commands.ARGUMENTS.get(kind)
     if rules is None or not set(given) <= set(rules):
         return None
-    for key, (_, least, most, needed) in rules.items():
+    for key, (type_, least, most, needed) in rules.items():
         if key not in given:
             if needed:
                 return None
-        elif not least <= given[key] <= most:
+        elif type_ is not int or not least <= given[key] <= most:  # a key is no number that a form could bring
             return None
     return dict(given)
 
 
-def allowed(device_kind: str, kind: int) -> bool:
-    """Whether a device of this kind has such a function."""
-    return kind in FUNCTIONS[device_kind]
+def allowed(device_kind: str, kind: int, origin: str = HOME) -> bool:
+    """Whether a device of this kind has such a function, and whoever asks may ask for it."""
+    return kind in FUNCTIONS[device_kind] and not (origin == SITE and kind in AT_HOME)
 
 
 def next_of(waiting: list[Wanted], now_ms: int) -> Wanted | None:

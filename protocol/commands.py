@@ -11,10 +11,12 @@ What an argument may be stands in `ARGUMENTS`; a kind that is not there is no er
 from protocol import cbor, errors, fields
 
 ARM, STOP, IDENTIFY, UPDATE, REPORT, CHOOSE, RESTART = 1, 2, 3, 4, 5, 6, 7
+LIGHT, PLAY, VOLUME, LISTEN = 8, 9, 10, 11
 DONE, REFUSED, TOO_LATE, NOT_UNDERSTOOD, INTERRUPTED = 0, 1, 2, 3, 4
 
 KIND, NUMBER, UPTIME, UNTIL = 0, 1, 2, 8
 WHO, SECONDS, LANGUAGE, UNIT = 10, 11, 12, 13
+LEVEL, SOUND, LOUDNESS, MINUTES, KEY = 14, 15, 16, 17, 18
 OUTCOME, HIGHEST, FAULT_CODE = 4, 5, 21
 VERSION, SIGNAL = 32, 33  # extensions of a presence: the release as text, and how well the Wi-Fi is heard, in dBm
 FIRST_ARGUMENT = 10
@@ -22,7 +24,7 @@ MAX_COMMAND_BYTES = 256
 NUMBER_END = 1 << 40
 
 # of a kind: {argument: (type, least, most, must be there)}, as in `fields.py`
-ARGUMENTS = {
+ARGUMENTS: "dict[int, fields.Rules]" = {
     ARM: {WHO: (int, 1, 65535, False)},
     STOP: {},
     IDENTIFY: {SECONDS: (int, 1, 60, False)},
@@ -30,6 +32,10 @@ ARGUMENTS = {
     REPORT: {},
     CHOOSE: {LANGUAGE: (int, 0, 1, False), UNIT: (int, 0, 2, False)},
     RESTART: {},
+    LIGHT: {LEVEL: (int, 0, 100, True), MINUTES: (int, 1, 720, False)},
+    PLAY: {SOUND: (int, 1, 2, True), LOUDNESS: (int, 0, 100, False), MINUTES: (int, 1, 600, False)},
+    VOLUME: {LOUDNESS: (int, 0, 100, True)},
+    LISTEN: {KEY: (bytes, 16, 16, False), SECONDS: (int, 0, 600, True)},
 }
 _UPTIME = (list, 2, 2, True)
 _HEAD = {KIND: (int, 1, 255, True), NUMBER: (int, 0, NUMBER_END - 1, True), UNTIL: _UPTIME}

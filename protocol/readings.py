@@ -18,6 +18,7 @@ RESET_CAUSE, FAULT_CODE, WAITING, REFUSED, STARTS = 20, 21, 22, 23, 24
 
 # What the home works out and adds to what a device signed, inside the seal only. No device can sign a negative key.
 FAT_PERMILLE, FAT_FREE_GRAMS = -1, -2  # of a weighing: fat as a share of the weight, and the weight without it
+SPAN_SECONDS = -3  # of a room's climate: the means of so many seconds, around the time that stands beside them
 
 FIRST_EXTENSION = 32
 LAST_EXCEPTION = 32  # of a status: kind and place of what ended the last life, as text for a developer

@@ -7,12 +7,13 @@ import random
 from collections.abc import Callable
 
 from simulator.buses.i2c import I2CBus
-from simulator.buses.i2s import Transmitter
+from simulator.buses.i2s import Receiver, Transmitter
 from simulator.buses.lines import Lines
 from simulator.chips import ad5933, hx711, mprls, nau7802, sht4x, ssd1306
 from simulator.chips.ad5933 import AD5933
 from simulator.chips.hx711 import HX711
 from simulator.chips.ics43434 import ICS43434
+from simulator.chips.max98357a import MAX98357A
 from simulator.chips.mprls import MPRLS
 from simulator.chips.nau7802 import NAU7802
 from simulator.chips.sht4x import SHT4x
@@ -23,11 +24,13 @@ from simulator.parts.battery import Cells
 from simulator.parts.button import Button
 from simulator.parts.comparator import Comparator
 from simulator.parts.electrodes import Electrodes, SENSED_ohm
+from simulator.parts.light import Light
 from simulator.parts.load_cell import EXCITATION_V, LoadCell, STANDARD_GRAVITY_m_per_s2
 from simulator.parts.plate import Plate
 from simulator.parts.pneumatics import Pneumatics
 from simulator.parts.room import Room
 from simulator.parts.sound import SoundField
+from simulator.parts.speaker import Speaker
 from simulator.parts.spring_switch import SpringSwitch
 
 Report = Callable[[str, dict[str, object]], None]  # what, facts
@@ -40,13 +43,16 @@ I2C_SCL, I2C_SDA = 9, 8
 PUMP, VALVE, SECOND_VALVE = 6, 7, 5
 BUTTON_A, BUTTON_B, BUTTON_GUEST, BUTTON_TWICE = 10, 11, 12, 13
 I2S_SCK, I2S_WS, I2S_SD = 14, 15, 16
+SPEAKER_SCK, SPEAKER_WS, SPEAKER_SD, SPEAKER_SHUTDOWN = 40, 41, 42, 39
+NIGHT_LIGHT, LISTENING_LAMP = 17, 18
+LIGHT_BUTTON, SOUND_BUTTON = 10, 11
 
 MASSES_kg = (20.0, 60.0, 100.0, 150.0)  # what the technician lays on
 CALIBRATED_ON = 20261122
 
 
 class Board:
-    """Pins and buses of one device; `lines`, `i2c` and `i2s` are what the bridge reaches."""
+    """Pins and buses of one device; `lines`, `i2c`, `i2s` and `speakers` are what the bridge reaches."""
 
     kind = ""
 
@@ -55,6 +61,7 @@ class Board:
         self.lines = Lines()
         self.i2c: dict[tuple[int, int], I2CBus] = {}
         self.i2s: dict[tuple[int, int, int], Transmitter] = {}
+        self.speakers: dict[tuple[int, int, int], Receiver] = {}
         self.button = Button()
         self.lines.connect_input(BUTTON, self.button.level)
 
@@ -177,7 +184,7 @@ class CuffBoard(Board):
 
 
 class BabyphoneBoard(Board):
-    """The babyphone: SHT40 and microphone in a room."""
+    """The babyphone: SHT40, microphone and speaker in a room, a night light, the lamp of listening, buttons for light and sound."""
 
     kind = "babyphone"
 
@@ -195,6 +202,16 @@ class BabyphoneBoard(Board):
         self.bus.attach(sht4x.ADDRESS, self.sht4x)
         self.i2c[I2C_SCL, I2C_SDA] = self.bus
         self.i2s[I2S_SCK, I2S_WS, I2S_SD] = self.microphone
+        self.amplifier = MAX98357A()
+        self.sound.sources.append(Speaker(self.amplifier.output).pressure_Pa)
+        self.speakers[SPEAKER_SCK, SPEAKER_WS, SPEAKER_SD] = self.amplifier
+        self.lines.connect_output(SPEAKER_SHUTDOWN, self.amplifier.shutdown)
+        self.night_light, self.listening_lamp = Light(), Light()
+        self.lines.connect_duty(NIGHT_LIGHT, self.night_light.dim)
+        self.lines.connect_output(LISTENING_LAMP, self.listening_lamp.switch)
+        self.light_button, self.sound_button = Button(), Button()
+        self.lines.connect_input(LIGHT_BUTTON, self.light_button.level)
+        self.lines.connect_input(SOUND_BUTTON, self.sound_button.level)
 
     def look(self) -> dict[str, object]:
         now_s = self.clock.now_s()
@@ -203,6 +220,9 @@ class BabyphoneBoard(Board):
             "room_percent": round(self.room.air_percent(now_s), 1),
             "sound_dBA": round(self.sound.level_dBA(now_s), 1),
             "window_open": self.room.window_open,
+            "night_light": round(self.night_light.share, 3),
+            "listening_lamp": bool(self.listening_lamp.share),
+            "speaker_on": self.amplifier.is_on,
         }
 
 

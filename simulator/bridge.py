@@ -13,12 +13,12 @@ from simulator.air.wifi import Station
 from simulator.boards import Board
 from simulator.buses.errors import BusStuck, NotAcknowledged, NotModelled
 from simulator.buses.i2c import I2CBus
-from simulator.buses.i2s import I2SReceiver
+from simulator.buses.i2s import I2SReceiver, I2SSender
 from simulator.errors import BadFrame, PortRefused, SimulatorError
 
 (HELLO, LEVELS, PIN_MODE, PWM_SET, I2C_OPEN, I2C_WRITE, I2C_READ, I2S_OPEN, I2S_READ, ADC_READ) = range(1, 11)
 (WATCHDOG, RESET, MEMORY_READ, MEMORY_WRITE, WIFI_SET, WIFI_ASK, FLASH_CUT, WAKE_ON, PIN_HOLD, WIFI_SCAN) = range(11, 21)
-BLUETOOTH, BLUETOOTH_EVENTS = range(21, 23)
+BLUETOOTH, BLUETOOTH_EVENTS, I2S_PLAY, I2S_WRITE = range(21, 25)
 
 NO_PIN = 0xFF
 EIO, ENODEV, ETIMEDOUT = 5, 19, 116  # as the stock ESP32 port numbers them
@@ -66,6 +66,7 @@ class Bridge(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._buses: list[I2CBus] = []
         self._streams: list[I2SReceiver] = []
+        self._senders: list[I2SSender] = []
         self._told: set[str] = set()
         self._operations: dict[int, Callable[[bytes], bytes | None]] = {
             HELLO: self._hello,
@@ -77,6 +78,8 @@ class Bridge(asyncio.Protocol):
             I2C_READ: self._i2c_read,
             I2S_OPEN: self._i2s_open,
             I2S_READ: self._i2s_read,
+            I2S_PLAY: self._i2s_play,
+            I2S_WRITE: self._i2s_write,
             ADC_READ: self._adc_read,
             WATCHDOG: self._watchdog,
             RESET: self._reset,
@@ -197,6 +200,14 @@ class Bridge(asyncio.Protocol):
         if len(sound) > LONGEST_BODY_BYTES:
             raise BadFrame(I2S_READ, len(body))
         return sound
+
+    def _i2s_play(self, body: bytes) -> bytes:
+        sck, ws, sd, _bits, _layout, rate_Hz = struct.unpack("<BBBBBI", body)
+        self._senders.append(I2SSender(self._board.speakers.get((sck, ws, sd)), rate_Hz))
+        return bytes([len(self._senders) - 1])
+
+    def _i2s_write(self, body: bytes) -> None:
+        self._senders[body[0]].write(body[1:], self._board.clock.now_s())
 
     def _adc_read(self, body: bytes) -> bytes:
         volts = self._board.lines.voltage(body[0], self._board.clock.now_s())

@@ -159,7 +159,7 @@ class House:
         """Return what one sees walking through the house: by device name its kind, power, Wi-Fi, display, whose, and what its board shows.
 
         scale: load_kg, occupied; cuff: pressure_mmHg, wrapped, pump_runs, valve_closed, cut_off;
-        babyphone: room_Cel, room_percent, sound_dBA, window_open.
+        babyphone: room_Cel, room_percent, sound_dBA, window_open, night_light (share), listening_lamp, speaker_on.
         """
         return {
             name: {

@@ -50,8 +50,32 @@ SCALE = (
     Part(("BATTERY",), "four AA cells in series, by 2 MΩ and 1 MΩ", "a third of their voltage, 100 nF to ground; 2 µA"),
     Part((), "regulator to 3.3 V", "of 2 µA at rest; the bridge is fed by the converter's own"),
 )
-DEVICES = {"cuff": CUFF, "scale": SCALE}
+BABYPHONE = (
+    Part(
+        ("I2C_CLOCK", "I2C_DATA"),
+        "SHT40, temperature and humidity, I2C 0x44",
+        "3.3 V; 4.7 kΩ pull-ups; on a tongue of its own, away from the regulator",
+    ),
+    Part(("I2S_CLOCK", "I2S_WORD", "I2S_DATA"), "ICS-43434, microphone", "3.3 V; L/R to ground: the left slot; 100 nF beside it"),
+    Part(
+        ("SPEAKER_CLOCK", "SPEAKER_WORD", "SPEAKER_DATA"),
+        "MAX98357A, amplifier, and a speaker of 28 mm, 4 Ω",
+        "5 V; GAIN open: 9 dB; 100 µF beside it",
+    ),
+    Part(("SPEAKER_ON",), "the amplifier's SD_MODE", "100 kΩ to ground: silent while the pin floats"),
+    Part(
+        ("NIGHT_LIGHT",),
+        "night light: warm white LED, 50 mA, by N-MOSFET",
+        "PWM 1 kHz; gate to ground by 100 kΩ: dark while the pin floats",
+    ),
+    Part(("LISTENING_LAMP",), "red LED, 1 kΩ to ground", "lit while the room's sound is sent"),
+    Part(("BUTTON",), "button", "to ground; held for 10 s the babyphone forgets its home"),
+    Part(("LIGHT_BUTTON", "SOUND_BUTTON"), "light, sound", "to ground; each on and off"),
+    Part((), "supply: USB, 5 V, 1 A", "on mains; no battery in it"),
+)
+DEVICES = {"babyphone": BABYPHONE, "cuff": CUFF, "scale": SCALE}
 WORDS = {
+    "babyphone": "Two I2S lines: one only listens, one only plays. The lamp is the firmware's promise.",
     "cuff": "One supply for pump and valves goes through the cut-off's relay: without it, or without power, all air goes out.",
     "scale": "Asleep, converter and display are off; the switch needs no current to know that somebody stands there.",
 }

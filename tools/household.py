@@ -261,6 +261,7 @@ receipt_key = "{public["receipt_key"]}"
 site = "{self.site_address}"
 
 [delivery]
+climate_minutes = 0
 reconnect_ms = 1000
 """
             + (f'\n[ble]\nbackend = "simulator.air.backend"\naddress = "127.0.0.1:{self.air.port}"\n' if self.air else ""),

@@ -332,7 +332,7 @@ class Ordeal:
             f'[broker]\nhost = "localhost"\nport = {self._ports["broker"]}\nauthority = "{self._broker.authority}"\n'
             f'certificate = "{certificate.certificate}"\nkey = "{certificate.key}"\n'
             f'[cloud]\nsealing_key = "{public["sealing_key"]}"\nreceipt_key = "{public["receipt_key"]}"\n'
-            "[delivery]\nreceipt_timeout_ms = 3000\nlongest_back_off_ms = 10000\nreconnect_ms = 200\n",
+            "[delivery]\nclimate_minutes = 0\nreceipt_timeout_ms = 3000\nlongest_back_off_ms = 10000\nreconnect_ms = 200\n",
             encoding="utf-8",
         )
 

@@ -32,6 +32,7 @@ KINDS_OF = {linking.PERSON: (WEIGHT, PRESSURE), linking.ROOM: (CLIMATE,)}
 IMPORTED = bytes(32)
 # A device without a clock is given the gateway's time; one with a clock must agree with what is shown, to the rounding.
 CLOCK_TOLERANCE_S = 2
+HOUR_S = 3600  # the longest that a room's climate is averaged over
 # A signature takes 60 us to check; a verdict is remembered by the digest of all it depends on, and tells nothing else.
 VERDICTS_AT_MOST = 100_000
 _VERDICTS: dict[bytes, bool] = {}
@@ -104,6 +105,8 @@ class Reading(NamedTuple):
     is_wrong: bool = False
     # taken at most so long before utc_s; 0: within minutes of it; -1: nobody knows
     uncertainty_s: int = 0
+    # of a room: the means of so many seconds around utc_s; 0: measured at that time
+    span_s: int = 0
 
 
 def subjects(private_key: bytes, boxes: Iterable[bytes]) -> list[Subject]:
@@ -175,6 +178,7 @@ class Opener:
             note.words,
             note.is_wrong,
             _uncertainty_s(entry),
+            _span_s(values),
         )
 
     def _hkdf(self, salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
@@ -200,6 +204,11 @@ class GrantedOpener(Opener):
 
 def _uncertainty_s(entry: dict[int, Any]) -> int:
     return int(entry.get(seals.UNCERTAINTY, 0))
+
+
+def _span_s(values: Mapping[int, object]) -> int:
+    span_s = values.get(readings.SPAN_SECONDS, 0)
+    return span_s if isinstance(span_s, int) and 0 < span_s <= HOUR_S else 0
 
 
 def named(kind: int, values: dict[int, object]) -> dict[str, float] | None:

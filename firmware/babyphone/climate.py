@@ -9,11 +9,23 @@ from micropython import const
 _SHORTEST_MS = const(500)  # faster, and the sensor would warm itself
 _LONGEST_MS = const(10_000)
 _SAMPLES = const(8)
+# Readings that wait for a silent home, and how much rarer the next ones are: the outbox then lasts for hours, not for twenty minutes.
+_FEW = const(48)
+_MANY = const(96)
+_RARER = const(6)
+_RAREST = const(60)
+_RAREST_MS = const(3_600_000)
 
 
 def sample_ms(climate_ms: int) -> int:
     """Return the time between conversions for one reading in `climate_ms`."""
     return max(_SHORTEST_MS, min(_LONGEST_MS, climate_ms // _SAMPLES))
+
+
+def period_ms(climate_ms: int, waiting: int) -> int:
+    """Return the time to the next reading while so many wait."""
+    rarer = 1 if waiting < _FEW else _RARER if waiting < _MANY else _RAREST
+    return min(climate_ms * rarer, max(climate_ms, _RAREST_MS))
 
 
 class Climate:

@@ -1,9 +1,10 @@
 """How loud the room is, and what voice is in it, out of microphone samples; nothing of the sound itself stays.
 
-Three inner loops, in whole numbers of 32 bits, because a device's floats each cost memory. `_weigh` takes 16 ms of sound: A-weighting
+Four inner loops, in whole numbers of 32 bits, because a device's floats each cost memory. `_weigh` takes 16 ms of sound: A-weighting
 (IEC 61672-1, poles at 20.6, 107.7, 737.9 and 12194 Hz) as four one-pole high-passes and one zero, and the same sound at 8 kHz.
 `_smooth` and `_compare` find the pitch in 32 ms of that: for each lag, how much the sound is like itself that much later (McLeod's
-normalised square difference, which needs no root). What a pitch says about crying is in crying.py.
+normalised square difference, which needs no root). What a pitch says about crying is in crying.py. `_compress` writes the same sound at
+8 kHz small for a parent who listens, which is audible.py's.
 They are viper where mpy-cross is given an architecture and bytecode where not, with equal results: no number leaves 31 bits.
 """
 
@@ -15,7 +16,7 @@ from micropython import const
 
 from firmware.babyphone.crying import Crying
 
-ptr32 = array  # what viper calls the memory of an array; in bytecode it is the array
+ptr32 = ptr8 = array  # what viper calls the memory of an array; in bytecode it is the array
 
 FRAME = const(512)  # samples of 16 kHz: 32 ms, one pitch each
 _HALF_FRAME = const(256)
@@ -43,6 +44,16 @@ _KEPT = const(92)
 _WAVE = const(348)  # _KEPT + _WINDOW
 _LAGS = const(82)
 _FIR = const(6)  # samples of the past that the half-band filter needs
+
+# the steps of the compression, two bytes each
+_STEPS = (
+    b"\x00\x07\x00\x08\x00\x09\x00\x0a\x00\x0b\x00\x0c\x00\x0d\x00\x0e\x00\x10\x00\x11\x00\x13\x00\x15\x00\x17\x00\x19\x00\x1c"
+    b"\x00\x1f\x00\x22\x00\x25\x00\x29\x00\x2d\x00\x32\x00\x37\x00\x3c\x00\x42\x00\x49\x00\x50\x00\x58\x00\x61\x00\x6b\x00\x76"
+    b"\x00\x82\x00\x8f\x00\x9d\x00\xad\x00\xbe\x00\xd1\x00\xe6\x00\xfd\x01\x17\x01\x33\x01\x51\x01\x73\x01\x98\x01\xc1\x01\xee"
+    b"\x02\x20\x02\x56\x02\x92\x02\xd4\x03\x1c\x03\x6c\x03\xc3\x04\x24\x04\x8e\x05\x02\x05\x83\x06\x10\x06\xab\x07\x56\x08\x12"
+    b"\x08\xe0\x09\xc3\x0a\xbd\x0b\xd0\x0c\xff\x0e\x4c\x0f\xba\x11\x4c\x13\x07\x14\xee\x17\x06\x19\x54\x1b\xdc\x1e\xa5\x21\xb6"
+    b"\x25\x15\x28\xca\x2c\xdf\x31\x5b\x36\x4b\x3b\xb9\x41\xb2\x48\x44\x4f\x7e\x57\x71\x60\x2f\x69\xce\x74\x62\x7f\xff"
+)
 
 # what is kept between two halves of a frame
 _PUT = const(6)
@@ -205,6 +216,59 @@ def _compare(smooth: ptr32, products: ptr32, likeness: ptr32, found: ptr32):
             found[_LAG] = found[_LAG] + 128 * (right - left) // curve
 
 
+@micropython.viper
+def _compress(wave: ptr32, steps: ptr32, state: ptr32, out: ptr8, put: int):
+    """Write the newest frame of `wave` as IMA ADPCM, two samples a byte; state: the value guessed before, and its place in `steps`."""
+    guess = state[0]
+    place = state[1]
+    before = 0
+    for index in range(_KEPT, _WAVE):
+        now = wave[index]
+        if now > 32767:
+            now = 32767
+        if now < -32768:
+            now = -32768
+        step = steps[place]
+        change = step >> 3
+        code = 0
+        off = now - guess
+        if off < 0:
+            code = 8
+            off = 0 - off
+        if off >= step:
+            code += 4
+            off -= step
+            change += step
+        if off >= (step >> 1):
+            code += 2
+            off -= step >> 1
+            change += step >> 1
+        if off >= (step >> 2):
+            code += 1
+            change += step >> 2
+        if code & 8:
+            guess -= change
+            if guess < -32768:
+                guess = -32768
+        else:
+            guess += change
+            if guess > 32767:
+                guess = 32767
+        if code & 4:
+            place += 2 * (code & 3) + 2
+            if place > 88:
+                place = 88
+        elif place > 0:
+            place -= 1
+        if index & 1:
+            out[put] = before | (code << 4)
+            put += 1
+        else:
+            before = code
+    state[0] = guess
+    state[1] = place
+
+
 class Listening:
     """Feed it frames of the microphone's slots at 16 kHz; `take_half_dB` gives the level of all since the last time."""
 
@@ -219,6 +283,8 @@ class Listening:
         self._unsettled = _SETTLING
         self._energy = 0.0
         self._number = 0
+        self._steps = _steps()
+        self._coded = array("i", bytes(8))
 
     def feed(self, slots, at: int = 0) -> None:
         """Take one frame: FRAME 32-bit slots from `at` on. The first two only settle the filters."""
@@ -250,3 +316,19 @@ class Listening:
         self._number = 0
         level_dB = 94 + 20 * math.log10(counts / _COUNTS_AT_94_dB) + _FILTER_dB
         return round(2 * max(_QUIETEST_dB, level_dB))
+
+    def head(self, out) -> None:
+        """Write into three bytes of `out` where the compression stands, so that whoever missed what was before can begin here."""
+        guess, place = self._coded
+        out[0] = guess >> 8 & 255
+        out[1] = guess & 255
+        out[2] = place
+
+    def compress(self, out, put: int) -> None:
+        """Write the frame that was just fed, without its lowest octaves, into 128 bytes of `out` from `put` on."""
+        _compress(self._wave, self._steps, self._coded, out, put)
+
+
+def _steps():
+    """Return the 89 steps of IMA ADPCM (IMA Digital Audio Focus and Technical Working Groups, recommended practices, 1992)."""
+    return array("i", [_STEPS[at] << 8 | _STEPS[at + 1] for at in range(0, len(_STEPS), 2)])

@@ -1,6 +1,7 @@
-"""The babyphone: climate sensor and microphone → readings and live values. A table of contents.
+"""The babyphone: climate sensor and microphone → readings and live values; commands and buttons → light and sound. A table of contents.
 
-The climate is signed and kept; loudness and crying are live values, sent once and forgotten. No sound is stored or sent.
+The climate is signed and kept; loudness and crying are live values, sent once and forgotten. No sound is stored, and none is sent but by
+audible.py, while a parent listens.
 """
 
 import asyncio
@@ -11,10 +12,12 @@ import machine
 import uctypes
 from micropython import const
 
-from firmware.babyphone.climate import Climate, sample_ms
+from firmware.babyphone.audible import Audible
+from firmware.babyphone.climate import Climate, period_ms, sample_ms
+from firmware.babyphone.comfort import Comfort
 from firmware.babyphone.listening import FRAME, Listening
 from firmware.babyphone.states import Sense
-from firmware.drivers import ics43434, sht4x
+from firmware.drivers import ics43434, max98357a, sht4x
 from firmware.errors import ChipError, OutboxFull
 from protocol import faults, live, readings
 
@@ -25,6 +28,16 @@ _READ_MS = const(64)
 _READS_A_VALUE = const(15)  # about a second
 _SWEEP_BYTES = const(8192)  # of garbage: left to itself the heap would be scattered with what lives on within a minute
 _RING_BYTES = const(12_288)  # 192 ms, of which 64 are read at once: the rest is what something else may take
+_SPEAKER_RING_BYTES = const(4096)  # 256 ms, of which 192 wait at most
+_LIGHT_Hz = const(1000)
+# kinds as in `protocol/commands.py`, which is loaded only while a command is read
+_STOP = const(2)
+_LIGHT = const(8)
+_PLAY = const(9)
+_VOLUME = const(10)
+_LISTEN = const(11)
+# extensions of a live value: what the device does for comfort just now, each absent while it is 0
+_DOING = const(32)
 
 
 async def measure(ground) -> None:
@@ -33,10 +46,54 @@ async def measure(ground) -> None:
     sound = _microphone(ground.board)  # the large pieces first, while the heap is in one
     slots = array("i", bytes(4 * FRAME * _FRAMES_A_READ))
     listening = Listening()
+    room = _Room(ground)
     gc.collect()
     gc.threshold(_SWEEP_BYTES)
-    climate = Climate()
-    await asyncio.gather(_feel(ground, climate), _listen(ground, climate, sound, slots, listening))
+    await asyncio.gather(_feel(ground, room.climate), _listen(ground, room, sound, slots, listening))
+
+
+class _Room:
+    """What is beside the two senses: the climate as it was felt last, light and speaker, buttons, and who listens."""
+
+    def __init__(self, ground):
+        board = ground.board
+        light = machine.PWM(machine.Pin(board.NIGHT_LIGHT), freq=_LIGHT_Hz, duty_u16=0)
+        speaker = max98357a.MAX98357A(_speaker(board), machine.Pin(board.SPEAKER_ON, machine.Pin.OUT, value=0))
+        lamp = machine.Pin(board.LISTENING_LAMP, machine.Pin.OUT, value=0)
+        self.climate = Climate()
+        self.comfort = Comfort(light.duty_u16, speaker, ground.clock)
+        self.audible = Audible(lamp, ground.link.say, ground.clock, ground.boot)
+        self._buttons = [machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP) for pin in (board.LIGHT_BUTTON, board.SOUND_BUTTON)]
+        self._were = [1, 1]
+        comfort = self.comfort
+        for kind, do in (
+            (_STOP, self._stop),
+            (_LIGHT, comfort.light),
+            (_PLAY, comfort.play),
+            (_VOLUME, comfort.turn),
+            (_LISTEN, self.audible.listen),
+        ):
+            ground.can(kind, do)
+
+    def go_on(self):
+        """Look at the buttons, and let the sound go on."""
+        for number, press in ((0, self.comfort.press_light), (1, self.comfort.press_sound)):
+            level = self._buttons[number].value()
+            if level < self._were[number]:
+                press()
+            self._were[number] = level
+        self.comfort.go_on()
+
+    def doing(self):
+        """Return light, sound, volume, minutes left and whether somebody listens; 0 for what is off."""
+        comfort = self.comfort
+        volume = comfort.volume if comfort.sound else 0
+        return comfort.level, comfort.sound, volume, comfort.minutes_left, 1 if self.audible.heard else 0
+
+    def _stop(self, _command):
+        self.comfort.hush()
+        self.audible.end()
+        return 0
 
 
 async def _feel(ground, climate):
@@ -59,7 +116,7 @@ async def _feel(ground, climate):
             if sense.missed():
                 await _keep(ground, readings.FAULT, {readings.FAULT_CODE: error.fault})
         if begun_ms >= due_ms:
-            due_ms += ground.settings["climate_ms"]
+            due_ms += period_ms(ground.settings["climate_ms"], ground.waiting())
             mean = climate.take()
             if mean:
                 await _keep(ground, readings.CLIMATE, {readings.TEMPERATURE: mean[0], readings.HUMIDITY: mean[1]})
@@ -80,7 +137,21 @@ def _microphone(board):
     )
 
 
-async def _listen(ground, climate, sound, slots, listening):
+def _speaker(board):
+    return machine.I2S(
+        1,
+        sck=machine.Pin(board.SPEAKER_CLOCK),
+        ws=machine.Pin(board.SPEAKER_WORD),
+        sd=machine.Pin(board.SPEAKER_DATA),
+        mode=machine.I2S.TX,
+        bits=max98357a.SLOT_BITS,
+        format=machine.I2S.MONO,
+        rate=max98357a.RATE_Hz,
+        ibuf=_SPEAKER_RING_BYTES,
+    )
+
+
+async def _listen(ground, room, sound, slots, listening):
     raw = uctypes.bytearray_at(uctypes.addressof(slots), 4 * len(slots))  # the same memory, as the bytes that I2S fills
     sense = Sense()
     read_ms = ground.clock.up_ms()
@@ -95,20 +166,25 @@ async def _listen(ground, climate, sound, slots, listening):
                 ics43434.check_life(slots, count)
                 for at in range(0, count, FRAME):
                     listening.feed(slots, at)
+                    room.audible.take(listening)
                 sense.sensed()
             except ChipError:
                 if sense.missed():
                     await _keep(ground, readings.FAULT, {readings.FAULT_CODE: faults.MICROPHONE_SILENT})
+            room.go_on()
         half_dB = listening.take_half_dB()
         if half_dB is not None:
-            _say(ground, climate, half_dB, listening.crying.heard())
+            _say(ground, room, half_dB, listening.crying.heard())
 
 
-def _say(ground, climate, half_dB, crying):
+def _say(ground, room, half_dB, crying):
     value = {readings.KIND: readings.CLIMATE, readings.UPTIME: [ground.boot, ground.clock.up_ms()], readings.LOUDNESS: half_dB}
     value[readings.CRYING] = 1 if crying else 0
-    if climate.latest:
-        value[readings.TEMPERATURE], value[readings.HUMIDITY] = climate.latest
+    if room.climate.latest:
+        value[readings.TEMPERATURE], value[readings.HUMIDITY] = room.climate.latest
+    for place, what in enumerate(room.doing()):
+        if what:
+            value[_DOING + place] = what
     ground.link.say(LIVE_PATH, live.encode(value), LIVE_FORMAT)
 
 

@@ -9,6 +9,7 @@
 | mprls.py       | Honeywell MPRLS0300YG, pressure 0-300 mmHg     | cuff      |
 | sht4x.py       | Sensirion SHT40, temperature and humidity      | babyphone |
 | ics43434.py    | TDK ICS-43434, I2S microphone                  | babyphone |
+| max98357a.py   | Maxim MAX98357A, amplifier fed over I2S        | babyphone |
 
 A driver ends where its chip ends: zero, calibration, filters and averages belong to the device's folder.
 """

@@ -17,7 +17,7 @@ from protocol import cbor
 from protocol.errors import ProtocolError
 
 FOLDER = "/state/outbox"
-# A block of 4096 B each: 128 of them are half a megabyte, two hours of climate at one a minute or a month of weights.
+# A block of 4096 B each: 128 of them are half a megabyte, six hours of a babyphone's climate or a month of weights.
 CAPACITY = const(128)
 _UNREADABLE = ".bad"
 _ENOSPC = const(28)

@@ -12,7 +12,7 @@
 | unit        | of weights on the display: "kg", "lb" or "st"                 | "kg"        |
 | sleep_ms    | a scale falls asleep after a weighing, 5 s to 1 h; 0 never    | 15,000      |
 | calibration | whole numbers or lists of them by name (docs/devices)         | {}          |
-| climate_ms  | one reading of the climate in this time, 1 s to 1 h           | 60,000      |
+| climate_ms  | one reading of the climate in this time, 1 s to 1 h           | 10,000      |
 | retry_ms    | first wait after the home was silent, doubling up to 60 s     | 1,000       |
 """
 
@@ -28,7 +28,7 @@ _DEFAULTS = (
     ("language", "en"),
     ("radio", "wifi"),
     ("password", ""),
-    ("climate_ms", 60_000),
+    ("climate_ms", 10_000),
     ("retry_ms", 1000),
     ("unit", "kg"),
     ("sleep_ms", 15_000),

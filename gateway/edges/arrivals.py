@@ -62,7 +62,8 @@ class Arrivals:
     """What happens to a reading between the link and the disk.
 
     settled: called when something new waits to be looked at; looked(reading, longest_s): returns when it was looked whose a new reading
-    is, or after that long; live: called with a device and its live values.
+    is, or after that long; live: called with a device and its live values; sound: called with a device and a closed packet of its room's,
+    returns whether somebody listens.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Arrivals:
         looked: Callable[[int, float], Awaitable[None]],
         live: Callable[[Device, dict[int, object]], None],
         steps: Steps | None = None,
+        sound: Callable[[Device, bytes], bool] = lambda _device, _packet: False,
     ) -> None:
         self._buffer = buffer
         self._way = ways
@@ -84,6 +86,7 @@ class Arrivals:
         self._steps = steps or Steps()
         self._newest_before = buffer.read(questions.newest)
         self._live = live
+        self._sound = sound
         self._starts: dict[bytes, tuple[int, int]] = {}  # of each device that said its uptime: its boot, and when that began as we count
 
     def uptime(self, device: Device, boot: int, up_ms: int) -> None:
@@ -178,3 +181,10 @@ class Arrivals:
             return
         self._way.count("live")
         self._live(device, values)
+
+    def sound(self, device: Device, packet: bytes) -> None:
+        """Pass a packet of a room's sound on to the browser that asked for it; without one it is refused, and it is never kept."""
+        if device.kind == "babyphone" and self._sound(device, packet):
+            self._way.count("sound")
+        else:
+            self._way.refuse("sound")

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gateway.alarms import Alarm, Room
+from gateway.alarms import Alarm, Room, Rules
 from gateway.devices import Device
 from gateway.night import Gathering
 from protocol import readings, units
@@ -16,7 +16,10 @@ _WAITING = 50
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The last live values of one babyphone: loudness in dB(A), air in Celsius and percent, crying; at_s: when, by the monotonic clock."""
+    """The last live values of one babyphone: loudness in dB(A), air in Celsius and percent, crying; at_s: when, by the monotonic clock.
+
+    doing: what it does for comfort, by the names of DOING; 0 for what is off.
+    """
 
     kid: bytes
     loudness_dB: float | None
@@ -24,6 +27,11 @@ class Live:
     humidity_percent: int | None
     crying: bool | None
     at_s: float
+    doing: Mapping[str, int] = field(default_factory=dict)
+
+
+# Extensions of a live value (protocol/foyer.cddl), and the most that each can be.
+DOING = {32: ("light", 100), 33: ("sound", 2), 34: ("volume", 100), 35: ("minutes", 600), 36: ("heard", 1)}
 
 
 class Changes:
@@ -50,6 +58,7 @@ class Changes:
             humidity if isinstance(humidity, int) else None,
             bool(crying) if isinstance(crying, int) else None,
             time.monotonic(),
+            {name: _within(values.get(key), most) for key, (name, most) in DOING.items()},
         )
         self.latest[device.kid] = now
         self.room(device.kid).heard(now.at_s, now.crying, now.temperature_Cel)
@@ -60,6 +69,10 @@ class Changes:
     def room(self, kid: bytes) -> Room:
         """Return the room of a babyphone; from the first time it is asked for, its device is waited for."""
         return self._rooms.setdefault(kid, Room(time.monotonic()))
+
+    def rule(self, kid: bytes, rules: Rules) -> None:
+        """Judge a babyphone's room by these rules from now on."""
+        self.room(kid).rules = rules
 
     def alarms(self, kid: bytes) -> list[Alarm]:
         """Return a babyphone's alarms as they are now."""
@@ -80,6 +93,10 @@ class Changes:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(news)
+
+
+def _within(value: object, most: int) -> int:
+    return value if isinstance(value, int) and 0 <= value <= most else 0
 
 
 class Watcher:

@@ -1,11 +1,11 @@
 """The devices' door: CoAP over UDP (RFC 7252), every message protected by OSCORE (RFC 8613), on aiocoap.
 
-Three resources: `r` takes a signed reading and answers with its receipt, `l` takes live values and answers nothing, `c` tells what a
-device is asked to do (FETCH, RFC 8132, observed by RFC 7641) and takes how it went. From outside, an unknown device, a broken tag and a
-replay are one answer: 4.01 without a word. What a device is to do is told only at an address where the device has proved to be, by its
-introduction or by an Echo (RFC 9175): a recorded FETCH sent from elsewhere draws one small answer. The one thing anybody may ask in clear
-is an introduction (EDHOC, `introductions.py`). Left out: blockwise transfers (a Block1 option is refused with 4.13, so nobody can make us
-collect blocks), discovery.
+Four resources: `r` takes a signed reading and answers with its receipt, `l` takes live values and `s` packets of a room's sound while
+somebody listens, both without an answer, `c` tells what a device is asked to do (FETCH, RFC 8132, observed by RFC 7641) and takes how it
+went. From outside, an unknown device, a broken tag and a replay are one answer: 4.01 without a word. What a device is to do is told only
+at an address where the device has proved to be, by its introduction or by an Echo (RFC 9175): a recorded FETCH sent from elsewhere draws
+one small answer. The one thing anybody may ask in clear is an introduction (EDHOC, `introductions.py`). Left out: blockwise transfers (a
+Block1 option is refused with 4.13, so nobody can make us collect blocks), discovery.
 """
 
 import asyncio
@@ -38,6 +38,7 @@ from protocol.pairing import MAX_MESSAGE_BYTES, PATH
 
 _COSE_SIGN1 = 18  # application/cose; cose-type="cose-sign1"
 _CBOR = 60
+_OCTETS = 42  # application/octet-stream
 PAIRING = (PATH.decode(),)
 _EDHOC = 64  # application/edhoc+cbor-seq
 _CODES = {
@@ -175,6 +176,9 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
         if request.opt.uri_path == ("l",):
             self._arrive.live(context.device, request.payload)
             return None
+        if request.opt.uri_path == ("s",):
+            self._arrive.sound(context.device, request.payload)
+            return None
         if request.opt.uri_path == ("c",):
             return await self._result(context.device, request.payload)
         answer = await self._arrive.reading(context.device, request.payload)
@@ -198,7 +202,7 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
         return False
 
 
-_FORMATS = {("r",): _COSE_SIGN1, ("l",): _CBOR, ("c",): _CBOR}
+_FORMATS = {("r",): _COSE_SIGN1, ("l",): _CBOR, ("c",): _CBOR, ("s",): _OCTETS}
 
 
 def _unacceptable(request: Any) -> tuple[Code, int] | None:

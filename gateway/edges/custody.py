@@ -49,16 +49,17 @@ class Sealed:
 @dataclass(frozen=True, slots=True)
 class Custody:
     """Moves what is sealed. keys: of a person's id, an epoch and the number of a home secret; newest: of the secret that new
-    names follow from; random(n): n random bytes."""
+    names follow from; random(n): n random bytes; each_climate: every value of a room's climate is sealed, and not its summaries alone."""
 
     keys: KeysOf
     random: Callable[[int], bytes]
     newest: int = 0
+    each_climate: bool = False
 
     def seal(self, connection: Connection, limit: int, now_ms: int) -> list[Sealed]:
         """Seal and queue readings whose subject has an account, oldest first."""
         sealed: list[Sealed] = []
-        for row in questions.sealable(connection, limit):
+        for row in questions.sealable(connection, limit, self.each_climate):
             keys = self.keys(row["person_id"], row["epoch"], row["generation"])
             self._open_name(connection, row, keys, now_ms)
             chain = questions.chain(connection, keys.pseudonym)

@@ -129,7 +129,7 @@ class Forwarding:
 
     async def _seal(self) -> int:
         """Seal and queue readings whose subject has an account; return how many."""
-        if not self._buffer.read(lambda connection: questions.sealable(connection, 1)):
+        if not self._buffer.read(lambda connection: questions.sealable(connection, 1, self._book.each_climate)):
             return 0
         now_ms = utc_ms()
         sealed = await self._buffer.write(lambda connection: self._book.seal(connection, _SEALED_AT_ONCE, now_ms))

@@ -36,6 +36,7 @@ class OrderBook:
         self._changed = changed
         self.told: Callable[[Device], None] = lambda _: None
         self.ended: Callable[[], None] = lambda: None
+        self._keys: dict[int, bytes] = {}  # of listenings, by order: on no disk, and forgotten with the device's answer
 
     async def give(
         self, device: Device, kind: int, given: Mapping[int, int], origin: str = orders.HOME, subject: int | None = None
@@ -44,15 +45,31 @@ class OrderBook:
 
         The same that waits already is not queued twice. Raises NoRoom.
         """
-        known = orders.arguments(kind, given)
-        if known is None or not orders.allowed(device.kind, kind):
+        if not await self._queue(device, kind, given, origin, subject):
             return False
+        self._moved(device)
+        return True
+
+    async def _queue(self, device: Device, kind: int, given: Mapping[int, int], origin: str, subject: int | None) -> int:
+        known = orders.arguments(kind, given)
+        if known is None or not orders.allowed(device.kind, kind, origin):
+            return 0
         wanted = Wanted(0, device.kid, kind, known, origin, subject, state=orders.first_state(device.kind, kind, origin))
-        taken = await self._buffer.write(lambda connection: add(connection, wanted, utc_ms()))
-        if taken:
+        number = await self._buffer.write(lambda connection: add(connection, wanted, utc_ms()))
+        if number:
             self._log.info("order.given", kid=device.kid.hex(), order=orders.NAMES[kind], origin=origin)
-            self._moved(device)
-        return taken
+        return number
+
+    async def listen(self, device: Device, key: bytes, seconds: int) -> bool:
+        """Queue an order to send the room's sound closed under a key, or with 0 seconds to end it; return False as `give` does."""
+        try:
+            number = await self._queue(device, commands.LISTEN, {commands.SECONDS: seconds}, orders.HOME, None)
+        except NoRoom:
+            return False
+        if number and seconds:
+            self._keys[number] = key
+        self._moved(device)
+        return number > 0
 
     async def decide(self, device: Device, number: int, event: str) -> None:
         """Say yes or no to an order that asks, or take one back; nothing happens if it is too late for that."""
@@ -80,11 +97,14 @@ class OrderBook:
         chosen = orders.next_of(waiting, now_ms)
         if chosen is None:
             return None
+        given: dict[int, int | bytes] = dict(chosen.arguments)
+        if chosen.number in self._keys:
+            given[commands.KEY] = self._keys[chosen.number]
         if chosen.state == orders.WAITING:
             await self._buffer.write(lambda connection: happen(connection, device.kid, chosen.number, orders.WAS_HANDED, None, now_ms))
             self._log.info("order.handed", kid=device.kid.hex(), order=orders.NAMES[chosen.kind], number=chosen.number)
             self._changed()
-        return Order(chosen.number, chosen.kind, chosen.arguments, (chosen.expires_ms - now_ms) / 1000)
+        return Order(chosen.number, chosen.kind, given, (chosen.expires_ms - now_ms) / 1000)
 
     async def answered(self, device: Device, result: Mapping[int, object]) -> None:
         """Take a device's result."""
@@ -99,6 +119,7 @@ class OrderBook:
             happen(connection, device.kid, number, event, fault if isinstance(fault, int) else None, utc_ms())
 
         await self._buffer.write(write)
+        self._keys.pop(number, None)
         self._log.info("order.answered", kid=device.kid.hex(), number=number, outcome=outcome, fault=fault)
         self._moved(device)
 
@@ -116,14 +137,18 @@ class OrderBook:
         self.ended()
 
 
-def add(connection: Connection, wanted: Wanted, now_ms: int) -> bool:
-    """Number an order and keep it, unless the same waits already; return False if too much waits."""
+def add(connection: Connection, wanted: Wanted, now_ms: int) -> int:
+    """Number an order and keep it, unless the same waits already; return its number, 0 if too much waits.
+
+    Two listenings are never the same: each has its own key.
+    """
     let_expire(connection, now_ms)
     open_ = [each for each in of_device(connection, wanted.kid) if each.state in orders.OPEN]
-    if any((each.kind, dict(each.arguments)) == (wanted.kind, dict(wanted.arguments)) for each in open_):
-        return True
+    for each in open_:
+        if (each.kind, dict(each.arguments)) == (wanted.kind, dict(wanted.arguments)) and each.kind not in orders.AT_HOME:
+            return each.number
     if len(open_) >= orders.MOST_OPEN:
-        return False
+        return 0
     number = int(households.household(connection, _NEXT) or 1)
     raise_next(connection, number + 1)
     connection.execute(
@@ -134,7 +159,7 @@ def add(connection: Connection, wanted: Wanted, now_ms: int) -> bool:
         ),
     )
     ledger.add(connection, records.COMMANDED, orders.NAMES[wanted.kind], wanted.subject, 1, now_ms)
-    return True
+    return number
 
 
 def raise_next(connection: Connection, number: int) -> None:

@@ -222,12 +222,16 @@ def unsettled(connection: Connection, limit: int) -> list[Found]:
     ).fetchall()
 
 
-def sealable(connection: Connection, limit: int) -> list[Found]:
-    """Return readings at home whose subject has an account that did not erase them, oldest first."""
+def sealable(connection: Connection, limit: int, each_climate: bool = True) -> list[Found]:
+    """Return readings at home whose subject has an account that did not erase them, oldest first.
+
+    each_climate: also every single value of a room's climate, which no summary stands for.
+    """
+    which = "" if each_climate else "AND (r.kind != 2 OR r.kid = x'')"  # in the words of the index readings_sealable
     return connection.execute(
-        "SELECT r.*, s.person_id, s.epoch, s.generation FROM readings r JOIN subjects s USING (subject)"
-        " WHERE r.place = ? AND s.account_key IS NOT NULL AND s.stopped_ms IS NULL ORDER BY r.reading LIMIT ?",
-        (HOME, limit),
+        "SELECT r.*, s.person_id, s.epoch, s.generation FROM subjects s CROSS JOIN readings r USING (subject)"  # noqa: S608
+        f" WHERE r.place = 'home' {which} AND s.account_key IS NOT NULL AND s.stopped_ms IS NULL ORDER BY r.reading LIMIT ?",
+        (limit,),
     ).fetchall()
 
 

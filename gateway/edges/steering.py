@@ -162,7 +162,7 @@ class Steering:
                 ]
                 # to the quarter of an hour: a notice for each sign of life would tell the broker of each
                 seen_s = None if seen_ms is None else seen_ms // 900_000 * 900
-                functions = list(orders.FUNCTIONS[device.kind])
+                functions = [kind for kind in orders.FUNCTIONS[device.kind] if kind not in orders.AT_HOME]
                 found.append(steering.DeviceNotice(device.kid, device.kind, device.name, functions, seen_s, said))
         return found
 

@@ -1,4 +1,4 @@
-"""An I2S line as a controller's receiver sees it: 64 clocks a frame, left channel first, words left-justified in 32 bit.
+"""An I2S line as a controller's receiver and transmitter see it: 64 clocks a frame, left channel first, words left-justified in 32 bit.
 
 Source: Philips I2S bus specification (1996); MicroPython's machine.I2S for the layouts of its buffers.
 """
@@ -41,3 +41,27 @@ class I2SReceiver:
             both[0::2] = words
             words = both
         return words.astype(words.dtype.newbyteorder("<")).tobytes()
+
+
+class Receiver(Protocol):
+    """An amplifier on the line."""
+
+    def play(self, values: NDArray[np.float64], start_s: float, rate_Hz: int) -> None:
+        """Take values between -1 and 1 that are clocked in from `start_s` on."""
+
+
+class I2SSender:
+    """One opened stream of 16-bit samples: each write is clocked out after what was written before, or at once."""
+
+    def __init__(self, amplifier: Receiver | None, rate_Hz: int) -> None:
+        self._amplifier = amplifier
+        self._rate_Hz = rate_Hz
+        self._free_s = 0.0
+
+    def write(self, samples: bytes, at_s: float) -> None:
+        """Take little-endian samples."""
+        values = np.frombuffer(samples, "<i2").astype(np.float64) / 2**15
+        start_s = max(at_s, self._free_s)
+        self._free_s = start_s + len(values) / self._rate_Hz
+        if self._amplifier is not None:
+            self._amplifier.play(values, start_s, self._rate_Hz)

@@ -9,6 +9,7 @@
 | mprls.py | Honeywell MPRLS0300YG00001B | pressure sensor, 0..300 mmHg, I2C | cuff |
 | sht4x.py | Sensirion SHT40 | temperature and humidity, I2C | babyphone |
 | ics43434.py | TDK InvenSense ICS-43434 | digital microphone, I2S | babyphone |
+| max98357a.py | Maxim MAX98357A | amplifier of a speaker, I2S | babyphone |
 
 Each has two faces: the bus face that a driver meets, and a world face in units whose range and step it declares.
 """

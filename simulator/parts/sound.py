@@ -1,8 +1,10 @@
-"""The sound field at the microphone: a quiet room, whatever is loud in it for a while, and recordings played in it.
+"""The sound field at the microphone: a quiet room, whatever is loud in it for a while, recordings played in it, and a speaker beside it.
 
 Levels are A-weighted, in dB re 20 uPa, because that is what a person hears and what the babyphone shows. Each sound is a loop of noise,
 made once, scaled to its level. Source of the A-weighting: IEC 61672-1, poles at 20.6, 107.7, 737.9 and 12194 Hz.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,9 @@ def a_weighting(frequencies_Hz: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(gain * 10**0.1, dtype=np.float64)
 
 
+Source = Callable[[float, int, int], NDArray[np.float64]]  # at_s, count, rate_Hz -> pascals
+
+
 class SoundField:
     """What the microphone hears; each noise is (from, until, level)."""
 
@@ -33,6 +38,7 @@ class SoundField:
         self._loops: dict[int, NDArray[np.float64]] = {}
         self._noises: list[tuple[float, float, float]] = []
         self._playing: list[tuple[float, float, Recording]] = []  # from, pascals of full scale, what
+        self.sources: list[Source] = []  # what else makes sound at the microphone
 
     def make(self, level_dBA: float, from_s: float, seconds: float) -> None:
         """Make noise at a level for some seconds."""
@@ -63,6 +69,8 @@ class SoundField:
         self._playing = [played for played in self._playing if played[0] + played[2].seconds > at_s]
         for from_s, full_scale_Pa, recording in self._playing:
             sound += full_scale_Pa * self._part(recording, moments_s - from_s)
+        for source in self.sources:
+            sound += source(at_s, count, rate_Hz)
         return sound
 
     @staticmethod

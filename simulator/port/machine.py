@@ -1,7 +1,7 @@
 """Stand-in for `machine` on an ESP32-S3: the same names and arguments, and the other end of every wire is in the simulator.
 
-Modelled: Pin, PWM, ADC, I2C, SoftI2C, I2S (receiving), WDT, RTC, reset and its cause, sleep. Not modelled: interrupts of pins,
-timers, SPI, UART, I2S transmitting; asking for one raises.
+Modelled: Pin, PWM, ADC, I2C, SoftI2C, I2S (transmitting in mono of 16 bits only), WDT, RTC, reset and its cause, sleep. Not modelled:
+interrupts of pins, timers, SPI, UART; asking for one raises.
 """
 
 # ruff: noqa: A002, ARG001, ARG002 -- names and arguments are the stock port's, used here or not
@@ -281,7 +281,9 @@ class SoftI2C(I2C):
 
 
 class I2S(io.IOBase):
-    """Sound coming in. Samples that nobody fetched within `ibuf` bytes are lost, as in the stock port's ring buffer."""
+    """Sound coming in or going out. Samples that nobody fetched within `ibuf` bytes are lost, as in the stock port's ring buffer; a
+    write waits until what it brings has room there.
+    """
 
     RX = const(1)
     TX = const(2)
@@ -289,13 +291,13 @@ class I2S(io.IOBase):
     MONO = const(1)
 
     def __init__(self, id, *, sck, ws, sd, mode, bits, format, rate, ibuf):
-        if mode != I2S.RX:
-            raise NotImplementedError("I2S.TX is not modelled")
         if bits not in (16, 32):
             raise ValueError("bits must be 16 or 32")
+        if mode == I2S.TX and (bits != 16 or format != I2S.MONO):
+            raise NotImplementedError("I2S.TX is modelled in mono of 16 bits")
         answer = bytearray(1)
         struct.pack_into("<BBBBBI", wire.OUT, 3, sck._number, ws._number, sd._number, bits, format, rate)
-        wire.ask(wire.I2S_OPEN, 9, answer)
+        wire.ask(wire.I2S_OPEN if mode == I2S.RX else wire.I2S_PLAY, 9, answer)
         self._stream = answer[0]
         self._frame_bytes = bits // 8 * (1 if format == I2S.MONO else 2)
         self._rate = rate
@@ -305,6 +307,19 @@ class I2S(io.IOBase):
         self._made = 0  # frames that the microphone sent up to _since_ms
         self._taken = 0
         self._blocking = True
+        self._empty_ms = self._since_ms  # when all that was written will have been played
+
+    def write(self, buf):
+        """Play an array of samples after those that wait, waiting while they have no room; return the bytes."""
+        size = 2 * len(buf)
+        while utime.ticks_diff(self._empty_ms, utime.ticks_ms()) * self._rate // 1000 * 2 + size > self._most_frames * 2:
+            time.sleep_ms(1)
+        if utime.ticks_diff(self._empty_ms, utime.ticks_ms()) < 0:
+            self._empty_ms = utime.ticks_ms()
+        self._empty_ms = utime.ticks_add(self._empty_ms, len(buf) * 1000 // self._rate)
+        struct.pack_into("<B", wire.OUT, 3, self._stream)
+        wire.tell(wire.I2S_WRITE, 1, uctypes.bytearray_at(uctypes.addressof(buf), size))
+        return size
 
     def _waiting(self):
         """Return how many frames wait in the ring buffer."""

@@ -39,6 +39,8 @@ PIN_HOLD = const(19)
 WIFI_SCAN = const(20)
 BLUETOOTH = const(21)
 BLUETOOTH_EVENTS = const(22)
+I2S_PLAY = const(23)
+I2S_WRITE = const(24)
 
 NO_PIN = const(0xFF)
 

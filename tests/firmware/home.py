@@ -30,7 +30,7 @@ class HomeKey:
 
 
 class Home(asyncio.DatagramProtocol):
-    """`got`: readings as they came; `live`: the live values; `digests`: by sequence, every digest ever seen with it."""
+    """`got`: readings as they came; `live`: the live values; `sound`: packets of the room's; `digests`: by sequence, every digest."""
 
     def __init__(self, enrolment: dict[str, str], key: HomeKey) -> None:
         self._context: oscore.Context | None = None
@@ -46,6 +46,7 @@ class Home(asyncio.DatagramProtocol):
         self.forgetful = False  # the replay window was lost: a request must bring back an Echo once
         self.got: list[dict[int, object]] = []
         self.live: list[dict[int, object]] = []
+        self.sound: list[bytes] = []  # packets of live listening, closed
         self.digests: dict[int, set[bytes]] = {}
         self.datagrams: dict[bytes, set[bytes]] = {}  # by partial IV: what was sealed with it
         self.address = ("127.0.0.1", 0)
@@ -86,6 +87,9 @@ class Home(asyncio.DatagramProtocol):
         self.datagrams.setdefault(binding.partial_iv, set()).add(message.payload)
         if coap.option(opened.options, coap.URI_PATH) == b"l":
             self.live.append(live.decode(opened.payload))
+            return
+        if coap.option(opened.options, coap.URI_PATH) == b"s":
+            self.sound.append(opened.payload)
             return
         if self.silent:
             return

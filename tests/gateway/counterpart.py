@@ -212,10 +212,14 @@ class Link:
             return unprotected.plain_message
 
     def live(self, fields: dict[int, Any]) -> None:
-        """Send live values: not confirmable, and nothing comes back."""
+        """Send live values."""
+        self.say("l", cbor2.dumps(fields, canonical=True), 60)
+
+    def say(self, path: str, payload: bytes, content_format: int) -> None:
+        """Send what is worth nothing later: not confirmable, and nothing comes back."""
         (end,) = self.context.client_credentials.values()
         self.device.sent += 1
-        request = aiocoap.Message(code=aiocoap.POST, payload=cbor2.dumps(fields, canonical=True), uri_path=("l",), content_format=60)
+        request = aiocoap.Message(code=aiocoap.POST, payload=payload, uri_path=(path,), content_format=content_format)
         request.direction = aiocoap.message.Direction.OUTGOING
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
             ours.sendto(datagram(end.protect(request)[0], self.device.sent, aiocoap.NON), ("127.0.0.1", self.port))

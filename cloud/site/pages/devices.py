@@ -23,6 +23,9 @@ FUNCTIONS = {
     commands.UPDATE: (N_("Look for an update"), N_("It is checked and tried before it is kept.")),
     commands.RESTART: (N_("Start again"), N_("Nothing that was measured is lost.")),
     commands.CHOOSE: (N_("Set its display"), N_("The language and unit of its display.")),
+    commands.LIGHT: (N_("Night light"), N_("As bright as you say, until you say otherwise or its time is over.")),
+    commands.PLAY: (N_("Play"), N_("A lullaby or white noise, from the device itself.")),
+    commands.VOLUME: (N_("Set the volume"), N_("For what plays now and for what will. Keep it low.")),
 }
 STATES = {
     "asking": N_("It waits for a yes at home, since %(when)s."),
@@ -37,7 +40,14 @@ STATES = {
     "declined": N_("Declined at home, %(when)s."),
     "withdrawn": N_("Taken back, %(when)s."),
 }
-_ARGUMENTS = {"language": commands.LANGUAGE, "unit": commands.UNIT}
+_ARGUMENTS = {
+    "language": commands.LANGUAGE,
+    "unit": commands.UNIT,
+    "level": commands.LEVEL,
+    "sound": commands.SOUND,
+    "loudness": commands.LOUDNESS,
+    "minutes": commands.MINUTES,
+}
 
 
 class Home(NamedTuple):
@@ -94,7 +104,7 @@ def _order(notice: steering_.Notice, words: dict[str, str]) -> steering_.Order |
         return None
     rules, arguments = commands.ARGUMENTS[function], {}
     for name, key in _ARGUMENTS.items():
-        if key in rules and name in words:
+        if key in rules and words.get(name):
             value = _number(words[name])
             if value is None or not rules[key][1] <= value <= rules[key][2]:
                 return None

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from cloud.readings import SealedRow
 from cloud.site import comparisons, holdings, periods
 from cloud.site.languages import N_
-from cloud.site.opening import CLIMATE, PRESSURE, WEIGHT, Opener, Reading, Subject
+from cloud.site.opening import CLIMATE, HOUR_S, PRESSURE, WEIGHT, Opener, Reading, Subject
 from cloud.site.periods import Window
 from cloud.site.premises import Visitor, show, signed_in
 from cloud.site.sentences import CHANGED
@@ -54,6 +54,7 @@ class Shown(NamedTuple):
 def shown_of(visitor: Visitor, window: Window, kinds: set[str], *, whole: bool = False) -> list[Shown]:
     """Open what the visitor may see of these kinds, person by person, then room by room; whole: every row of a room, too."""
     shown = []
+    is_long = window.until(int(time.time())) - window.since_minute > 2 * 1440
     with visitor.premises.readings.connect() as connection:
         for subject in visitor.subjects():
             wanted = [kind for kind in subject.kinds if kind in kinds]
@@ -63,8 +64,17 @@ def shown_of(visitor: Visitor, window: Window, kinds: set[str], *, whole: bool =
             one_of = -(-len(rows) // ROOM_ROWS_AT_MOST) or 1 if wanted == [CLIMATE] and not whole else 1
             # the newest among them
             opened = Opener(subject, visitor.notes(subject)).readings(rows[::-1][::one_of], wanted)
-            shown += [Shown(subject, kind, [reading for reading in opened if reading.kind == kind], one_of) for kind in wanted]
+            drawn = opened if whole else of_one_length(opened, is_long)
+            shown += [Shown(subject, kind, [reading for reading in drawn if reading.kind == kind], one_of) for kind in wanted]
     return shown
+
+
+def of_one_length(opened: list[Reading], hourly: bool) -> list[Reading]:
+    """Return readings without the means of the other length: a home sends a room's climate in two, and one of them is drawn."""
+    lengths = {reading.span_s for reading in opened}
+    if HOUR_S not in lengths or len(lengths) == 1:
+        return opened
+    return [reading for reading in opened if reading.span_s == 0 or (reading.span_s == HOUR_S) == hourly]
 
 
 def cards_of(visitor: Visitor, window: Window) -> list[Shown]:
@@ -75,7 +85,8 @@ def cards_of(visitor: Visitor, window: Window) -> list[Shown]:
             days = max(CARD_DAYS[kind] for kind in subject.kinds)
             since = max(window.since_minute, int(time.time()) // 60 - 1440 * days)
             opened = Opener(subject, visitor.notes(subject)).readings(thinned(holdings.rows_since(connection, subject, since)))
-            shown += [Shown(subject, kind, [reading for reading in opened if reading.kind == kind]) for kind in subject.kinds]
+            drawn = of_one_length(opened, hourly=False)
+            shown += [Shown(subject, kind, [reading for reading in drawn if reading.kind == kind]) for kind in subject.kinds]
     return shown
 
 

@@ -22,7 +22,16 @@ from gateway.orders import Wanted
 from protocol import commands
 from protocol.sentences import SENTENCES
 
-_ARGUMENTS = {"who": commands.WHO, "seconds": commands.SECONDS, "language": commands.LANGUAGE, "unit": commands.UNIT}
+_ARGUMENTS = {
+    "who": commands.WHO,
+    "seconds": commands.SECONDS,
+    "language": commands.LANGUAGE,
+    "unit": commands.UNIT,
+    "level": commands.LEVEL,
+    "sound": commands.SOUND,
+    "loudness": commands.LOUDNESS,
+    "minutes": commands.MINUTES,
+}
 _DECISIONS = {"agree": orders.AGREED, "decline": orders.SAID_NO, "take_back": orders.TAKEN_BACK}
 
 
@@ -34,8 +43,8 @@ async def show(frame: Frame, request: Request, words: Words) -> Response:
     shown = [
         {
             **device,
-            "functions": [(kind, orders.NAMES[kind]) for kind in orders.FUNCTIONS[device["kind"]]],
-            "orders": [_line(each, device["kind"], frame, words) for each in frame.orders.shown(bytes.fromhex(device["kid"]))],
+            "functions": [(kind, orders.NAMES[kind]) for kind in orders.FUNCTIONS[device["kind"]] if kind not in orders.AT_HOME],
+            "orders": told(frame, device["kid"], device["kind"], words),
             "rights": {subject for subject, kid in rights if kid.hex() == device["kid"]},
         }
         for device in views.devices(frame.house, words)
@@ -52,6 +61,11 @@ async def show(frame: Frame, request: Request, words: Words) -> Response:
         way_out="none" if outside is None else "open" if outside.connected else "cut",
         sentence=views.way_out(frame.house, words),
     )
+
+
+def told(frame: Frame, kid: str, kind: str, words: Words) -> list[dict[str, Any]]:
+    """Return the last orders of a device and what became of them, in words."""
+    return [_line(each, kind, frame, words) for each in frame.orders.shown(bytes.fromhex(kid))]
 
 
 def _line(each: Wanted, kind: str, frame: Frame, words: Words) -> dict[str, Any]:
@@ -122,9 +136,9 @@ async def order(frame: Frame, request: Request, words: Words) -> Response:
     kind = number(form.get("kind"))
     given = {key: number(form.get(name)) for name, key in _ARGUMENTS.items() if form.get(name)}
     known = {key: value for key, value in given.items() if value is not None}
-    if kind is None or len(known) < len(given) or not await frame.orders.give(device, kind, known):
+    if kind is None or kind in orders.AT_HOME or len(known) < len(given) or not await frame.orders.give(device, kind, known):
         raise HTTPException(400)
-    return frame.back(words, "devices")
+    return frame.back(words, "nursery" if form.get("back") == "nursery" else "devices")
 
 
 async def decide(frame: Frame, request: Request, words: Words) -> Response:

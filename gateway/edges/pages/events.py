@@ -45,6 +45,7 @@ def _live_event(live: Live) -> str:
         "temperature_Cel": live.temperature_Cel,
         "humidity_percent": live.humidity_percent,
         "crying": live.crying,
+        "doing": live.doing,
         "age_s": round(time.monotonic() - live.at_s, 1),
     }
     return f"event: live\ndata: {json.dumps(facts)}\n\n"

@@ -19,6 +19,7 @@ from gateway.edges import questions
 from gateway.edges.custody import Custody
 from gateway.edges.ledger import Ledger
 from gateway.edges.linking import Linking
+from gateway.edges.listening import Listenings
 from gateway.edges.orderbook import OrderBook
 from gateway.edges.pages.access import Access, token_of
 from gateway.edges.pages.views import House
@@ -53,6 +54,7 @@ class Frame:
     stopping: asyncio.Event
     neighbour: bool = False
     push: Pushes | None = None
+    listenings: Listenings = field(default_factory=Listenings)
     exporting: asyncio.Lock = field(default_factory=asyncio.Lock)
     templates: Environment = field(default_factory=_templates)
 

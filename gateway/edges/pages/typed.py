@@ -33,6 +33,15 @@ def number(typed: object) -> int | None:
     return int(typed) if isinstance(typed, str) and typed.isascii() and typed.isdecimal() and len(typed) < 15 else None
 
 
+def decimal(typed: object, least: float, most: float) -> float | None:
+    """Return a typed number with a point or a comma, to a tenth; None: it is none, or out of range."""
+    try:
+        value = float(str(typed).strip().replace(",", "."))
+    except ValueError:
+        return None
+    return round(value, 1) if math.isfinite(value) and least <= value <= most else None
+
+
 def body_facts(form: Mapping[str, object], now: Facts, this_year: int) -> Facts | None:
     """Return what a form says of a body: what it does not name stays as it is now, what it leaves empty is forgotten.
 

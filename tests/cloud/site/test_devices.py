@@ -162,6 +162,7 @@ def test_slots_are_few_enough_and_forgotten(linked: Linked, monkeypatch: pytest.
 
 def test_every_function_and_state_of_a_home_has_words_here() -> None:
     """Whatever a home may offer or tell is said on the site in words."""
-    assert set(devices.FUNCTIONS) >= {function for functions in orders.FUNCTIONS.values() for function in functions}
+    assert set(devices.FUNCTIONS) >= {function for functions in orders.FUNCTIONS.values() for function in functions} - orders.AT_HOME
+    assert not set(devices.FUNCTIONS) & orders.AT_HOME
     assert set(devices.STATES) == set(orders.TRANSITIONS)
     assert set(devices.KINDS) == set(orders.FUNCTIONS)

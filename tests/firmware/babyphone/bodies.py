@@ -3,7 +3,7 @@
 import math
 from array import array
 
-from firmware.babyphone.climate import Climate, sample_ms
+from firmware.babyphone.climate import Climate, period_ms, sample_ms
 from firmware.babyphone.listening import FRAME, Listening
 from firmware.babyphone.states import Sense
 
@@ -33,6 +33,11 @@ def climate_of(conversions: list[tuple[int, int]]) -> list[object]:
 def intervals(climates_ms: list[int]) -> list[int]:
     """Return the times between conversions."""
     return [sample_ms(climate_ms) for climate_ms in climates_ms]
+
+
+def periods(climate_ms: int, waiting: list[int]) -> list[int]:
+    """Return the times to the next reading while so many wait."""
+    return [period_ms(climate_ms, number) for number in waiting]
 
 
 def sense(happenings: str) -> list[object]:

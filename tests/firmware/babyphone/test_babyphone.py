@@ -59,6 +59,14 @@ def test_conversions_are_spread_over_the_reading(call: Call) -> None:
 
 
 @both_pythons
+def test_a_silent_home_fills_the_outbox_in_hours_and_not_in_minutes(call: Call) -> None:
+    """Every 10 s while few wait, then every minute, then every ten; a period that was chosen longer is not made shorter."""
+    assert call(bodies.periods, 10_000, [0, 47, 48, 95, 96, 127]) == [10_000, 10_000, 60_000, 60_000, 600_000, 600_000]
+    assert call(bodies.periods, 3_600_000, [0, 60, 127]) == [3_600_000] * 3
+    assert sum(call(bodies.periods, 10_000, list(range(128)))) > 6 * 3_600_000  # type: ignore[call-overload]
+
+
+@both_pythons
 def test_a_lost_sense_is_said_once_until_it_is_back(call: Call) -> None:
     """One miss is nothing, three in a row are a fault, and only one."""
     assert call(bodies.sense, "ssmsmms") == [0, states.SENSING]

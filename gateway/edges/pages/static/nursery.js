@@ -33,8 +33,19 @@
     }
     if (live.loudness_dB !== null) room.querySelector("meter").value = live.loudness_dB;
     room.querySelector("[data-crying]").hidden = !live.crying;
+    doing(room.querySelector("[data-doing]"), live.doing);
     heard.set(live.kid, performance.now() - 1000 * live.age_s);
   });
+  // What the device does for comfort, as nursery.py says it.
+  function doing(place, { light, sound, volume, minutes, heard: listened }) {
+    const said = [];
+    if (light) said.push(rooms.dataset.light.replace("#", light));
+    if (sound) said.push(`${rooms.dataset.sounds.split("|")[sound - 1]} ${volume} %, ${minutes} min`);
+    if (listened) said.push(rooms.dataset.heard);
+    const text = said.join(" · ");
+    if (place.textContent !== text) place.textContent = text;
+    place.hidden = !text;
+  }
   setInterval(() => {
     for (const [kid, at] of heard) {
       const room = rooms.querySelector(`[data-kid="${CSS.escape(kid)}"]`);
