@@ -16,13 +16,12 @@ LOOKED_FAR_BACK_S = 31 * 86_400  # now and then, for what came late and what was
 
 
 class Summary(NamedTuple):
-    """The means of one period: its first second, its length, hundredths of a degree, whole percent, and of how many values."""
+    """The means of one period: its first second, its length, hundredths of a degree, whole percent."""
 
     start_s: int
     span_s: int
     centi_Cel: int
     percent: int
-    count: int
 
 
 def spans_s(minutes: int) -> tuple[int, ...]:
@@ -38,8 +37,8 @@ def over_before(now_s: float, span_s: int) -> int:
 def summary(period: int, span_s: int, values: Iterable[Mapping[int, int]]) -> Summary:
     """Return the means of the values of a period, at least one."""
     each = [(fields[readings.TEMPERATURE], fields[readings.HUMIDITY]) for fields in values]
-    means = (round(sum(column) / len(each)) for column in zip(*each, strict=True))
-    return Summary(period * span_s, span_s, *means, len(each))
+    centi_Cel, percent = (round(sum(column) / len(each)) for column in zip(*each, strict=True))
+    return Summary(period * span_s, span_s, centi_Cel, percent)
 
 
 def encode(made: Summary) -> bytes:

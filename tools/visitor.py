@@ -5,6 +5,7 @@ what it sees is what a person would.
 """
 
 import ssl
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import urljoin
@@ -69,6 +70,17 @@ class Visitor:
         answer = await self._client.get(path)
         answer.raise_for_status()
         return answer.json()
+
+    async def events(self, path: str) -> AsyncIterator[tuple[str, str]]:
+        """Yield the name and data of each server-sent event, for as long as they come."""
+        async with self._client.stream("GET", path, timeout=None) as answer:
+            name = ""
+            async for line in answer.aiter_lines():
+                field, _, value = line.partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    yield name, value
 
     async def submit(self, form: Form, **filled: str) -> Page:
         """Send a form with its own fields and those filled in; return the page that follows."""

@@ -15,8 +15,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from firmware.babyphone.climate import Climate, sample_ms
-from firmware.drivers import sht4x as driver
 from gateway.alarms import CRYING, NO_LIFE, TOO_COLD, TOO_WARM, Room
 from gateway.ringing import AGAIN, BEGUN, OVER, Ringing
 from simulator.chips import sht4x
@@ -25,10 +23,16 @@ from simulator.clock import VirtualClock
 from simulator.parts.recording import Recording
 from simulator.parts.room import Room as Air
 from simulator.parts.sound import SoundField
+from tests import cryptolib
 from tests.firmware.babyphone import sounds
-from tests.simulator.chips.test_sweep import Bus
 from tools import build, micropython
 from tools.replays import babyphone
+
+cryptolib.install()
+
+from firmware.babyphone.climate import Climate, sample_ms  # noqa: E402  which need it
+from firmware.drivers import sht4x as driver  # noqa: E402
+from tests.simulator.chips.test_sweep import Bus  # noqa: E402
 
 RATE_Hz = 16_000
 KID = b"crib"
