@@ -87,6 +87,7 @@ async def test_the_page_plays_what_only_its_key_opens(tmp_path: Path) -> None:
             await stop.click()
             await cradle.until([600, 0])
             await expect(page.get_by_role("button", name="Listen to the room")).to_be_visible()
+            await cradle.idle.wait()
             attending.cancel()
             await asyncio.gather(attending, return_exceptions=True)
         await chromium.close()

@@ -39,6 +39,7 @@ def trusted(port: int) -> str:
     return f"--ignore-certificate-errors-spki-list={base64.b64encode(hashlib.sha256(key).digest()).decode()}"
 
 
+@pytest.mark.long
 async def test_the_button_rings_this_browser_and_its_worker_shows_why(tmp_path: Path) -> None:
     """One touch; the babyphone stays silent, and the closed message opens into a notification in the page's language, with its page."""
     device, phone = Counterpart("babyphone"), Phone()

@@ -43,26 +43,18 @@ async def test_limits_are_chosen_at_the_page_and_hold_after_a_restart(tmp_path: 
         assert 'value="16.5"' in (await page.client.get("/en/nursery")).text
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"too_cold_Cel": "9.9"},
-        {"too_cold_Cel": "19.1"},
-        {"too_warm_Cel": "40"},
-        {"too_warm_Cel": "nan"},
-        {"crying_windows": "0"},
-        {"crying_windows": ""},
-    ],
-)
-async def test_a_limit_beyond_its_own_is_refused(tmp_path: Path, change: dict[str, str]) -> None:
+async def test_a_limit_beyond_its_own_is_refused(tmp_path: Path) -> None:
     """Nobody can choose an alarm that never comes; that a device is silent is not theirs to loosen at all."""
     device = Counterpart("babyphone")
     device.enrol(tmp_path / "data")
     assert "no_life_s" not in alarms.CHOOSABLE
+    cold, warm, windows = "too_cold_Cel", "too_warm_Cel", "crying_windows"
     async with gateway(configure(tmp_path)) as running, browser(running) as page:
         await page.set_up()
-        assert (await page.post(f"/en/nursery/{device.kid.hex()}/limits", **{**CHOSEN, **change})).status_code == 400
-        assert (await page.client.post(f"/en/nursery/{device.kid.hex()}/limits", data=CHOSEN)).status_code == 403
+        address = f"/en/nursery/{device.kid.hex()}/limits"
+        for change in ({cold: "9.9"}, {cold: "19.1"}, {warm: "40"}, {warm: "nan"}, {windows: "0"}, {windows: ""}, {cold: "1e1000"}):
+            assert (await page.post(address, **{**CHOSEN, **change})).status_code == 400, change
+        assert (await page.client.post(address, data=CHOSEN)).status_code == 403
         assert 'value="15.0"' in (await page.client.get("/en/nursery")).text
 
 

@@ -196,6 +196,7 @@ def test_ten_minutes_of_a_night(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(7200)
 def test_a_night_of_ten_hours(tmp_path: Path) -> None:
     """Three times crying, a window that is forgotten, a heater that is forgotten, a lost device: one alarm each, and no other.
 
