@@ -25,11 +25,14 @@ _PACKET_BYTES = const(515)
 
 
 class Audible:
-    """lamp: an output; send(path, bytes, format): as in `radio/wifi.py`; clock, boot: as in `ground.py`."""
+    """lamp: an output; link: the way home, as in `radio/wifi.py`; clock, boot: as in `ground.py`.
 
-    def __init__(self, lamp, send, clock, boot: int):
+    A link that was lost ends it: nobody hears, and making a new one needs the heap.
+    """
+
+    def __init__(self, lamp, link, clock, boot: int):
         self._lamp = lamp
-        self._send = send
+        self._link = link
         self._clock = clock
         self._boot = boot
         self._packet = bytearray(_PACKET_BYTES)
@@ -65,7 +68,7 @@ class Audible:
         """Take the frame that was just fed to `listening`, if somebody listens."""
         if self._key is None:
             return
-        if self._clock.up_ms() >= self._until_ms:
+        if self._clock.up_ms() >= self._until_ms or not self._link.observes:
             self.end()
             return
         packet = self._packet
@@ -79,4 +82,4 @@ class Audible:
             self._lamp.value(1)
             nonce = self._boot.to_bytes(4, "big") + self._number.to_bytes(5, "big") + self._count.to_bytes(4, "big")
             self._count += 1
-            self._send(PATH, nonce + ccm.seal(self._key, nonce, ASSOCIATED, packet), FORMAT)
+            self._link.say(PATH, nonce + ccm.seal(self._key, nonce, ASSOCIATED, packet), FORMAT)

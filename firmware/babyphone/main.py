@@ -28,7 +28,7 @@ _READ_MS = const(64)
 _READS_A_VALUE = const(8)  # about half a second: a sound is on the page within one
 _SWEEP_BYTES = const(8192)  # of garbage: left to itself the heap would be scattered with what lives on within a minute
 _RING_BYTES = const(12_288)  # 192 ms, of which 64 are read at once: the rest is what something else may take
-_SPEAKER_RING_BYTES = const(4096)  # 256 ms, of which 192 wait at most
+_SPEAKER_RING_BYTES = const(3072)  # 192 ms: two chunks ahead, and the one that is written
 _LIGHT_Hz = const(1000)
 # kinds as in `protocol/commands.py`, which is loaded only while a command is read
 _STOP = const(2)
@@ -62,7 +62,7 @@ class _Room:
         lamp = machine.Pin(board.LISTENING_LAMP, machine.Pin.OUT, value=0)
         self.climate = Climate()
         self.comfort = Comfort(light.duty_u16, speaker, ground.clock)
-        self.audible = Audible(lamp, ground.link.say, ground.clock, ground.boot)
+        self.audible = Audible(lamp, ground.link, ground.clock, ground.boot)
         self._buttons = [machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP) for pin in (board.LIGHT_BUTTON, board.SOUND_BUTTON)]
         self._were = [1, 1]
         comfort = self.comfort

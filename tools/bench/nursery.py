@@ -1,4 +1,7 @@
-"""`foyer bench nursery`: from a sound in the nursery to the page, in the demo's own home, with the real firmware on simulated parts.
+"""`foyer bench nursery`: what a second of listening costs the device, and how long a sound takes to the page.
+
+Instructions are counted by callgrind over the 32-bit MicroPython, viper included, over frames that are all alike. The rest is measured in
+the demo's own home, with the real firmware on simulated parts.
 
 A noise begins in the room at a moment of its own each time; the clock stops when the event with its loudness is read from the page's
 stream, over HTTPS as a browser reads it. What a browser then needs to show it is not in it: one text and one bar, within a frame.
@@ -6,7 +9,10 @@ stream, over HTTPS as a browser reads it. What a browser then needs to show it i
 
 import asyncio
 import json
+import os
+import re
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +20,9 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from simulator.people.person import Person
+from tools import build, micropython
 from tools.bench.figures import Figure
+from tools.bench.wire import without_prefixes
 from tools.household import Household, Ports
 
 _RUNS = 25
@@ -24,15 +32,100 @@ _QUIET_s = 3.0
 _PHASE_s = 0.137  # no part of the device's own second, so that noises begin anywhere in it
 _LIMIT_s = 1.0
 _LONGEST_s = 60.0
+_REAL_TIME_M_PER_s = 72.0  # an ESP32 does 72 to 108 million of these instructions a second (DESIGN's measure)
+_SHORT_s, _LONG_s = 2, 6
+_COUNTED = """
+import sys
+from array import array
+from firmware.babyphone.audible import Audible
+from firmware.babyphone.comfort import Comfort
+from firmware.babyphone.listening import FRAME, Listening
+
+class Nobody:
+    observes = True
+    def up_ms(self): return 0
+    def value(self, level): pass
+    def on(self): pass
+    def write(self, samples): pass
+    def say(self, path, packet, form): pass
+
+what, seconds, nobody = sys.argv[1], int(sys.argv[2]), Nobody()
+slots = array("i", [((index * 37) % 101 - 50) << 18 for index in range(FRAME)])
+listening = Listening()
+audible = Audible(nobody, nobody, nobody, 1)
+comfort = Comfort(lambda duty: None, nobody, nobody)
+if "heard" in what:
+    audible.listen({1: 1, 11: 600, 18: bytes(16)})
+if "lullaby" in what:
+    comfort.play({15: 1, 16: 50})
+if "noise" in what:
+    comfort.play({15: 2, 16: 50})
+for frame in range(seconds * 125 // 4):
+    if "ears" in what:
+        listening.feed(slots)
+        if frame % 16 == 0:
+            listening.crying.heard()
+        audible.take(listening)
+    if frame & 1:
+        comfort.go_on()
+"""
 
 
 def measure() -> list[Figure]:
     """Run a home; return the figures."""
     folder = Path(tempfile.mkdtemp(prefix="foyer-bench-"))
     try:
-        return asyncio.run(_measure(folder))
+        return [*_counted(folder), *asyncio.run(_measure(folder))]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _counted(folder: Path) -> list[Figure]:
+    """Return the instructions a second, or nothing where valgrind or the 32-bit interpreter is not here."""
+    interpreter = micropython.find(build.ROOT / ".foyer/cache")
+    if interpreter is None or interpreter.word_bits != 32 or not shutil.which("valgrind"):
+        return []
+    code = folder / "code"
+    for path, content in build.files("babyphone", build.ROOT / ".foyer/cache", build.SIMULATED).items():
+        (code / path).parent.mkdir(parents=True, exist_ok=True)
+        (code / path).write_bytes(content)
+    (code / "counted.py").write_text(_COUNTED, encoding="utf-8")
+    program = without_prefixes(folder / "program")
+
+    def instructions_M(what: str) -> float:
+        short, long = (_instructions(program, code, what, seconds) for seconds in (_SHORT_s, _LONG_s))
+        return (long - short) / (_LONG_s - _SHORT_s) / 1e6
+
+    unit = "million instructions a second"
+    return [
+        Figure("loudness and crying", instructions_M("ears"), unit, _REAL_TIME_M_PER_s),
+        Figure("the same while a parent listens", instructions_M("ears heard"), unit, _REAL_TIME_M_PER_s),
+        Figure("the lullaby alone", instructions_M("lullaby"), unit),
+        Figure("white noise alone", instructions_M("noise"), unit),
+        Figure("all at once", instructions_M("ears heard lullaby"), unit, _REAL_TIME_M_PER_s),
+    ]
+
+
+def _instructions(program: list[str], code: Path, what: str, seconds: int) -> int:
+    done = subprocess.run(
+        [
+            "valgrind",
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            *program,
+            "-X",
+            "heapsize=160k",
+            "counted.py",
+            what,
+            str(seconds),
+        ],
+        env={**os.environ, "MICROPYPATH": f"{code}:.frozen"},
+        cwd=code,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(re.findall(r"Collected : (\d+)", done.stderr)[0])
 
 
 class Levels:

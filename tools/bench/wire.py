@@ -91,7 +91,7 @@ def _device() -> list[Figure]:
         heap_KiB = _smallest_heap_KiB(interpreter.command, folder, _READY + _READING)
         found = [Figure("smallest heap in which a reading is encoded, signed and protected", heap_KiB, "KiB", 24)]
         if shutil.which("valgrind") and interpreter.word_bits == 32:
-            program = _without_prefixes(folder / "program")
+            program = without_prefixes(folder / "program")
             reading = _instructions(program, folder, _READY, _READING)
             found.append(Figure("encode, sign and protect a reading, 160 KiB heap", reading / 1e6, "million instructions", 20))
             introduction = _instructions(program, folder, _EDHOC_READY, _EDHOC)
@@ -113,7 +113,7 @@ def _smallest_heap_KiB(command: tuple[str, ...], folder: Path, script: str) -> i
     return 161
 
 
-def _without_prefixes(target: Path) -> list[str]:
+def without_prefixes(target: Path) -> list[str]:
     """Copy the interpreter and its libraries with the prefixes replaced; return its command."""
     shutil.copytree(CACHE / "micropython", target, symlinks=True)
     libraries = target / "usr/lib/i386-linux-gnu"

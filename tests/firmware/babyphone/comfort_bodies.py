@@ -49,6 +49,18 @@ class Lamp:
             self.levels.append(level)
 
 
+class Way:
+    """A link to a home that observes, until it is lost; `sent` holds [when, path, format, packet]."""
+
+    def __init__(self) -> None:
+        self.observes = True
+        self.sent: list[list[object]] = []
+        self.frame = 0
+
+    def say(self, path: str, packet: bytes, form: int) -> None:
+        self.sent.append([self.frame, path, form, packet])
+
+
 def played(sound: int, gain: int, chunks: int) -> list[list[int]]:
     """Return some chunks of a sound."""
     music = Music()
@@ -107,28 +119,27 @@ def loudest_at(volume: int) -> int:
     return speaker.loudest
 
 
-def listened(frames: int, commands: list[tuple[int, dict[int, object]]]) -> list[object]:
-    """Hear a tone of 440 Hz at 80 dB for some frames of 32 ms, with commands before the frames of these numbers.
+def listened(frames: int, commands: list[tuple[int, dict[int, object]]], lost: int | None = None) -> list[object]:
+    """Hear a tone of 440 Hz at 80 dB for some frames of 32 ms, with commands before the frames of these numbers; lost: when the link goes.
 
     Returns [what each command returned, [frame, path, format, packet] of each that was sent, levels of the lamp, whether heard at the end].
     """
-    clock, lamp = Clock(), Lamp()
-    sent: list[list[object]] = []
-    at = [0]
-    audible = Audible(lamp, lambda path, packet, form: sent.append([at[0], path, form, packet]), clock, 7)
+    clock, lamp, way = Clock(), Lamp(), Way()
+    audible = Audible(lamp, way, clock, 7)
     listening = Listening()
     peak = 297286 * math.sqrt(2) * 10 ** ((80 - 94) / 20)
     slots = array("i", bytes(4 * FRAME))
     answers = []
     for frame in range(frames):
-        at[0] = frame
+        way.frame = frame
+        way.observes = lost is None or frame < lost
         answers += [audible.listen(command) for number, command in commands if number == frame]
         for index in range(FRAME):
             slots[index] = int(peak * math.sin(2 * math.pi * 440 / 16000 * ((frame * FRAME + index) % 400))) * 256
         listening.feed(slots)
         audible.take(listening)
         clock.now_ms += 32
-    return [answers, sent, lamp.levels, audible.heard]
+    return [answers, way.sent, lamp.levels, audible.heard]
 
 
 class Silence:
@@ -144,7 +155,7 @@ class Silence:
 def ends_s(seconds: int) -> int:
     """Return after how many seconds a listening of so many is over."""
     clock = Clock()
-    audible = Audible(Lamp(), lambda _path, _packet, _form: None, clock, 7)
+    audible = Audible(Lamp(), Way(), clock, 7)
     audible.listen({1: 5, 11: seconds, 18: bytes(16)})
     while audible.heard:
         clock.now_ms += 1000

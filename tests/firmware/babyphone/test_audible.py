@@ -76,6 +76,15 @@ def test_it_ends_when_told_and_another_key_closes_the_next(call: Call) -> None:
 
 
 @both_pythons
+def test_a_lost_link_ends_it(call: Call) -> None:
+    """Sound that nobody would hear is not even closed: with the link goes the listening, and the lamp says so."""
+    _, sent, lamp, heard = call(bodies.listened, 30, [(0, {1: 5, 11: 600, 18: KEY})], 10)  # type: ignore[misc]
+    assert [frame for frame, *_ in sent] == [3, 7]
+    assert lamp == [0, 1, 0]
+    assert heard is False
+
+
+@both_pythons
 def test_without_a_key_nothing_is_heard(call: Call) -> None:
     """A command that came without its key, as after a gateway's restart, is refused with its reason."""
     assert call(bodies.listened, 20, [(2, {1: 5, 11: 60})]) == [[faults.COMMAND_UNFIT], [], [0], False]
