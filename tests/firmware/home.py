@@ -112,6 +112,11 @@ class Home(asyncio.DatagramProtocol):
         receipt = receipts.encode(sequence, digest, int(time.time() * 1000), receipts.STORED)
         self._answer(message, binding, address, coap.CHANGED, (), receipt)
 
+    def lose_keys(self) -> None:
+        """Forget the link, as a gateway does that was restarted: the device must introduce itself anew."""
+        self._context = None
+        self._observation = None
+
     def ask(self, order: dict[int, object] | None, valid_ms: int = 10_000) -> None:
         """Have something wait for the device, and tell it if it observes; None: nothing waits any more."""
         self.order = order

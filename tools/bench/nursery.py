@@ -39,7 +39,7 @@ import sys
 from array import array
 from firmware.babyphone.audible import Audible
 from firmware.babyphone.comfort import Comfort
-from firmware.babyphone.listening import FRAME, Listening
+from firmware.babyphone.listening import Listening
 
 class Nobody:
     observes = True
@@ -50,7 +50,7 @@ class Nobody:
     def say(self, path, packet, form): pass
 
 what, seconds, nobody = sys.argv[1], int(sys.argv[2]), Nobody()
-slots = array("i", [((index * 37) % 101 - 50) << 18 for index in range(FRAME)])
+slots = array("i", [((index * 37) % 101 - 50) << 18 for index in range(512)])
 listening = Listening()
 audible = Audible(nobody, nobody, nobody, 1)
 comfort = Comfort(lambda duty: None, nobody, nobody)

@@ -119,3 +119,25 @@ def test_a_parent_hears_the_room_and_the_lamp_says_so(tmp_path: Path) -> None:
 
     often = ("firmware/watch.py", "_HEAP_LOOKS = const(60)", "_HEAP_LOOKS = const(3)")
     live(tmp_path, {"babyphone": "babyphone"}, script, [often], SETTINGS)
+
+
+def test_a_home_that_lost_its_keys_is_met_again_in_the_middle_of_it_all(tmp_path: Path) -> None:
+    """A lullaby plays and a parent listens when the gateway starts anew: the listening ends, the rest goes on, and the heap suffices."""
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        device, home = devices["babyphone"], homes["babyphone"]
+        board, parent = board_of(device), Parent(home)
+        await until(lambda: bool(home.presences), 40)
+        await parent.ask(commands.PLAY, _15=1, _16=60)
+        await parent.ask(commands.LISTEN, _11=600, _18=secrets.token_bytes(16))
+        await until(lambda: len(home.sound) > 3, 20)
+        introductions, received = home.introductions, len(home.got)
+        home.lose_keys()
+        await until(lambda: home.introductions > introductions and len(home.got) > received + 1, 90)
+        await parent.sees(heard=0, sound=1)
+        assert board.listening_lamp.share == 0
+        assert board.amplifier.is_on
+        assert ready(device)["boot"] == 1
+        assert not [line for line in device.console if "fault code=3" in line]
+
+    live(tmp_path, {"babyphone": "babyphone"}, script, settings={"climate_ms": 5000, "retry_ms": 200})
