@@ -111,12 +111,15 @@ class Custody:
     def let_go(self, connection: Connection, before_ms: int, limit: int) -> int:
         """Empty readings that arrived before a time and lie in an account; return how many. Nothing is withdrawn: the account keeps them.
 
-        Their numbers and digests stay, as of deleted ones; so do the rows they are in, under names that can still be erased.
+        A room's climate counts as there when a mean around it is. Their numbers and digests stay, as of deleted ones; so do the rows
+        they are in, under names that can still be erased.
         """
         found = connection.execute(
-            "SELECT reading FROM readings r WHERE place = ? AND received_ms < ?"
-            " AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.reading = r.reading) ORDER BY reading LIMIT ?",
-            (questions.ACCOUNT, before_ms, limit),
+            "SELECT reading FROM readings r WHERE (place = ?1 OR place = ?2 AND kind = ?3 AND kid != ?4 AND EXISTS ("
+            " SELECT 1 FROM readings m WHERE m.subject = r.subject AND m.kind = ?3 AND m.kid = ?4 AND m.place = ?1"
+            " AND m.utc_s BETWEEN r.utc_s - 1800 AND r.utc_s + 1800)) AND received_ms < ?5"
+            " AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.reading = r.reading) ORDER BY reading LIMIT ?6",
+            (questions.ACCOUNT, questions.HOME, readings.CLIMATE, NO_DEVICE, before_ms, limit),
         ).fetchall()
         for row in found:
             _empty(connection, row["reading"], LET_GO)

@@ -4,6 +4,7 @@ A number is on disk before a device can hear it. What a device answers is on dis
 higher numbers than this home knows of (it was restored from a backup) moves the home's counter up; it repeats nothing by itself.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from sqlite3 import Connection
 from sqlite3 import Row as Found
@@ -37,6 +38,8 @@ class OrderBook:
         self.told: Callable[[Device], None] = lambda _: None
         self.ended: Callable[[], None] = lambda: None
         self._keys: dict[int, bytes] = {}  # of listenings, by order: on no disk, and forgotten with the device's answer
+        self._coming: tuple[bytes, bytes] | None = None  # device and key of the one that is being numbered: its device may be told at once
+        self._numbering = asyncio.Lock()
 
     async def give(
         self, device: Device, kind: int, given: Mapping[int, int], origin: str = orders.HOME, subject: int | None = None
@@ -62,12 +65,16 @@ class OrderBook:
 
     async def listen(self, device: Device, key: bytes, seconds: int) -> bool:
         """Queue an order to send the room's sound closed under a key, or with 0 seconds to end it; return False as `give` does."""
-        try:
-            number = await self._queue(device, commands.LISTEN, {commands.SECONDS: seconds}, orders.HOME, None)
-        except NoRoom:
-            return False
-        if number and seconds:
-            self._keys[number] = key
+        async with self._numbering:
+            self._coming = (device.kid, key) if seconds else None
+            try:
+                number = await self._queue(device, commands.LISTEN, {commands.SECONDS: seconds}, orders.HOME, None)
+            except NoRoom:
+                return False
+            finally:
+                self._coming = None
+            if number and seconds:
+                self._keys[number] = key
         self._moved(device)
         return number > 0
 
@@ -98,8 +105,10 @@ class OrderBook:
         if chosen is None:
             return None
         given: dict[int, int | bytes] = dict(chosen.arguments)
-        if chosen.number in self._keys:
-            given[commands.KEY] = self._keys[chosen.number]
+        if chosen.kind == commands.LISTEN and chosen.arguments[commands.SECONDS]:
+            key = self._keys.get(chosen.number) or (self._coming[1] if self._coming and self._coming[0] == device.kid else None)
+            if key is not None:  # none after a restart in between: then the device refuses
+                given[commands.KEY] = key
         if chosen.state == orders.WAITING:
             await self._buffer.write(lambda connection: happen(connection, device.kid, chosen.number, orders.WAS_HANDED, None, now_ms))
             self._log.info("order.handed", kid=device.kid.hex(), order=orders.NAMES[chosen.kind], number=chosen.number)

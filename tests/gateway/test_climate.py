@@ -140,3 +140,19 @@ def test_a_year_of_values_at_home_is_not_walked_through() -> None:
         " AND (r.kind != 2 OR r.kid = x'') AND s.account_key IS NOT NULL ORDER BY r.reading LIMIT 1"
     ).fetchall()
     assert any("readings_sealable" in row["detail"] for row in plan)
+
+
+def test_values_whose_means_the_account_has_are_let_go_with_it() -> None:
+    """`home.keep_days` empties what an account has: of a room's climate the values around a mean that arrived there, and no others."""
+    home = Home()
+    home.measure(NOON_S + 5)
+    home.measure(NOON_S + 3 * HOUR_S)
+    home.look(NOON_S + 5 * HOUR_S)
+    home.sealed()
+    home.connection.execute("UPDATE readings SET received_ms = 0")
+    assert home.book.let_go(home.connection, 1, 100) == 0
+    home.connection.execute("UPDATE readings SET place = 'account' WHERE kid = x'' AND utc_s < ?", (NOON_S + HOUR_S,))
+    home.connection.execute("DELETE FROM outgoing")
+    assert home.book.let_go(home.connection, 1, 100) == 3
+    left = home.connection.execute("SELECT utc_s FROM readings WHERE place = 'home' AND kid != x''").fetchall()
+    assert [row["utc_s"] for row in left] == [NOON_S + 3 * HOUR_S]
