@@ -138,7 +138,7 @@ def test_absent_settings_have_defaults(call: Call) -> None:
     assert {name: checked[name] for name in ("board", "language", "climate_ms", "retry_ms", "calibration")} == {
         "board": "s3",
         "language": "en",
-        "climate_ms": 60_000,
+        "climate_ms": 10_000,
         "retry_ms": 1000,
         "calibration": {},
     }
