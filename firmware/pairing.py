@@ -47,12 +47,12 @@ class NotPaired(Exception):
 class Acquaintance:
     """The keys of a pairing, in the shape of `radio/session.py`: an introduction under the label's secret, and the link that comes of it.
 
-    met(): somebody proved to know the label. entropy: secret from all who do not know the label, once there is a link. pairing: the name
-    that the device and the home it may have had know each other by.
+    met(): somebody proved to know the label. entropy: secret from all who do not know the label, once there is a link. named: what the
+    device and the home it may have had call each other.
     """
 
-    def __init__(self, label: bytes, met, pairing: bytes):
-        self.pairing = pairing
+    def __init__(self, label: bytes, met, named: bytes):
+        self.pairing = named
         self.holding = False
         self.link = None
         self.strange = False

@@ -32,7 +32,8 @@ from protocol.errors import BadFragment
 _MOST_VISITS = 3  # at once: what an ordinary adapter holds beside the family's own earphones
 _HEARD_S = 6.0  # what was heard longer ago may be gone
 _CONNECT_S = 8.0
-_QUIET_S = 1.0  # without a word the visit is over
+_QUIET_S = 6.0  # without a word the visit is over: an introduction's arithmetic takes a device two seconds, and a busy one more
+_QUIET_AWAITED_S = 3.0  # the same while another device waits
 _LONGEST_S = 30.0  # then another's turn comes
 _AGAIN_S = 0.5  # after a visit that failed, doubling
 _LONGEST_AGAIN_S = 120.0
@@ -297,6 +298,11 @@ class Nearby:
                 self._bonds.put(heard.device, True)
             await self._converse(client, packets, lost)
 
+    def _awaited(self) -> bool:
+        """Return whether a device waits for a visit that cannot begin yet."""
+        now_s = time.monotonic()
+        return len(self._visits) >= self._most_visits and any(self._is_due(heard, now_s) for heard in self._heard.values())
+
     async def _converse(self, client: BleakClient, packets: list[bytes], lost: asyncio.Event) -> None:
         stream = frames.Stream(client.mtu_size - nearby.HEADER_BYTES, _LARGEST_BYTES)
         who = Near(stream.send, f"bluetooth {client.address}")
@@ -314,7 +320,8 @@ class Nearby:
                 await client.write_gatt_char(nearby.INBOX, packet, response=False)
             if stream.failed:
                 raise TimeoutError
-            if loop.time() - quiet_s > _QUIET_S or (loop.time() - began_s > _LONGEST_S and stream.idle):
+            patience_s = _QUIET_AWAITED_S if self._awaited() else _QUIET_S
+            if loop.time() - quiet_s > patience_s or (loop.time() - began_s > _LONGEST_S and stream.idle and self._awaited()):
                 return
             await asyncio.sleep(0.01)
 

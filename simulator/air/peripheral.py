@@ -33,6 +33,7 @@ EINVAL, ENOMEM, ENOTCONN, ENODEV = 22, 12, 128, 19
 BUFFER_BYTES = 20
 MOST_WAITING = 12  # packets of a link that the stack holds; NimBLE's msys pool has as many blocks
 ROTATE_s = 900.0
+MOST_MTU = 517  # of every board's stack; a bench lowers it
 _ENCRYPTED, _AUTHENTICATED = 0x0200 | 0x1000, 0x0400 | 0x2000
 _ANSWERS_WITHIN_s = 5.0
 _NOBODY = 0xFFFF
@@ -150,7 +151,7 @@ class Peripheral:
             device = Device(config=configuration, host=host)
             device.keystore = FirmwareKeys(self)
             device.pairing_config_factory = self._pairing_rules
-            device.gatt_server.max_mtu = self._settings[MTU]
+            device.gatt_server.max_mtu = min(MOST_MTU, self._settings[MTU])
             device.on("connection", self._connected)
             self._device = device
             self._spawn(self._run(device))
@@ -159,7 +160,7 @@ class Peripheral:
         key, value = struct.unpack("<BH", body)
         self._settings[key] = value
         if key == MTU and self._device is not None:
-            self._device.gatt_server.max_mtu = value
+            self._device.gatt_server.max_mtu = min(MOST_MTU, value)
 
     def _register(self, body: bytes) -> bytes:
         device = self._running()

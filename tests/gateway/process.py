@@ -44,7 +44,7 @@ class Gateway:
             self._more.set()
         self._more.set()
 
-    async def event(self, name: str, timeout_s: float = 15.0, **facts: object) -> dict[str, Any]:
+    async def event(self, name: str, timeout_s: float = 60.0, **facts: object) -> dict[str, Any]:
         """Return the first event of that name and facts, waiting for it."""
         async with asyncio.timeout(timeout_s):
             while True:

@@ -14,6 +14,7 @@ from littlefs import LittleFS
 from protocol import cbor, coap, faults, labels
 from protocol.sentences import sentence
 from simulator.air import wifi
+from simulator.air.ble import Air
 from simulator.house import Device, House
 from tests.firmware.living import CACHE, FLASH_BYTES, said, until
 from tests.gateway.process import Gateway, configure, gateway
@@ -26,11 +27,17 @@ SETTINGS = {"climate_ms": 1000, "retry_ms": 200}
 
 
 def new_device(
-    house: House, name: str, coap_port: int, label: bytes, kind: str = "babyphone", instead: dict[str, str] | None = None
+    house: House,
+    name: str,
+    coap_port: int,
+    label: bytes,
+    kind: str = "babyphone",
+    instead: dict[str, str] | None = None,
+    radio: str = "wifi",
 ) -> Device:
     """Put a device as it leaves the workshop into the house; it is not switched on. instead: sources that are its own."""
     port = house.reserve_port(name)
-    settings = {**SETTINGS, "calibration": house.calibration(name, kind)}
+    settings = {**SETTINGS, "calibration": house.calibration(name, kind), "radio": radio}
     made = provision.provision(kind, name, ("127.0.0.1", port), settings=settings, label=label)
     interpreter = find(CACHE)
     assert interpreter is not None
@@ -40,16 +47,21 @@ def new_device(
     return house.add(name, kind, image, ("127.0.0.1", coap_port))
 
 
+def bluetooth(air: Air | None) -> str:
+    """Return the table of a gateway that is on this air."""
+    return "" if air is None else f'[ble]\nbackend = "simulator.air.backend"\naddress = "127.0.0.1:{air.port}"\n'
+
+
 @asynccontextmanager
-async def home(folder: Path) -> AsyncIterator[tuple[Gateway, Browser, House, int]]:
-    """A gateway whose page somebody is signed in to, and a house."""
+async def home(folder: Path, air: Air | None = None) -> AsyncIterator[tuple[Gateway, Browser, House, int]]:
+    """A gateway whose page somebody is signed in to, and a house; air: the Bluetooth of both."""
     folder.mkdir(exist_ok=True)
     interpreter = find(CACHE)
     assert interpreter is not None
     async with (
-        gateway(configure(folder)) as running,
+        gateway(configure(folder, bluetooth(air))) as running,
         browser(running) as page,
-        House(folder / "house", interpreter.command, seed=3) as house,
+        House(folder / "house", interpreter.command, seed=3, air=air) as house,
     ):
         await page.set_up()
         try:
