@@ -44,10 +44,10 @@ def fields(points: Sequence[tuple[float, float]], date: int) -> dict[str, Any]:
         raise Uncalibratable("the counts do not rise with the mass: the load cell's two signal wires are exchanged, or it is not loaded")
     least, most = SPAN_COUNTS_per_kg
     if not least <= per_kg <= most:
-        raise Uncalibratable(f"{per_kg:.0f} counts a kilogram is not what such cells give: was another mass on the plate than was typed?")
+        raise Uncalibratable(f"{per_kg:.0f} counts a kilogram is not what such cells give, or another mass was on the plate than was typed")
     for kg, off_kg in strays(points):
         if abs(off_kg) > MOST_OFF_kg:
-            raise Uncalibratable(f"{kg:g} kg reads {off_kg:+.2f} kg off the line of the others: does the plate touch something?")
+            raise Uncalibratable(f"{kg:g} kg reads {off_kg:+.2f} kg off the line of the others, as when the plate touches something")
     try:
         return dict(calibration.found(round(zero), [(round(kg * 1000), round(counts)) for kg, counts in laid], date))
     except NotCalibrated:
@@ -90,7 +90,7 @@ def guide(port: str, records: Records, say: Callable[[str], None], ask: Callable
     try:
         found = fields(points, int(time.strftime("%Y%m%d")))
     except Uncalibratable as error:
-        raise Fault("device-said", port=port, said=f"{error}; its old calibration stays") from None
+        raise Fault("not-calibrated", port=port, said=error) from None
     found |= _feet(port, say, ask)
     kept = technician.run(port, "weigh", {"calibration": found})["kept"]
     if any(kept.get(name) != value for name, value in found.items()):
@@ -113,7 +113,7 @@ def _settled(port: str) -> float:
         counts = technician.run(port, "weigh", {"conversions": CONVERSIONS})["counts"]
         if max(counts) - min(counts) <= MOST_SPREAD_COUNTS:
             return float(statistics.median(counts))
-    raise Fault("device-said", port=port, said="the plate does not come to rest")
+    raise Fault("not-calibrated", port=port, said="the plate does not come to rest")
 
 
 def _feet(port: str, say: Callable[[str], None], ask: Callable[[str], str]) -> dict[str, int]:
@@ -125,5 +125,5 @@ def _feet(port: str, say: Callable[[str], None], ask: Callable[[str], str]) -> d
     found = technician.run(port, "weigh", {"transforms": TRANSFORMS})["magnitudes"]
     middle = statistics.median(found)
     if middle < LEAST_MAGNITUDE or max(found) - min(found) > MOST_MAGNITUDES_SPREAD * middle:
-        raise Fault("device-said", port=port, said="the electrodes see no resistor, or it does not sit firmly; its old calibration stays")
+        raise Fault("not-calibrated", port=port, said="the electrodes see no resistor, or it does not sit firmly")
     return {"counts_at_500_ohm": round(middle)}

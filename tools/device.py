@@ -7,6 +7,8 @@ selftest.py. A failure is one sentence, the next step, and a status that is not 
 import argparse
 import getpass
 import json
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -74,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     giving.add_argument("--port")
     giving.add_argument("--name", help="how the home calls it (default: its kind)")
     giving.add_argument("--wifi", metavar="NAME", help="the network it joins; its password is asked for")
-    giving.add_argument("--gateway", default=f"{GATEWAY}:{GATEWAY_PORT}", metavar="HOST:PORT", help="where its home is")
+    giving.add_argument("--gateway", type=_address, default=(GATEWAY, GATEWAY_PORT), metavar="HOST[:PORT]", help="where its home is")
     giving.add_argument("--language", choices=("en", "fr"), default="en")
     giving.add_argument("--settings", type=Path, help="further settings, as JSON")
     giving.add_argument("--records", type=Path, default=RECORDS, help="the folder of records and labels")
@@ -211,17 +213,12 @@ def _report(path: Path | None, job: flash.Job, outcomes: Sequence[flash.Outcome]
 
 
 def _provision(chosen: argparse.Namespace, console: Console) -> int:
-    host, _, number = chosen.gateway.rpartition(":")
-    if not host or not number.isdigit():
-        host, number = chosen.gateway, str(GATEWAY_PORT)
     port = ports.choose(chosen.port)
-    settings: dict[str, object] = {"language": chosen.language}
-    if chosen.settings:
-        settings |= json.loads(chosen.settings.read_text(encoding="utf-8"))
+    settings: dict[str, object] = {"language": chosen.language, **_settings(chosen.settings)}
     if chosen.wifi:
         settings |= {"ssid": chosen.wifi, "password": _password(chosen.wifi)}
     name = chosen.name or (chosen.kind or "Device").capitalize()
-    wish = introduce.Wish(chosen.kind, name, (host, int(number)), settings, chosen.again, chosen.patience, _home_key(chosen.enrol))
+    wish = introduce.Wish(chosen.kind, name, chosen.gateway, settings, chosen.again, chosen.patience, _home_key(chosen.enrol))
     records = Records(chosen.records)
 
     def tell(step: str) -> None:
@@ -247,6 +244,30 @@ def _provision(chosen: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _address(text: str) -> tuple[str, int]:
+    """Return host and port from HOST or HOST:PORT, as argparse wants it."""
+    host, _, number = text.partition(":")
+    port = int(number) if number.isdigit() else 0 if ":" in text else GATEWAY_PORT
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", host) or not 0 < port < 65536:
+        raise argparse.ArgumentTypeError(f"{text} is no address: type for example {GATEWAY}:{GATEWAY_PORT} or 192.168.1.20")
+    return host, port
+
+
+def _settings(path: Path | None) -> dict[str, object]:
+    """Return the further settings. Raises Fault: the file is not there, or is no JSON object."""
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Fault("bad-settings", file=path, reason=(error.strerror or "").lower()) from None
+    except ValueError as error:
+        raise Fault("bad-settings", file=path, reason=str(error)) from None
+    if not isinstance(found, dict):
+        raise Fault("bad-settings", file=path, reason="it is no list of names with values")
+    return found
+
+
 def _home_key(enrolments: Path | None) -> bytes:
     """Return the public key of the home whose enrolments lie there. Raises Fault: its key cannot be had."""
     if enrolments is None:
@@ -265,11 +286,13 @@ def _password(network: str) -> str:
 
 
 def _agree(console: Console, fault: Fault, question: str) -> bool:
-    """Ask on a terminal; elsewhere the answer is no."""
+    """Ask on a terminal; elsewhere the answer is no. Raises Fault: somebody there said no."""
     if not sys.stdin.isatty():
         return False
     console.print(f"! {fault.happened}", markup=False)
-    return input(f"{question}? Type yes: ").strip().lower() == "yes"
+    if input(f"{question}? Type yes: ").strip().lower() not in ("yes", "oui"):
+        raise Fault("kept")
+    return True
 
 
 def _check(chosen: argparse.Namespace, console: Console) -> int:
@@ -305,6 +328,7 @@ def _log(chosen: argparse.Namespace, console: Console) -> int:
 def _shell(chosen: argparse.Namespace, console: Console) -> int:
     port = ports.choose(chosen.port)
     console.print("Ctrl-C stops the firmware, Ctrl-D starts it anew, Ctrl-X ends.")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the device's here, also while mpremote still starts
     return subprocess.run([sys.executable, "-m", "mpremote", "connect", port, "repl"], check=False).returncode
 
 

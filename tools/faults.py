@@ -59,10 +59,18 @@ WORDS: dict[str, _Words] = {
         "The device on {port} has been provisioned: it holds keys, and perhaps readings that were not sent.",
         "Nothing was changed. To erase both for ever, run this with --again.",
     ),
+    "kept": _Words("Nothing was changed.", "To erase keys and readings for ever, type yes the next time, or run this with --again."),
+    "bad-settings": _Words(
+        "{file} holds no settings: {reason}.", 'Write it as JSON, for example {{"language": "fr"}}; nothing was changed.'
+    ),
     "no-firmware": _Words("There is no Foyer firmware on the board on {port}.", "Flash it first: `foyer device flash --kind {kind}`."),
     "wrong-kind": _Words("The board on {port} is flashed as a {found}, not as a {kind}.", "Say --kind {found}, or flash it as a {kind}."),
     "not-provisioned": _Words("The device on {port} has no keys yet.", "Run `foyer device provision` first."),
     "device-said": _Words("The device on {port} could not do it: {said}.", "Run this again; if it happens again, flash the device anew."),
+    "not-calibrated": _Words(
+        "The scale on {port} is not calibrated anew: {said}.",
+        "Its old calibration stays. Look at plate, masses and wires, and run this again.",
+    ),
     "failed-check": _Words("The device on {port} failed: {failed}.", "Look at the lines marked ✗ above; docs/troubleshooting.md has each."),
     "cannot-write": _Words("{file} could not be written ({reason}).", "Free some space or choose another folder."),
     "stopped": _Words("Stopped.", "Nothing is finished: run the same command again when you like."),

@@ -45,7 +45,7 @@ def read(path: Path | None, sha256: str | None = None) -> InterpreterImage:
         raise Fault("wrong-sum", file=path, sha256=digest)
     if listed is None and sha256 is None:
         raise Fault("unlisted-image", file=path, sha256=digest)
-    return InterpreterImage(data, digest, str(listed or "not listed"), files_at, files_end)
+    return InterpreterImage(data, digest, str(listed or "by its published sum"), files_at, files_end)
 
 
 def _look(path: Path, data: bytes) -> tuple[int, int]:

@@ -139,7 +139,10 @@ def radio():
 def _gateway(where):
     away = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     away.setblocking(False)
-    to = socket.getaddrinfo(where[0], where[1])[0][-1]
+    try:
+        to = socket.getaddrinfo(where[0], where[1])[0][-1]
+    except OSError:
+        return False, f"Wi-Fi joined, but nobody there knows {where[0]}"
     for _ in range(_TRIES):
         away.sendto(_PING, to)
         started = time.ticks_ms()

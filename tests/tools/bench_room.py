@@ -120,6 +120,9 @@ class BenchRoom:
         """Return the arguments that name an image and vouch for it."""
         return "--firmware", image, "--sha256", standin.sha256(image.read_bytes())
 
-    def provision(self, device: BenchDevice, *more: object, typed: str = "") -> subprocess.CompletedProcess[str]:
-        """Provision a board into this bench's records."""
-        return self.foyer("provision", "--port", device.port, "--records", self.records, "--patience", 8, *more, typed=typed)
+    def provision(
+        self, device: BenchDevice, *more: object, typed: str = "", patience_s: float = PATIENCE_s / 3
+    ) -> subprocess.CompletedProcess[str]:
+        """Provision a board into this bench's records; patience_s: less of it where silence is what is planned."""
+        arguments = ("provision", "--port", device.port, "--records", self.records, "--patience", patience_s)
+        return self.foyer(*arguments, *more, typed=typed)

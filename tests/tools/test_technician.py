@@ -28,6 +28,7 @@ pytestmark = [
 ]
 
 SEED = 20
+SOON_s = 8.0  # silence after which a run that is to be interrupted gives up; on a busy machine it may give up before
 
 
 class Way(NamedTuple):
@@ -197,6 +198,8 @@ def test_faults_before_anything_is_written_are_one_sentence_each(room: BenchRoom
         ((*named, "--firmware", room.micropython_image, "--sha256", "00"), "not the one you gave"),
         (named, "There is no MicroPython image"),
         (("flash", "--kind", "scale", "--port", "/dev/nothing", *room.image_arguments(room.micropython_image)), "There is no port"),
+        (("provision", "--port", device.port, "--settings", "/nowhere.json"), "holds no settings: no such file"),
+        (("provision", "--port", device.port, "--settings", nonsense), "holds no settings"),
         (("provision", "--port", device.port, "--records", room.records), "MicroPython on"),
     ):
         done = room.foyer(*arguments)
@@ -209,6 +212,14 @@ def test_faults_before_anything_is_written_are_one_sentence_each(room: BenchRoom
     done = room.flash(device)
     assert done.returncode == 1
     assert "Hold BOOT, press RESET" in done.stdout
+
+
+@pytest.mark.parametrize("address", ["two words", "home:", "home:port", "home:0", "home:70000", "[::1]:5683", ""])
+def test_an_address_that_is_none_is_said_before_anything_is_done(room: BenchRoom, address: str) -> None:
+    """Whatever is mistyped: the sentence shows how one looks."""
+    done = room.foyer("provision", "--gateway", address)
+    assert done.returncode == 2
+    assert "type for example gateway.local:5683" in done.stderr
 
 
 def test_a_port_that_another_program_has_is_named_with_it(room: BenchRoom) -> None:
@@ -252,7 +263,7 @@ def is_half_finished(room: BenchRoom, device: BenchDevice, way: Way) -> bool:
 def cut_while_provisioning(room: BenchRoom, device: BenchDevice, operation: int, torn_percent: int) -> None:
     """Cut the power at a flash operation while a device is provisioned; then provision it again."""
     device.cut_power_at_flash_operation(operation, torn_percent)
-    first = room.provision(device, "--again")
+    first = room.provision(device, "--again", patience_s=SOON_s)
     device.cut_power_at_flash_operation(0)
     if first.returncode == 0:  # the cut came after the end, or not at all
         belongs_together(room, device)
@@ -277,7 +288,7 @@ def pull_while_flashing(room: BenchRoom, device: BenchDevice, way: Way, byte: in
 def pull_while_provisioning(room: BenchRoom, device: BenchDevice, byte: int) -> None:
     """Pull the cable at a byte while a device is provisioned; then provision it again."""
     device.cable.pull_after(byte)
-    first = room.provision(device, "--again")
+    first = room.provision(device, "--again", patience_s=SOON_s)
     device.cable.leave()
     if first.returncode == 0:  # it was pulled after the end, or not at all
         belongs_together(room, device)

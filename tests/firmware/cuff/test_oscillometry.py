@@ -94,6 +94,12 @@ def test_strong_movement_is_refused_or_harmless() -> None:
     assert max(moved(range(6), 10.0).values(), default=0) <= 8
 
 
+def test_a_pulse_of_which_two_beats_in_three_are_missing_is_no_reading() -> None:
+    """The arm that was once told 23 mmHg too much: what is left of its beats makes a hill, and that is not enough."""
+    _, found = arms.measure(arms.draw(40_116, second_model=False), 10.0)
+    assert found == faults.CUFF_MOVED
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("every_s", [5.0, 10.0])
