@@ -80,6 +80,7 @@ def test_a_passkey_with_prf_opens_and_one_without_follows_the_password(cloud: An
     assert "not right" in page.inner_text("[data-passkey] [role=alert]")
     make_passkey(page, address, "Phone")
     page.wait_for_url("**/account?changed=passkey")
+    assert serious_findings(page) == []
     assert "opens your readings by itself" in page.inner_text("main")
 
     sign_out(page, address)

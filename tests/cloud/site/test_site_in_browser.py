@@ -25,6 +25,9 @@ from tests.cloud.site.test_consents import go_back_to_the_first_terms
 from tests.cloud.site.test_entry import join, link_in
 from tests.cloud.site.test_live_in_browser import OUTPUT, a_night, publish, some_weeks
 
+# a person's whole way, on a machine that is busy with something else
+pytestmark = pytest.mark.timeout(900)
+PATIENCE_MS = 120_000
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
 
@@ -71,6 +74,7 @@ class Walk:
     def __init__(self, page: Page, cloud: "Cloud | Address", language: str, size: str) -> None:
         self.page, self.address, self.language, self.size = page, cloud.address, language, size
         self.wrong: list[str] = []
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
         page.on("console", lambda message: self.wrong.append(message.text) if message.type == "error" else None)
 
@@ -161,6 +165,7 @@ def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_
     walk.look("recovery-code")
     page.click("main button")
     page.wait_for_url("**/home")
+    walk.look("home-at-first")
 
     for subject, rows in ((person, some_weeks(person, scale, cuff)), (room, a_night(room, babyphone))):
         walk.go("link")
@@ -228,6 +233,11 @@ def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_
     for name in ("account", "log", "rules", "devices", "homes", "nothing-here"):
         walk.go(name)
         walk.look(name)
+    page.emulate_media(color_scheme="dark")
+    for name in ("home", "pressure", "account", "share", "log", "take") if (language, size) == ("en", "phone") else ():
+        walk.go(name)
+        walk.look(f"{name}-dark")
+    page.emulate_media(color_scheme="light")
     walk.go("take")
     walk.look("take")
     with page.expect_download() as caught:
@@ -289,7 +299,7 @@ def test_the_pages_that_letters_and_changes_lead_to(tmp_path: Path, chromium: Br
     pages = [address for address, (_, kind) in held.items() if kind == "text/html"]
     assert len(pages) == 10
     for size, viewport in SIZES.items():
-        context = chromium.new_context(viewport=viewport)  # type: ignore[arg-type]  # numbers, as it asks for
+        context = chromium.new_context(viewport=viewport, color_scheme="dark" if size == "phone" else "light")  # type: ignore[arg-type]  # numbers, as it asks for
         context.route("**/*", answer)
         for address in pages:
             walk = Walk(context.new_page(), Address(ADDRESS), address[1:3], size)
