@@ -34,7 +34,7 @@ from cloud.site.pages import (
     take,
     technicians,
 )
-from cloud.site.premises import FOLDER, Premises, show
+from cloud.site.premises import FOLDER, Premises, show, visitor_of
 
 ROUTES = [
     Route("/", public.choose_language),
@@ -133,7 +133,7 @@ def make_site(premises: Premises) -> Starlette:
 
 async def _told(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return show(request, "error.html", status=status, code=status)
+    return show(request, "error.html", await visitor_of(request), status, code=status)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -356,7 +356,7 @@ def test_ingester_and_site_run_on_a_server_that_goes_away_and_comes_back(tmp_pat
     try:
         cloud = Cloud(tmp_path, broker, stores=(server.url("accounts"), server.url("readings")))
         running = start("--configuration", str(cloud.configuration))
-        running.wait_for("cloud.ready", timeout_s=60)
+        running.wait_for("cloud.ready")
         home = Gateway(broker, cloud.receipt_key)
         person, device = Person("Ada"), Device()
 
@@ -368,7 +368,7 @@ def test_ingester_and_site_run_on_a_server_that_goes_away_and_comes_back(tmp_pat
         server.kill()
         row = person.row(device, weight(70_100), UTC_S)
         home.publish(person.message([row], cloud.sealing_key))
-        running.wait_for("ingest.store_failed", timeout_s=60)
+        running.wait_for("ingest.store_failed")
         server.start()
         assert home.receipt(timeout_s=30).rows[0].status == STORED
         assert server.psql("-c", "SELECT count(*) FROM sealed_rows", database="readings") == "2"
@@ -387,7 +387,7 @@ def test_two_ingesters_share_the_work(fresh: Callable[[str], str], tmp_path: Pat
     other.write_text(words)
     both = [start("ingest", "--configuration", str(path)) for path in (cloud.configuration, other)]
     for each in both:
-        assert each.wait_for("ingest.ready", timeout_s=60)["self_test"] == "passed"
+        assert each.wait_for("ingest.ready")["self_test"] == "passed"
     home = Gateway(broker, cloud.receipt_key)
     person, device = Person("Ada"), Device()
     messages = [person.message([person.row(device, weight(70_000), UTC_S) for _ in range(10)], cloud.sealing_key) for _ in range(40)]

@@ -25,7 +25,7 @@ def address(cloud: Any, start: Callable[..., Any]) -> str:
     """The site under a name, because an address in numbers can have no passkeys."""
     words = cloud.configuration.read_text().replace(f'"{cloud.address}"', f'"http://localhost:{cloud.port}"')
     cloud.configuration.write_text(words)
-    start("--configuration", str(cloud.configuration)).wait_for("cloud.ready", timeout_s=60)
+    start("--configuration", str(cloud.configuration)).wait_for("cloud.ready")
     return f"http://localhost:{cloud.port}"
 
 
