@@ -5,7 +5,8 @@
 | device      | "scale", "cuff" or "babyphone"                                | refused     |
 | board       | name of a file in `boards/`, without the device               | "s3"        |
 | language    | "en" or "fr"                                                  | "en"        |
-| radio       | "wifi", "ble", or "both": Bluetooth while Wi-Fi is away       | "wifi"      |
+| radio       | "wifi", "ble", or "both": Bluetooth while Wi-Fi is away; a     | "wifi"      |
+|             | babyphone has Wi-Fi only                                      |             |
 | ssid        | name of the Wi-Fi, up to 32 bytes; with "ble" none is needed  | refused     |
 | password    | of the Wi-Fi                                                  | ""          |
 | gateway     | [address, UDP port]; until a pairing finds it, all the network | as shown    |
@@ -51,7 +52,7 @@ def check(settings: object) -> dict:
         ("device", full.get("device") in DEVICES),
         ("board", isinstance(full["board"], str)),
         ("language", full["language"] in ("en", "fr")),
-        ("radio", full["radio"] in ("wifi", "ble", "both")),
+        ("radio", full["radio"] == "wifi" or (full["radio"] in ("ble", "both") and full.get("device") != "babyphone")),
         ("ssid", isinstance(full.get("ssid"), str) and 0 < len(full["ssid"].encode()) <= 32),
         ("password", isinstance(full["password"], str)),
         ("gateway", isinstance(gateway, list) and len(gateway) == 2 and isinstance(gateway[0], str) and _lies(gateway[1], 1, 65535)),

@@ -1,7 +1,10 @@
 """The Bluetooth of a device that looks for a home: it says so, and takes a new bond, which is kept only when the pairing is."""
 
+from firmware.flash import replacing
 from firmware.radio import ble, bonds
 from protocol import nearby
+
+_FOLDER = "/state"
 
 
 class Meeting(ble.Ble):
@@ -24,6 +27,7 @@ class Meeting(ble.Ble):
 
     def keep(self) -> None:
         """The pairing is made: keep the bond. Raises OSError."""
+        replacing.make_folder(_FOLDER)  # before a device's first life there is none
         bonds.Bonds.keep(self._bonds)
 
 
