@@ -214,14 +214,6 @@ def test_faults_before_anything_is_written_are_one_sentence_each(room: BenchRoom
     assert "Hold BOOT, press RESET" in done.stdout
 
 
-@pytest.mark.parametrize("address", ["two words", "home:", "home:port", "home:0", "home:70000", "[::1]:5683", ""])
-def test_an_address_that_is_none_is_said_before_anything_is_done(room: BenchRoom, address: str) -> None:
-    """Whatever is mistyped: the sentence shows how one looks."""
-    done = room.foyer("provision", "--gateway", address)
-    assert done.returncode == 2
-    assert "type for example gateway.local:5683" in done.stderr
-
-
 def test_a_port_that_another_program_has_is_named_with_it(room: BenchRoom) -> None:
     """Whoever has the port is told by name and process."""
     ours, theirs = pty.openpty()
