@@ -16,7 +16,7 @@ from tools.bench.figures import Figure
 from tools.household import AIR_bit_per_s, Household, Ports
 
 MTUS = (23, 185, 247)
-WEIGH_INS = 6
+WEIGH_INS = 4
 LONGEST_s = 2.0
 READING_BYTES = 146
 PERSON = Person("Ada", 61.3, 120.0, 78.0, 64.0, seed=5)
@@ -49,6 +49,8 @@ async def _weigh_ins(mtu: int) -> list[float]:
             async with Household(Path(folder), Ports.free(), [PERSON], radio="ble") as household:
                 scale = household.house.devices["scale"]
                 for _ in range(WEIGH_INS):
+                    while scale.display[1] not in ("step on", ""):  # off while it sleeps
+                        await asyncio.sleep(0.1)
                     receipted = asyncio.ensure_future(scale.wait_for("stop", 60, stop="receipted", kind=0))
                     measured = asyncio.ensure_future(scale.wait_for("stop", 60, stop="measured", kind=0))
                     await household.house.step_on(scale, PERSON, 9.0)
