@@ -393,8 +393,12 @@ def test_two_ingesters_share_the_work(fresh: Callable[[str], str], tmp_path: Pat
     messages = [person.message([person.row(device, weight(70_000), UTC_S) for _ in range(10)], cloud.sealing_key) for _ in range(40)]
     for message in messages:
         home.publish(message)
-    statuses = [row.status for _ in messages for row in home.receipt().rows]
-    assert statuses == [STORED] * 400
+    receipted: set[bytes] = set()
+    while len(receipted) < len(messages):
+        receipt = home.receipt()
+        # a message that the broker delivered again, after a connection was lost, is there already
+        assert {row.status for row in receipt.rows} in ({STORED}, {ALREADY})
+        receipted.add(receipt.message_digest)
     reader = engine_of(address, INGESTER_ROLE)
     with reader.connect() as connection:
         assert readings.count_of(connection, person.pseudonym) == 400
