@@ -161,15 +161,18 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             settings.coap.messages_per_s,
             orders.present,
         )
+        doubts: dict[bytes, int] = {}
         if settings.ble is not None:
-            extra.append(_nearby(settings.ble, folder, enrolments, pairings, door, orders, way, log).run)
+            near = _nearby(settings.ble, folder, enrolments, pairings, door, orders, way, log)
+            doubts = near.doubts
+            extra.append(near.run)
         orders.told = door.orders_changed
         edges.push_async_callback(door.close)
         push = Pushes(settings.push, push_key, buffer, log)
         bell = Bell(buffer, enrolments, changes, push, words.read(), log)
         work += [bell.run, Nights(buffer, changes).run, Summaries(buffer, minutes, forwarding.wake).run]
         access = Access(buffer, log, ledger, settings.page.session_days)
-        house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "", log)
+        house = House(buffer, enrolments, changes, way, outside, sending, settings.cloud.site if settings.cloud else "", log, doubts)
         frame = Frame(
             house,
             access,

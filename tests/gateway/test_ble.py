@@ -20,6 +20,7 @@ from tests.gateway.counterpart import Counterpart, NotIntroduced, link
 from tests.gateway.ground import device as some_device
 from tests.gateway.pocket import Pocket
 from tests.gateway.process import Gateway, configure, gateway
+from tests.gateway.test_pages import browser
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
@@ -169,6 +170,9 @@ async def test_a_lost_bond_is_said_and_never_made_anew_in_silence(tmp_path: Path
         pocket.switch_on()
         pocket.waiting = True
         await home.event("ble.bond_lost", 60, kid=device.kid.hex())
+        async with browser(home) as page:
+            await page.set_up()
+            assert SENTENCES[faults.BOND_LOST]["en"] in (await page.client.get("/en/devices")).text
         await asyncio.sleep(1.0)
         assert pocket.secrets == before
     assert kept(tmp_path) == [(device.kid, 1)]

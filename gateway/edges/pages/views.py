@@ -5,7 +5,7 @@ Also `/state.json`, the same facts for programs of the home that are signed in.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from sqlite3 import Row as Found
 from typing import Any
 
@@ -58,6 +58,7 @@ class House:
     sending: Sending | None
     site: str
     log: FilteringBoundLogger
+    doubts: Mapping[bytes, int] = field(default_factory=dict)  # by key id: the fault of a device's Bluetooth, while it lasts
 
     def subjects(self) -> dict[int, dict[str, Any]]:
         """Return everybody and every room by number."""
@@ -235,6 +236,8 @@ def devices(house: House, words: Words) -> list[dict[str, Any]]:
             sentences.append(words("device.version", version=version))
         if battery is not None:
             sentences.append(words("device.battery_low" if battery < 15 else "device.battery", percent=battery))
+        if device.kid in house.doubts:
+            sentences.append(SENTENCES[house.doubts[device.kid]][words.language])
         if fault is not None:
             sentences.append(str(SENTENCES.get(fault, {}).get(words.language) or words("reading.fault", code=fault)))
         shown.append(
