@@ -258,7 +258,10 @@ def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
     keys = ingester_keys(configuration.keys)
     measures.serve(configuration.metrics.ingester_port)
     broker = configuration.broker
-    line = Line(broker.ingester_name, broker, broker.ingester_certificate, broker.ingester_key, [shared_by_ingesters(keys)], log)
+    shared = shared_by_ingesters(keys)
+    # a session that was begun under other keys would go on delivering under their name as well: with new keys begins a new one
+    name = f"{broker.ingester_name}-{wrapping.digest(shared.encode()).hex()[:8]}"
+    line = Line(name, broker, broker.ingester_certificate, broker.ingester_key, [shared], log)
     engine = stores.open_store(of_role(configuration.stores.readings, INGESTER_ROLE))
     try:
         stores.upgrade(engine, "readings")
