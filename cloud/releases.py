@@ -5,25 +5,25 @@ whole release is not listed. Only names on the list are handed out, so no addres
 """
 
 import hashlib
-import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from protocol import cbor, sign1
+from protocol import manifest, shelf
 from protocol.errors import ProtocolError
 
-MAGIC = b"FOYER-RELEASE-1\n"
-KINDS = ("scale", "cuff", "babyphone")
+KINDS = shelf.KINDS
 INTERPRETER = "micropython.bin"
 PUBLIC_KEY = "release.pub"
 FILES_AT = 0x200000  # where the stock table of an ESP32-S3 puts the file system
-_KIND, _VERSION, _SEQUENCE = 1, 2, 4
-_LARGEST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Release:
-    """One release on the shelf. sha256: of the file, as hex; image: the name of its file system's image, or "" when there is none."""
+    """One release on the shelf. sha256: of the file, as hex; image: the name of its file system's image, or "" when there is none.
+
+    news: what it brings, by language.
+    """
 
     name: str
     kind: str
@@ -32,6 +32,7 @@ class Release:
     bytes: int
     sha256: str
     image: str
+    news: Mapping[str, str]
 
 
 def on_shelf(folder: Path | None) -> list[Release]:
@@ -51,7 +52,7 @@ def file_of(folder: Path | None, name: str) -> Path | None:
     """Return the path of a file that the shelf hands out, or None: there is none of that name."""
     if folder is None:
         return None
-    names = {PUBLIC_KEY, INTERPRETER}
+    names = {PUBLIC_KEY, INTERPRETER, shelf.NEWEST_FILE}
     for release in on_shelf(folder):
         names |= {release.name, release.image}
     return folder / name if name and name in names and (folder / name).is_file() else None
@@ -75,17 +76,15 @@ def install_manifest(folder: Path | None, kind: str, beside: str) -> dict[str, o
 def _read(path: Path) -> Release | None:
     """Return what a release file says of itself, or None when it is none."""
     try:
-        data = path.read_bytes() if path.stat().st_size <= _LARGEST_BYTES else b""
-        (size,) = struct.unpack_from(">I", data, len(MAGIC))
-        begin = len(MAGIC) + 4
-        manifest = cbor.decode(sign1.parse_sign1(data[begin : begin + size]).payload)
-    except (OSError, struct.error, ProtocolError):
+        data = path.read_bytes() if path.stat().st_size <= shelf.MAX_RELEASE_BYTES else b""
+        _, known, at = shelf.look(data)
+        kind = shelf.kind_of(known)
+        shelf.cut(known, data[at:])
+    except (OSError, ProtocolError):
         return None
-    if not data.startswith(MAGIC) or not isinstance(manifest, dict):
-        return None
-    kind, version, sequence = manifest.get(_KIND), manifest.get(_VERSION), manifest.get(_SEQUENCE)
-    if kind not in KINDS or not isinstance(version, str) or not isinstance(sequence, int):
-        return None
+    sequence = known[manifest.SEQUENCE]
+    assert isinstance(sequence, int)  # noqa: S101  # as `manifest.decode` checked
     image = path.with_suffix("").name + "-files.bin"
     there = image if path.with_name(image).is_file() else ""
-    return Release(path.name, str(kind), version, sequence, len(data), hashlib.sha256(data).hexdigest(), there)
+    news = {"en": str(known[manifest.ENGLISH]), "fr": str(known[manifest.FRENCH])}
+    return Release(path.name, kind, str(known[manifest.NAME]), sequence, len(data), hashlib.sha256(data).hexdigest(), there, news)

@@ -1,1 +1,3 @@
-"""Everything flashed to a device: MicroPython, one folder per device, and the ground they share."""
+"""Everything flashed to a device; runs in MicroPython. `ROOT` is the slot it runs from: "/a" or "/b" on a device (`boot.py`)."""
+
+ROOT = __file__.rpartition("/firmware/")[0]

@@ -11,6 +11,7 @@ import time
 import micropython
 import network
 
+from firmware import ROOT
 from firmware.flash import replacing
 from firmware.flash.settings import PATH, check
 from protocol import cbor, improv
@@ -37,7 +38,7 @@ def wait(longest_ms: int) -> None:
 
 class _Serving:
     def __init__(self):
-        self._release = _map("/release.cbor")
+        self._release = _map(ROOT + "/release.cbor")
         self._settings = _map(PATH)
         self._listener = improv.Listener()
         self._line = select.poll()

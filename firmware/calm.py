@@ -11,10 +11,11 @@ _LOOK_MS = const(20)
 
 
 class Calm:
-    """holding: somebody must not be kept waiting."""
+    """holding: somebody must not be kept waiting; busy: somebody would miss it if the device started again now."""
 
     def __init__(self):
         self.holding = False
+        self.busy = False
 
     async def turn(self) -> None:
         """Give everybody else their turn, and wait until nobody must not be kept waiting."""

@@ -6,7 +6,7 @@ has (`ground.can`).
 
 from micropython import const
 
-from firmware import console, once
+from firmware import ROOT, console, once
 from protocol import cbor, faults
 from protocol.errors import ProtocolError
 
@@ -69,9 +69,9 @@ class Commanding:
 
 
 def _version():
-    """Return the release that was flashed, as bytes; empty where nobody wrote it down."""
+    """Return the release that runs, as bytes; empty where nobody wrote it down."""
     try:
-        with open("/release.cbor", "rb") as file:
+        with open(ROOT + "/release.cbor", "rb") as file:
             return str(cbor.decode(file.read())["version"]).encode()[:32]
     except (OSError, ProtocolError, KeyError, TypeError):
         return b""

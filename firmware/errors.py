@@ -168,5 +168,13 @@ class RefusedMeasurement(DeviceError):
         self.fault = fault
 
 
+class UpdateRefused(DeviceError):
+    """An update that this device does not take: `fault` says why, and what runs is untouched. Facts: what was wrong."""
+
+    def __init__(self, fault, **facts):
+        super().__init__(**facts)
+        self.fault = fault
+
+
 class IllegalEvent(DeviceError):
     """An event came in a state that has no row for it: a bug of ours, and nothing was changed. Facts: state, event."""

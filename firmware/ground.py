@@ -24,11 +24,13 @@ from firmware.radio import session
 from firmware.reporting import Reporting
 from firmware.sending import Sending
 from firmware.signing import Signer
+from firmware.updating import Updating
 from firmware.watch import TIMEOUT_MS, Watch
 from protocol import faults, readings
 
 STATE_FOLDER = "/state"
 FORGETTING = "/state/forgetting"  # see `flash/forgetting.py`
+ALONE = "/state/alone"  # an update's order for the next life; see `updating.py`
 SAFE_AFTER = const(5)  # bad ends in a row
 SAFE_REST_MS = const(600_000)
 _SENDING_LIMIT_MS = const(20_000)
@@ -41,11 +43,12 @@ _LEAST_PIECE = const(256)
 # What a device's own main is handed. settings: a map; board: its pin numbers; keep(kind, fields): see `signing.py`, and the home is told
 # at once; keep_fault(code); alive(): the measuring task still runs; memory: what outlives sleep; woken: why, machine.wake_reason();
 # may_sleep(): whether nothing is lost by it; sleep(longest_ms): until then, or until what was armed before; it does not return;
-# can(kind, do): as in `commanding.py`, what the home may ask of this device; calm: as in `calm.py`; waiting(): how many readings wait.
+# can(kind, do): as in `commanding.py`, what the home may ask of this device; calm: as in `calm.py`; waiting(): how many
+# readings wait; works(): what it measures with answers.
 Ground = namedtuple(
     "Ground",
     ("settings", "board", "boot", "clock", "display", "link", "keep", "keep_fault", "alive", "memory", "woken", "may_sleep", "sleep")
-    + ("can", "calm", "waiting"),
+    + ("can", "calm", "waiting", "works"),
 )
 
 
@@ -107,6 +110,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
         machine.reset()
 
     doing = Doing(commands, display, reporting, chosen, clock, restart)
+    updating = Updating(commands, sending, link, calm, chosen, clock, box, battery, restart)
 
     async def keep(kind, fields):
         try:
@@ -124,9 +128,10 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
         await keep(readings.FAULT, {readings.FAULT_CODE: code})
 
     def may_sleep():
-        return sending.may_rest and reporting.done
+        return sending.may_rest and reporting.done and not updating.busy
 
     def sleep(longest_ms):
+        updating.asleep()
         silences = held.get(memory.SILENCES) + 1 if sending.failures else 0
         held.put(memory.SILENCES, silences)
         held.put(memory.WAITING, len(box))
@@ -139,9 +144,15 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
         console.asleep(longest_ms)
         machine.deepsleep(longest_ms)
 
-    if measuring is None:
+    alone = replacing.read(ALONE)
+    if alone is not None:
+        os.remove(ALONE)  # whatever becomes of it, the life after this one measures
+    if measuring is not None and alone:
+        updating.be_alone(alone)
+        own = _alone(watch.expect("resting", _MEASURING_LIMIT_MS), updating)
+    elif measuring is None:
         display.fault(faults.SAFE_MODE)
-        own = _rest(held, watch.expect("resting", _MEASURING_LIMIT_MS))
+        own = _rest(held, watch.expect("resting", _MEASURING_LIMIT_MS), updating)
     else:
         measure = measuring(chosen["device"])
         alive = watch.expect("measuring", _MEASURING_LIMIT_MS)
@@ -151,6 +162,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
                 commands.can,
                 calm,
                 lambda: len(box),
+                updating.works,
             )
         )
     if not woken or len(box):
@@ -159,7 +171,8 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     gc.threshold(-1)
     console.ready(chosen["device"], numbers.boot, gc.mem_free(), _largest_bytes())
     pressed = _button(board, clock, display, held, may_pair, doing, watch.expect("button", _MEASURING_LIMIT_MS))
-    await asyncio.gather(watch.run(), sending.run(), reporting.run(), pressed, own)
+    updates = updating.run(watch.expect("updating", _SENDING_LIMIT_MS))
+    await asyncio.gather(watch.run(), sending.run(), reporting.run(), updates, pressed, own)
 
 
 def _settings():
@@ -207,12 +220,22 @@ def _know_the_answer():
     once.forget("firmware.crypto.known_answer")
 
 
-async def _rest(held, alive):
-    """The safe mode's own task: measure nothing, then give the ordinary life one more try."""
-    for _ in range(SAFE_REST_MS // _REST_LOOK_MS):
+async def _rest(held, alive, updating):
+    """The safe mode's own task: measure nothing, then give the ordinary life one more try; an update, which may mend it, goes first."""
+    looks = 0
+    while looks < SAFE_REST_MS // _REST_LOOK_MS or updating.busy:
+        looks += 1
         alive()
         await asyncio.sleep_ms(_REST_LOOK_MS)
     held.put(memory.STARTS, SAFE_AFTER - 1)
+    machine.reset()
+
+
+async def _alone(alive, updating):
+    """A life for an update and nothing else: a minute without measuring."""
+    while updating.busy:
+        alive()
+        await asyncio.sleep_ms(_REST_LOOK_MS)
     machine.reset()
 
 

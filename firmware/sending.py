@@ -60,11 +60,21 @@ class Sending:
         self._refused: dict[int, int] = {}  # sequence: when it may be tried again
         self._news_ms = clock.up_ms()
         self.failures = 0  # in a row
+        self.turn = asyncio.Lock()  # one asks the home at a time: this task, or an update's
 
     def wake(self) -> None:
         """Something new is in the outbox."""
         self._news_ms = self._clock.up_ms()
         self._new = True
+
+    def hurried(self) -> bool:
+        """Whether a reading wants to go out now."""
+        return self._new
+
+    @property
+    def heard(self) -> bool:
+        """Whether the home has answered in this life."""
+        return self._present_ms is not None
 
     @property
     def may_rest(self) -> bool:
@@ -125,7 +135,8 @@ class Sending:
         if not self._absent():
             return
         self._new = False
-        answer = await self._way_home.fetch(commanding.PATH, self._commands.presence, commanding.FORMAT, lambda: self._new)
+        async with self.turn:
+            answer = await self._way_home.fetch(commanding.PATH, self._commands.presence, commanding.FORMAT, self.hurried)
         if answer is None:
             return  # a reading does not wait for this
         self._present_ms = self._clock.up_ms()
@@ -137,7 +148,8 @@ class Sending:
         result = self._commands.result
         if not result:
             return
-        answer = await self._way_home.post(commanding.PATH, result, commanding.FORMAT)
+        async with self.turn:
+            answer = await self._way_home.post(commanding.PATH, result, commanding.FORMAT)
         if answer.code >= _SERVER_ERROR:
             raise GatewayBusy(code=answer.code, reason=_reason(answer.payload))
         if self._commands.result is result:  # not another's, of a command that came meanwhile
@@ -160,7 +172,8 @@ class Sending:
 
     async def _send(self, kept):
         console.stop("sent", kept.kind, kept.sequence, self._clock.up_ms())
-        answer = await self._way_home.post(PATH, kept.signed, CONTENT_FORMAT)
+        async with self.turn:
+            answer = await self._way_home.post(PATH, kept.signed, CONTENT_FORMAT)
         if answer.code != _CHANGED:
             reason = _reason(answer.payload)
             if answer.code >= _SERVER_ERROR:

@@ -55,8 +55,10 @@ from gateway.edges.pages.views import House
 from gateway.edges.pairings import Pairings
 from gateway.edges.push import Pushes
 from gateway.edges.retention import Retention
+from gateway.edges.rollout import Rollout
 from gateway.edges.safety import Safety, open_home
 from gateway.edges.sending import Sending
+from gateway.edges.shelf import Shelf, keys_in
 from gateway.edges.steering import Steering
 from gateway.edges.summaries import Summaries
 from gateway.edges.talking import Talking
@@ -96,6 +98,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         forwarding = Forwarding(buffer, way, log, book, changes.happened)
 
         orders = OrderBook(buffer, log, changes.happened)
+        shelf = Shelf(folder / "releases", keys_in(settings.updates.keys), log)
 
         def came(device: Device) -> None:
             ledger.came(DEVICE, device.kid.hex())
@@ -150,6 +153,8 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             orders.ended = steered.wake
             work += [sending.run, linking.run, steered.run, talking.run]
             work.append(functools.partial(_from_outside, outside, sending, linking, talking, steered, changes, ledger))
+        rollout = Rollout(buffer, shelf, enrolments, orders, settings.cloud.site if settings.cloud else "", log, changes.happened)
+        work.append(rollout.run)
         door = await Door.open(
             settings.coap.bind,
             settings.coap.port,
@@ -160,6 +165,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             orders,
             settings.coap.messages_per_s,
             orders.present,
+            rollout,
         )
         doubts: dict[bytes, int] = {}
         if settings.ble is not None:
@@ -188,6 +194,7 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             settings.home_assistant is not None,
             push,
             listenings,
+            rollout,
         )
         serving = functools.partial(server.run, routes.application(frame, settings.page.host_names), papers_)
         log.info(

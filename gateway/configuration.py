@@ -176,6 +176,16 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Updates:
+    """[updates]: new software for the devices; without a key none is taken from anywhere."""
+
+    keys: Path | None = field(
+        default=None,
+        metadata=_about("the public keys that sign releases, one file; what they have not signed reaches no device of this home", "path"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class HomeAssistant:
     """[home_assistant]: a broker in this home that a Home Assistant listens to; leave the table out and nobody is told anything."""
 
@@ -245,6 +255,7 @@ class Configuration:
     push: Push = field(default_factory=Push)
     metrics: Metrics | None = None
     ble: Ble | None = None
+    updates: Updates = field(default_factory=Updates)
 
 
 _TABLES: dict[str, type[Any]] = {
@@ -259,6 +270,7 @@ _TABLES: dict[str, type[Any]] = {
     "push": Push,
     "metrics": Metrics,
     "ble": Ble,
+    "updates": Updates,
 }
 
 
@@ -300,6 +312,7 @@ def parse(text: str, path: Path) -> Configuration:
         read_["push"],
         read_.get("metrics"),
         read_.get("ble"),
+        read_["updates"],
     )
 
 

@@ -17,6 +17,7 @@ DONE, REFUSED, TOO_LATE, NOT_UNDERSTOOD, INTERRUPTED = 0, 1, 2, 3, 4
 KIND, NUMBER, UPTIME, UNTIL = 0, 1, 2, 8
 WHO, SECONDS, LANGUAGE, UNIT = 10, 11, 12, 13
 LEVEL, SOUND, LOUDNESS, MINUTES, KEY = 14, 15, 16, 17, 18
+RELEASE, MANIFEST_BYTES = 19, 20  # of an update: its number, and how long its signed manifest is
 OUTCOME, HIGHEST, FAULT_CODE = 4, 5, 21
 VERSION, SIGNAL = 32, 33  # extensions of a presence: the release as text, and how well the Wi-Fi is heard, in dBm
 FIRST_ARGUMENT = 10
@@ -28,7 +29,7 @@ ARGUMENTS: "dict[int, fields.Rules]" = {
     ARM: {WHO: (int, 1, 65535, False)},
     STOP: {},
     IDENTIFY: {SECONDS: (int, 1, 60, False)},
-    UPDATE: {},
+    UPDATE: {RELEASE: (int, 0, (1 << 32) - 1, True), MANIFEST_BYTES: (int, 1, 1536, True)},
     REPORT: {},
     CHOOSE: {LANGUAGE: (int, 0, 1, False), UNIT: (int, 0, 2, False)},
     RESTART: {},

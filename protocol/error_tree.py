@@ -65,6 +65,7 @@ BadManifest field got
  OlderRelease
  OtherDevice
  DigestMismatch
+BadUpdateReport field got
 BadBlock expected got
 BadFragment expected got
  FragmentGap

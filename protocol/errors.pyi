@@ -246,6 +246,12 @@ class OtherDevice(BadManifest):
 class DigestMismatch(BadManifest):
     """A file that is not the one the manifest names (RFC 9124)."""
 
+class BadUpdateReport(ProtocolError):
+    """A report of an update with a field missing, unknown or out of range."""
+
+    field: object
+    got: object
+
 class BadBlock(ProtocolError):
     """A block of a download that does not continue the one before: number, size, or another file meanwhile (RFC 7959)."""
 

@@ -68,6 +68,7 @@ SENTENCES = {
     "OlderRelease": "The manifest's sequence {got} is not above the one installed.",
     "OtherDevice": "Field {field} of the manifest says {got}: it is for another device.",
     "DigestMismatch": "The file {got} is not the one that the manifest names.",
+    "BadUpdateReport": "Field {field} of the report of an update is {got}: missing, unknown, or out of range.",
     "BadBlock": "The block {got} came where {expected} was due.",
     "BadFragment": "The fragment {got} does not fit where {expected} was due.",
     "FragmentGap": "Fragment {got} came where {expected} was due: one is missing.",

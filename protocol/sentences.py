@@ -327,6 +327,67 @@ SENTENCES = {
         "en": "The two minutes are over. Nothing was changed. Press the device's button and begin again.",
         "fr": "Les deux minutes sont écoulées. Rien n'a changé. Appuyez sur le bouton de l'appareil et recommencez.",
     },
+    faults.UPDATE_NOT_SIGNED: {
+        "en": "The update is not signed by a key that the device trusts. It was not taken, and the device runs as before. Get it again "
+        "from where it was published.",
+        "fr": "La mise à jour n'est pas signée par une clé reconnue par l'appareil. Elle n'a pas été prise et l'appareil fonctionne "
+        "comme avant. Reprenez-la là où elle a été publiée.",
+    },
+    faults.UPDATE_OTHER_DEVICE: {
+        "en": "The update is for another kind of device, board or MicroPython. It was not taken, and the device runs as before. Choose "
+        "the one for this device.",
+        "fr": "La mise à jour est destinée à un autre appareil, une autre carte ou un autre MicroPython. Elle n'a pas été prise et "
+        "l'appareil fonctionne comme avant. Choisissez celle de cet appareil.",
+    },
+    faults.UPDATE_OLDER: {
+        "en": "The update is not newer than what the device runs. It was not taken. There is nothing to do.",
+        "fr": "La mise à jour n'est pas plus récente que ce que l'appareil utilise. Elle n'a pas été prise. Il n'y a rien à faire.",
+    },
+    faults.UPDATE_BROKEN: {
+        "en": "The update's list of files is no list that can be followed. It was not taken, and the device runs as before. Get it again "
+        "from where it was published.",
+        "fr": "La liste des fichiers de la mise à jour est inutilisable. Elle n'a pas été prise et l'appareil fonctionne comme avant. "
+        "Reprenez-la là où elle a été publiée.",
+    },
+    faults.UPDATE_DAMAGED: {
+        "en": "What arrived of the update is not what was signed. It was not taken, and the device runs as before. It is tried "
+        "again later.",
+        "fr": "Ce qui est arrivé de la mise à jour n'est pas ce qui a été signé. Elle n'a pas été prise et l'appareil fonctionne comme "
+        "avant. Un nouvel essai suivra.",
+    },
+    faults.UPDATE_NO_ROOM: {
+        "en": "The device's memory has no room for the update beside its readings. It was not taken, and the device runs as before. Let "
+        "it send its readings, or have it checked.",
+        "fr": "La mémoire de l'appareil n'a pas la place pour la mise à jour à côté des mesures. Elle n'a pas été prise et l'appareil "
+        "fonctionne comme avant. Laissez-le envoyer ses mesures, ou faites-le vérifier.",
+    },
+    faults.UPDATE_BATTERY: {
+        "en": "The batteries are too low for an update. It was not taken, and the device runs as before. Put in new batteries.",
+        "fr": "Les piles sont trop faibles pour une mise à jour. Elle n'a pas été prise et l'appareil fonctionne comme avant. Mettez des "
+        "piles neuves.",
+    },
+    faults.UPDATE_WITHDRAWN: {
+        "en": "The home no longer offers this update. It was not taken, and the device runs as before. There is nothing to do.",
+        "fr": "Le foyer ne propose plus cette mise à jour. Elle n'a pas été prise et l'appareil fonctionne comme avant. Il n'y a rien à "
+        "faire.",
+    },
+    faults.UPDATE_UNPROVED: {
+        "en": "The update started three times and never proved itself. The device went back to the version before it. Nothing kept was "
+        "lost.",
+        "fr": "La mise à jour a démarré trois fois sans faire ses preuves. L'appareil est revenu à la version précédente. Rien de ce qui "
+        "était gardé n'est perdu.",
+    },
+    faults.UPDATE_PARTS_SILENT: {
+        "en": "With the update the device did not find its sensors. It went back to the version before it. Nothing kept was lost.",
+        "fr": "Avec la mise à jour, l'appareil ne trouvait plus ses capteurs. Il est revenu à la version précédente. Rien de ce qui était "
+        "gardé n'est perdu.",
+    },
+    faults.UPDATE_UNHEARD: {
+        "en": "With the update the device did not reach the home, and with the version before it it did. It went back to that one. Nothing "
+        "kept was lost.",
+        "fr": "Avec la mise à jour, l'appareil n'atteignait plus le foyer, et avec la version précédente si. Il est revenu à celle-ci. "
+        "Rien de ce qui était gardé n'est perdu.",
+    },
 }
 
 

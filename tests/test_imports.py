@@ -26,6 +26,8 @@ STANDARD = set(sys.stdlib_module_names)
 # Folder (the longest that fits): ours that it may import, and what besides.
 ARROWS: dict[str, tuple[set[str], set[str]]] = {
     "protocol": ({"protocol"}, BOTH),
+    # on no device: files of releases, which gateway, account store and tools read
+    "protocol.shelf": ({"protocol"}, STANDARD),
     # on no device: handed out with every export, and run by whoever has it, with nothing installed
     "protocol.verify_export": (set(), STANDARD),
     "firmware": ({"firmware", "protocol"}, MICROPYTHON),

@@ -1,8 +1,8 @@
 """A device's files: compiled by mpy-cross, and laid out as the LittleFS image that its flash holds.
 
 Only what a device imports is put on it: the imports are read from the sources, starting at the files that start the device.
-MicroPython starts `/boot.py` and `/main.py` as source, so those two are one line each; everything else is bytecode, one build for
-every chip. A function marked as viper is bytecode too, unless an architecture is named that it shall be compiled for.
+MicroPython starts `/boot.py` and `/main.py` as source; everything else is bytecode in a slot, `/a` or `/b`, one build for every chip, and
+only a slot is ever updated. A function marked as viper is bytecode too, unless an architecture is named that it shall be compiled for.
 """
 
 import ast
@@ -33,7 +33,22 @@ _ON_DEVICE = ("firmware", "protocol")
 _OVER_THE_CABLE = "firmware.technician"
 _COMPUTER_ONLY = frozenset({"protocol.sentences"})
 _VIPER = b"@micropython.viper\n"
-_STARTERS = {"boot.py": "import firmware.boot\n", "main.py": "import firmware.main\n"}
+_BOOT = "firmware/boot.py"
+# What a slot cannot even be read for is counted against it at the next start, as whatever else ends a trial is.
+_MAIN = """import sys
+import time
+
+import machine
+
+try:
+    import firmware.main  # noqa: F401
+except Exception as error:
+    sys.print_exception(error)
+    time.sleep(2)
+    machine.reset()
+"""
+FIRST_SLOT = "a"
+_WITH_LINES = (*(f"firmware/{device}/" for device in DEVICES), "firmware/drivers/", "firmware/main.py")
 _COMB = "firmware/crypto/p256.comb"
 
 
@@ -47,7 +62,7 @@ def modules(device: str) -> list[str]:
 
 
 def _carried(device: str, texts: Mapping[str, str]) -> set[str]:
-    waiting = ["firmware.boot", "firmware.main", f"firmware.{device}.main"]
+    waiting = ["firmware.main", f"firmware.{device}.main"]
     waiting += [f"firmware.boards.{board.stem}" for board in (ROOT / "firmware/boards").glob(f"*{device}*.py")]
     found: set[str] = set()
     while waiting:
@@ -64,13 +79,13 @@ def _carried(device: str, texts: Mapping[str, str]) -> set[str]:
 
 
 def files(device: str, cache: Path, architecture: str | None = None, instead: Mapping[str, str] | None = None) -> dict[str, bytes]:
-    """Return every file of a device's firmware by its path on the device, compiled; `cache` keeps what was compiled before.
+    """Return every file of a device's firmware by its path in a slot, compiled; `cache` keeps what was compiled before.
 
     architecture: ESP32_S3, SIMULATED, or None for bytecode that runs anywhere, a loop of a babyphone's at a tenth of the speed;
     instead: sources by their paths that are compiled in place of the repository's.
     Raises BuildFailed: a source has wrong syntax for MicroPython.
     """
-    built = {name: text.encode() for name, text in _STARTERS.items()}
+    built: dict[str, bytes] = {}
     texts = _inlined(_sources(instead or {}))
     for name in sorted(_carried(device, texts)):
         path = _path(name)
@@ -80,6 +95,12 @@ def files(device: str, cache: Path, architecture: str | None = None, instead: Ma
     built[wording.ON_DEVICE] = wording.table(device).encode()
     built[_COMB] = _comb()
     return built
+
+
+def installed(files: Mapping[str, bytes], slot: str = FIRST_SLOT) -> dict[str, bytes]:
+    """Return what lies on a device with these files in a slot: those two that are never updated, and the slot."""
+    boot = (ROOT / _BOOT).read_bytes()
+    return {"boot.py": boot, "main.py": _MAIN.encode(), **{f"{slot}/{name}": data for name, data in files.items()}}
 
 
 def image_bytes(contents: Mapping[str, bytes], flash_bytes: int = FLASH_BYTES) -> bytes:
@@ -161,8 +182,8 @@ def _compile(name: str, text: bytes, cache: Path, architecture: str | None = Non
     native = [f"-march={architecture}"] if architecture and _VIPER in text else []
     if not native:
         text = text.replace(_VIPER, b"")
-    # Line numbers take a sixteenth of the heap that code takes; faults of wire and flash are found on computers, where they are there.
-    options = [*native, "-O3"] if name.startswith(("protocol/", "firmware/crypto/", "firmware/flash/", "firmware/radio/")) else native
+    # Line numbers take a sixteenth of the heap that code takes: what measures has them; the rest is found on computers.
+    options = native if name.startswith(_WITH_LINES) else [*native, "-O3"]
     digest = hashlib.sha256("\0".join([name, *options, ""]).encode() + _compiler_version() + text).hexdigest()
     compiled = cache / "mpy" / f"{digest}.mpy"
     if not compiled.exists():

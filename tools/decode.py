@@ -31,6 +31,7 @@ from protocol import (
     receipts,
     refusals,
     sign1,
+    updates,
 )
 
 LARGEST_BYTES = 256 * 1024
@@ -55,8 +56,23 @@ _COMMAND = {
     11: "for, s",
     12: "language",
     13: "unit",
+    19: "sequence of the release",
+    20: "bytes of its manifest",
 }
-_MANIFEST = {0: "version", 1: "vendor", 2: "class", 3: "board", 4: "sequence", 5: "bytecode", 6: "files", 7: "released, s since 1970"}
+_MANIFEST = {
+    0: "version",
+    1: "vendor",
+    2: "class",
+    3: "boards",
+    4: "sequence",
+    5: "bytecode",
+    6: "files, their bytes, and the list's bytes and SHA-256",
+    7: "least battery, %",
+    8: "version",
+    9: "what it brings",
+    10: "ce qu'elle apporte",
+}
+_REPORT = {0: "state of an update", 1: "sequence", 2: "percent", 21: "fault"}
 # between home and cloud: how many keys, which of them has which type, what it is, its keys, and who decides whether it is right
 _FAR: list[tuple[set[int], int, type, int | None, str, dict[int, str], Callable[[bytes], object] | None]] = [
     (
@@ -286,6 +302,8 @@ def _kind_of(value: object) -> tuple[str, Mapping[int, str], Callable[[bytes], o
     for far_keys, place, kind_there, number, title, names, check in _FAR:
         if keys == far_keys and isinstance(value[place], kind_there) and kind == number:
             return title, names, check
+    if {0, 1} <= keys <= {0, 1, 2, 21} and not isinstance(value.get(2), list):
+        return "a report of an update", _REPORT, updates.decode
     if keys == {2}:
         return "a device's presence", {2: _COMMON[2]}, commands.decode_presence
     if isinstance(value.get(2), list):

@@ -58,8 +58,8 @@ Tell = Callable[[str, float], None]  # what is being done, and percent of it
 
 def contents(release: Release) -> dict[str, bytes]:
     """Return the files that a flashed and not yet provisioned device has: the release, and which one it is."""
-    named = {"kind": release.kind, "version": release.version, "digest": release.digest}
-    return {**release.files, RELEASE_FILE: cbor.encode(named)}
+    named = {"kind": release.kind, "version": release.version, "sequence": release.sequence, "digest": release.digest}
+    return build.installed({**release.files, RELEASE_FILE: cbor.encode(named)})
 
 
 def without_erased_end(image: bytes) -> bytes:

@@ -21,11 +21,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from gateway.edges.link_key import public_half_in
+from protocol import cbor
 from simulator.air.ble import Air
 from simulator.events import Event
 from simulator.house import House
 from simulator.people.person import Person
-from tools import broker, build, micropython, provision
+from tools import broker, build, micropython, provision, release
 from tools.services import Facts, Service, ServiceFailed, free_ports, require_free
 from tools.visitor import Page, Visitor
 from tools.ways import Ways
@@ -263,10 +264,20 @@ site = "{self.site_address}"
 [delivery]
 climate_minutes = 0
 reconnect_ms = 1000
+
+[updates]
+keys = "{self._release_keys()}"
 """
             + (f'\n[ble]\nbackend = "simulator.air.backend"\naddress = "127.0.0.1:{self.air.port}"\n' if self.air else ""),
             encoding="utf-8",
         )
+
+    def _release_keys(self) -> Path:
+        """Return the file of the public keys that sign releases on this computer."""
+        release.own_keys()
+        path = self.folder / "release.pub"
+        path.write_bytes(b"".join(key.with_suffix(".pub").read_bytes() for key in (release.KEY, release.NEXT_KEY)))
+        return path
 
     def _install(self, kind: str) -> None:
         """Build a device's image, provision it for this home, and put the device into the house."""
@@ -276,8 +287,10 @@ reconnect_ms = 1000
             settings["radio"] = "ble"
         made = provision.provision(kind, DEVICES[kind], ("127.0.0.1", relay), self._gateway_key, settings)
         image = self.folder / "images" / f"{kind}.img"
-        files = build.files(kind, build.ROOT / ".foyer/cache", build.simulated(self._interpreter().word_bits))
-        build.write_image(image, {**files, **made.files})
+        files = release.with_keys(build.files(kind, build.ROOT / ".foyer/cache", build.simulated(self._interpreter().word_bits)))
+        known = release.facts()
+        named = {"kind": kind, "version": known.version, "sequence": known.sequence, "digest": ""}
+        build.write_image(image, {**build.installed({**files, "release.cbor": cbor.encode(named)}), **made.files})
         provision.enrol(self.folder / "home/enrolments", made.enrolment)
         self._kids[kind] = made.enrolment["kid"]
         self.ways.know(made.enrolment["kid"], kind)

@@ -1,36 +1,33 @@
-"""A release of a device's firmware as one file: a signed manifest, then the files it names, byte after byte.
+"""A release of a device's firmware as one file: a signed manifest, then the files it names (`protocol/shelf.py`).
 
-The manifest (COSE_Sign1, ES256) says for which device and boards the files are, which bytecode they are in, their number in the order
-of releases, and each file's path, size and SHA-256; its elements are those of RFC 9124. Two builds of the same sources with the same
-key are the same bytes: the signature is deterministic (RFC 6979), and nothing holds a date.
+Two builds of the same sources with the same keys are the same bytes: the signature is deterministic (RFC 6979), and nothing holds a date.
+Two keys exist from the start: the one that signs, and the next one, which every device trusts already and which stays in a drawer until
+the first is lost or stolen. Neither is ever on a server, and neither is ever printed or given as an argument, only the file it is in.
 """
 
 import hashlib
 import os
-import struct
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from protocol import cbor, cose, sign1
+from protocol import errors, manifest, shelf
 from protocol.errors import ProtocolError
 from tools import build
 from tools.faults import Fault
 
-MAGIC = b"FOYER-RELEASE-1\n"
-AAD = b"foyer release"
 KEY = build.ROOT / ".foyer/keys/release.pem"
+NEXT_KEY = KEY.with_name("release-next.pem")
 PUBLIC = KEY.with_suffix(".pub")
-
-# keys of the manifest
-KIND, VERSION, ABI, SEQUENCE, BOARDS, FILES = range(1, 7)
-_MOST_FILES, _MOST_BYTES = 200, 1 << 20
+NEWS = build.ROOT / "firmware/news.toml"
+LEAST_BATTERY_percent = 30
+_ARCHITECTURES = {None: 0, build.SIMULATED: 1, build.ESP32_S3: 10}  # as `sys.implementation._mpy` numbers them
 
 
 class Release(NamedTuple):
@@ -43,69 +40,116 @@ class Release(NamedTuple):
     digest: str
 
 
+class Facts(NamedTuple):
+    """What a manifest says beside its files; english, french: what the release brings."""
+
+    version: str
+    sequence: int
+    english: str
+    french: str
+    battery_percent: int = LEAST_BATTERY_percent
+
+
 def version() -> str:
     """Return the version that these sources call themselves."""
     described = tomllib.loads((build.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     return str(described["project"]["version"])
 
 
-def describe(kind: str, files: Mapping[str, bytes]) -> bytes:
-    """Return the manifest's payload for these files."""
-    numbers = [int(part) for part in version().split(".")]
-    return cbor.encode(
+def sequence_of(text: str) -> int:
+    """Return the number of a version in the order of releases. Raises Fault: it is no version."""
+    try:
+        major, minor, patch = (int(part) for part in text.split("."))
+    except ValueError:
+        raise Fault("bad-release", file=text, reason="a version is three numbers with dots between") from None
+    return major << 16 | minor << 8 | patch
+
+
+def facts(named: str | None = None) -> Facts:
+    """Return what these sources say of a version, of their own unless another is named. Raises Fault: they say nothing of it."""
+    text = named or version()
+    news = tomllib.loads(NEWS.read_text(encoding="utf-8")).get(text)
+    if news is None:
+        raise Fault("bad-release", file=NEWS, reason=f"it does not say what {text} brings")
+    return Facts(text, sequence_of(text), news["en"], news["fr"])
+
+
+def describe(kind: str, files: Mapping[str, bytes], said: Facts | None = None) -> bytes:
+    """Return the manifest's payload for these files. Raises BadManifest: a file's name or size is none for a release."""
+    known = said or facts()
+    boards = {Path(name).stem.removesuffix(f"_{kind}") for name in files if name.startswith("firmware/boards/s")}
+    return manifest.encode(
         {
-            KIND: kind,
-            VERSION: version(),
-            ABI: _abi(files),
-            SEQUENCE: numbers[0] << 16 | numbers[1] << 8 | numbers[2],
-            BOARDS: sorted({Path(name).stem for name in files if name.startswith("firmware/boards/")} - {"__init__"}),
-            FILES: [[name, len(data), hashlib.sha256(data).digest()] for name, data in sorted(files.items())],
+            manifest.VERSION: 1,
+            manifest.VENDOR: manifest.vendor_id(),
+            manifest.CLASS: manifest.class_id(kind),
+            manifest.BOARDS: sorted(boards),
+            manifest.SEQUENCE: known.sequence,
+            manifest.ABI: _abi(files),
+            manifest.LIST: shelf.pinned(files),
+            manifest.BATTERY: known.battery_percent,
+            manifest.NAME: known.version,
+            manifest.ENGLISH: known.english,
+            manifest.FRENCH: known.french,
         }
     )
 
 
-def of_sources(kind: str, portable: bool = False) -> Release:
+def of_sources(kind: str, portable: bool = False, trusted: bytes | None = None) -> Release:
     """Return what these sources build, unsigned; portable: for any processor, a babyphone's listening at a tenth of its speed.
 
-    Raises BuildFailed.
+    trusted: the points of the keys by which the next release may be signed, those of this computer if None. Raises BuildFailed, Fault.
     """
-    files = build.files(kind, build.ROOT / ".foyer/cache", None if portable else build.ESP32_S3)
-    payload = describe(kind, files)
-    return Release(kind, version(), int(_map(cbor.decode(payload))[SEQUENCE]), files, hashlib.sha256(payload).hexdigest())
+    files = with_keys(build.files(kind, build.ROOT / ".foyer/cache", None if portable else build.ESP32_S3), trusted)
+    known = facts()
+    return Release(kind, known.version, known.sequence, files, hashlib.sha256(describe(kind, files, known)).hexdigest())
 
 
-def pack(kind: str, files: Mapping[str, bytes], key: ec.EllipticCurvePrivateKey) -> bytes:
+def with_keys(files: Mapping[str, bytes], trusted: bytes | None = None) -> dict[str, bytes]:
+    """Return the files with the keys by which the next release may be signed."""
+    return {**files, shelf.KEYS_FILE: own_keys() if trusted is None else trusted}
+
+
+def own_keys() -> bytes:
+    """Return the points of this computer's two keys, which are made if they are not there."""
+    return b"".join(point(signing_key(path).public_key()) for path in (KEY, NEXT_KEY))
+
+
+def pack(kind: str, files: Mapping[str, bytes], key: ec.EllipticCurvePrivateKey, said: Facts | None = None) -> bytes:
     """Return the release file, signed."""
+    return shelf.assemble(signed(describe(kind, files, said), key, manifest.AAD), files)
+
+
+def signed(payload: bytes, key: ec.EllipticCurvePrivateKey, aad: bytes) -> bytes:
+    """Return the COSE_Sign1 of a payload."""
 
     def sign(tbs: bytes) -> bytes:
         r, s = decode_dss_signature(key.sign(tbs, ec.ECDSA(hashes.SHA256(), deterministic_signing=True)))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
-    manifest = cose.sign1(describe(kind, files), _kid(key.public_key()), AAD, sign)
-    return MAGIC + struct.pack(">I", len(manifest)) + manifest + b"".join(data for _, data in sorted(files.items()))
+    return shelf.sign(payload, point(key.public_key()), aad, sign)
 
 
 def unpack(path: Path, trusted: ec.EllipticCurvePublicKey) -> Release:
     """Return the release in a file. Raises Fault: it is damaged, not signed by the trusted key, or no release at all."""
+    found = verify_file(path, shelf.keys_of(point(trusted)))
+    return Release(found.kind, found.name, found.sequence, found.files, found.digest)
+
+
+def verify_file(path: Path, trusted: shelf.Keys) -> shelf.Release:
+    """Return the release in a file, signed by one of these keys. Raises Fault."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise Fault("bad-release", file=path, reason=(error.strerror or "it cannot be read").lower()) from None
-    if len(data) > _MOST_BYTES or not data.startswith(MAGIC) or len(data) < len(MAGIC) + 4:
-        raise Fault("bad-release", file=path, reason="it does not begin as one")
-    (size,) = struct.unpack_from(">I", data, len(MAGIC))
-    begin = len(MAGIC) + 4
     try:
-        signed = sign1.parse_sign1(data[begin : begin + size])
-        sign1.verify1(signed, AAD, lambda tbs, signature: _verified(trusted, tbs, signature))
-        manifest = _map(cbor.decode(signed.payload))
-        files = _cut(manifest[FILES], data[begin + size :])
-        found = (str(manifest[KIND]), str(manifest[VERSION]), int(manifest[SEQUENCE]))
+        return shelf.open_release(data, trusted, holds)
+    except errors.BadSignature:
+        raise Fault("bad-release", file=path, reason="its signature is not by a key that is trusted here") from None
+    except errors.DigestMismatch as error:
+        raise Fault("bad-release", file=path, reason=f"{error.got or 'its end'} is damaged") from None
     except ProtocolError:
-        raise Fault("bad-release", file=path, reason="its signature is not by the key that is trusted here") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise Fault("bad-release", file=path, reason=str(error) or "its list of files is broken") from None
-    return Release(*found, files, hashlib.sha256(signed.payload).hexdigest())
+        raise Fault("bad-release", file=path, reason="it is no release, or damaged") from None
 
 
 def signing_key(path: Path = KEY) -> ec.EllipticCurvePrivateKey:
@@ -118,7 +162,10 @@ def signing_key(path: Path = KEY) -> ec.EllipticCurvePrivateKey:
             file.write(text)
         public = made.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         path.with_suffix(".pub").write_bytes(public)
-    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        raise Fault("bad-release", file=path, reason="there is no key in it that can be used") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise Fault("bad-release", file=path, reason="the key in it is not a P-256 key")
     return key
@@ -135,51 +182,33 @@ def trusted_key(path: Path = PUBLIC) -> ec.EllipticCurvePublicKey:
     return key
 
 
+def points(paths: Sequence[Path]) -> bytes:
+    """Return the points of the public keys in these files. Raises Fault."""
+    return b"".join(point(trusted_key(path)) for path in paths)
+
+
+def point(key: ec.EllipticCurvePublicKey) -> bytes:
+    """Return a public key as a device has it: uncompressed, 65 bytes."""
+    return key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+
+
+def holds(of: bytes, tbs: bytes, signature: bytes) -> bool:
+    """Return whether r||s is this point's signature."""
+    encoded = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), of).verify(encoded, tbs, ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
 def sha256(data: bytes) -> str:
     """Return a release file's checksum, as it is published beside it."""
     return hashlib.sha256(data).hexdigest()
 
 
-def _verified(key: ec.EllipticCurvePublicKey, tbs: bytes, signature: bytes) -> bool:
-    try:
-        key.verify(
-            encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")),
-            tbs,
-            ec.ECDSA(hashes.SHA256()),
-        )
-    except InvalidSignature:
-        return False
-    return True
-
-
-def _cut(listed: object, data: bytes) -> dict[str, bytes]:
-    """Return the files that the list names, cut from what follows the manifest. Raises ValueError."""
-    if not isinstance(listed, list) or not 0 < len(listed) <= _MOST_FILES:
-        raise ValueError("its list of files is broken")
-    files, at = {}, 0
-    for name, size, digest in listed:
-        part = data[at : at + size]
-        at += size
-        if not isinstance(name, str) or name.startswith("/") or ".." in name.split("/") or hashlib.sha256(part).digest() != digest:
-            raise ValueError(f"{name} in it is damaged")
-        files[name] = part
-    if at != len(data):
-        raise ValueError("something follows its last file")
-    return files
-
-
-def _map(value: object) -> dict[int, Any]:  # its fields are checked where they are used
-    if not isinstance(value, dict):
-        raise TypeError("its manifest is no map")
-    return value
-
-
-def _kid(key: ec.EllipticCurvePublicKey) -> bytes:
-    point = key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-    return hashlib.sha256(point).digest()[: sign1.KID_BYTES]
-
-
-def _abi(files: Mapping[str, bytes]) -> str:
-    """Return the bytecode's version as mpy-cross writes it into the second and third byte of a file, for example "6.3"."""
-    compiled = next(data for name, data in sorted(files.items()) if name.endswith(".mpy"))
-    return f"{compiled[1]}.{compiled[2] & 3}"
+def _abi(files: Mapping[str, bytes]) -> int:
+    """Return the bytecode's version and processor as `sys.implementation._mpy` has them; mpy-cross writes them into each file's head."""
+    compiled = [data for name, data in sorted(files.items()) if name.endswith(".mpy")]
+    native = max((data[2] for data in compiled), key=lambda flags: flags >> 2)  # 0 where all is bytecode
+    return compiled[0][1] | (native & 3) << 8 | native >> 2 << 10

@@ -173,6 +173,7 @@ async def _listen(ground, room, sound, slots, listening):
                     await _keep(ground, readings.FAULT, {readings.FAULT_CODE: faults.MICROPHONE_SILENT})
             room.go_on()
         half_dB = listening.take_half_dB()
+        ground.calm.busy = listening.crying.heard()
         if half_dB is not None:
             _say(ground, room, half_dB, listening.crying.heard())
 
@@ -181,6 +182,7 @@ def _say(ground, room, half_dB, crying):
     value = {readings.KIND: readings.CLIMATE, readings.UPTIME: [ground.boot, ground.clock.up_ms()], readings.LOUDNESS: half_dB}
     value[readings.CRYING] = 1 if crying else 0
     if room.climate.latest:
+        ground.works()
         value[readings.TEMPERATURE], value[readings.HUMIDITY] = room.climate.latest
     for place, what in enumerate(room.doing()):
         if what:

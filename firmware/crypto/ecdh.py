@@ -39,8 +39,13 @@ def point_steps(public_key: bytes):
 
 def agree_steps(comb, private_key: bytes):
     """Yield, and return the shared secret, 32 bytes: private_key times the point whose comb `point_steps` returned."""
+    x, _ = yield from product_steps(comb, p256._scalar(private_key))
+    return x.to_bytes(32, "big")
+
+
+def product_steps(comb, scalar: int):
+    """Yield, and return the affine coordinates of scalar, in 1..n-1, times the point whose comb `point_steps` returned."""
     p = _P
-    scalar = p256._scalar(private_key)
     # as in p256.py: digit i is 2 bit_i - 1, and the top digit of a column is the sign of the whole
     bits = (scalar + (1 << _DIGITS) - 1) * ((_N + 1) >> 1) % _N + _N * (p256.urandom(1)[0] % 254)
     rows = [bits >> (_SPACING * row) & ((1 << _SPACING) - 1) for row in range(_TEETH)]
@@ -70,8 +75,7 @@ def agree_steps(comb, private_key: bytes):
         z = z * h % p
         yield
     d = z * z % p
-    x, _ = yield from p256.affine_steps(x, y, d, d * z % p)
-    return x.to_bytes(32, "big")
+    return (yield from p256.affine_steps(x, y, d, d * z % p))
 
 
 def shared_secret(private_key: bytes, public_key: bytes) -> bytes:

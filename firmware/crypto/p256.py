@@ -7,7 +7,7 @@ they leak apart from the key. `sign_steps` is a generator that yields after ever
 
 The comb is a file of 8 KiB made by `tools/comb.py` and read point by point, so that it takes nothing of the heap. `known_answer.py`
 checks it and the arithmetic before any key is used. Multiples of other points are `ecdh.py`'s, keys are made in `new_key.py`.
-Verification is left out: no device verifies yet.
+Whether somebody else's signature holds is `verify.py`'s.
 """
 
 from hashlib import sha256

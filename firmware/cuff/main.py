@@ -96,7 +96,9 @@ async def _sensor(ground, bus):
     while True:
         ground.alive()
         try:
-            return MPRLS(bus)
+            sensor = MPRLS(bus)
+            ground.works()
+            return sensor
         except ChipError as error:
             if not said:
                 said = True
@@ -137,6 +139,7 @@ class _Measuring:
             self._parts.set(cycle.duty, cycle.valve_closed)
             found = self._compute() if cycle.state == states.COMPUTING else None
             ground.calm.holding = cycle.state in states.CAN_HOLD_AIR or cycle.state == states.COMPUTING
+            ground.calm.busy = cycle.state != states.IDLE or self._invites_until_ms is not None
             if cycle.state != told:  # by this step, or by a command while the sensor converted
                 told = cycle.state
                 await self._tell(found)

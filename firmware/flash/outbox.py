@@ -38,6 +38,11 @@ class Outbox:
     def __len__(self):
         return len(self._sequences)
 
+    @property
+    def room(self) -> int:
+        """How many more readings fit, the device's own word that it is full among them."""
+        return self._capacity + 1 - len(self._sequences)
+
     def sequences(self) -> list[int]:
         """Return the sequence numbers of what waits, oldest first."""
         return list(self._sequences)

@@ -43,9 +43,16 @@ class Way:
 
         None: given up, because hurried() said that something else cannot wait. Raises as `_ask` does.
         """
+        return await self._unhurried(lambda way: way.fetch(path.encode(), content_format, payload(), self._clock.up_ms()), hurried)
+
+    async def get(self, path: str, options, hurried):
+        """Return what the home has there; options behind the path, as a download's in `protocol/blocks.py`; None and raises as `fetch`."""
+        return await self._unhurried(lambda way: way.get(path.encode(), options, self._clock.up_ms()), hurried)
+
+    async def _unhurried(self, begin, hurried):
         self._hurried = hurried
         try:
-            return await self._ask(lambda way: way.fetch(path.encode(), content_format, payload(), self._clock.up_ms()))
+            return await self._ask(begin)
         except GatewaySilent:
             if hurried():
                 return None

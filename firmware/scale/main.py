@@ -49,12 +49,14 @@ async def measure(ground) -> None:
             if converter is None:
                 converter = Converter(board, bus)
             counts = await converter.counts(ground.clock)
+            ground.works()
             event = weighing.feed(counts, ground.clock.up_ms())
         except ChipError as error:
             if weighing.state != states.FAULT:
                 await _say_fault(ground, error.fault)
                 since_ms = ground.clock.up_ms()
             weighing.lost()
+        ground.calm.busy = weighing.state in (states.LOADING, states.SETTLING)
         now_ms = ground.clock.up_ms()
         if event:
             quiet = quiet and event != states.STEPPED_ON

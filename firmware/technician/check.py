@@ -15,6 +15,7 @@ import time
 import machine
 import network
 
+from firmware import ROOT
 from firmware.crypto import known_answer, new_key
 from firmware.flash import replacing
 from protocol import cbor
@@ -34,7 +35,7 @@ def files():
     broken = []
     for name, expected in GIVEN["files"].items():
         try:
-            with open("/" + name, "rb") as file:
+            with open(f"{ROOT}/{name}", "rb") as file:
                 found = hashlib.sha256(file.read()).digest().hex()
         except OSError:
             found = None

@@ -23,9 +23,18 @@ def _fields(path: str) -> dict | None:
     return fields if isinstance(fields, dict) else None
 
 
+def _root() -> str:
+    """Return the slot that the firmware runs from, or "" when there is none."""
+    try:
+        from firmware import ROOT  # a board without our firmware has none
+    except ImportError:
+        return ""
+    return ROOT
+
+
 def look() -> dict:
     """Return what this device is."""
-    release = _fields("/release.cbor")
+    release = _fields(_root() + "/release.cbor")
     owner = _fields("/identity.cbor")
     settings = _fields("/settings.cbor")
     kid = owner.get("kid") if owner else None

@@ -1,16 +1,17 @@
 """The devices' door: CoAP over UDP (RFC 7252), every message protected by OSCORE (RFC 8613), on aiocoap.
 
-Four resources: `r` takes a signed reading and answers with its receipt, `l` takes live values and `s` packets of a room's sound while
+Five resources: `r` takes a signed reading and answers with its receipt, `l` takes live values and `s` packets of a room's sound while
 somebody listens, both without an answer, `c` tells what a device is asked to do (FETCH, RFC 8132, observed by RFC 7641) and takes how it
-went. From outside, an unknown device, a broken tag and a replay are one answer: 4.01 without a word. What a device is to do is told only
-at an address where the device has proved to be, by its introduction or by an Echo (RFC 9175): a recorded FETCH sent from elsewhere draws
-one small answer. The one thing anybody may ask in clear is an introduction (EDHOC, `introductions.py`). Left out: blockwise transfers (a
-Block1 option is refused with 4.13, so nobody can make us collect blocks), discovery.
+went, `u` gives an update in blocks (RFC 7959) and takes how that goes. From outside, an unknown device, a broken tag and a replay are one
+answer: 4.01 without a word. What a device is to do is told only at an address where the device has proved to be, by its introduction or by
+an Echo (RFC 9175): a recorded FETCH sent from elsewhere draws one small answer. The one thing anybody may ask in clear is an introduction
+(EDHOC, `introductions.py`). Left out: collecting blocks (a Block1 option is refused with 4.13, so nobody can make us), discovery.
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any, Protocol
 
 import aiocoap
 from aiocoap import interfaces, oscore
@@ -30,9 +31,9 @@ from gateway.edges.datagrams import HELLO, INTRODUCTION, Datagrams
 from gateway.edges.introductions import Refused
 from gateway.edges.pairings import PairingContext, Pairings
 from gateway.edges.way import Way
-from gateway.errors import PortTaken
+from gateway.errors import NoRoom, PortTaken
 from gateway.reception import LARGEST_SIGNED_BYTES
-from protocol import faults, receipts
+from protocol import faults, receipts, updates
 from protocol.errors import ProtocolError
 from protocol.pairing import MAX_MESSAGE_BYTES, PATH
 
@@ -50,16 +51,29 @@ _CODES = {
 _SILENCE = 26  # RFC 7967: no response of any class
 
 
+class Offers(Protocol):
+    """What this door asks of whoever has updates (`rollout.py`)."""
+
+    def piece(self, device: Device, name: str) -> bytes | None:
+        """Return what a device fetches under a name, "" the manifest it was told of; None: there is none for it."""
+
+    async def reported(self, device: Device, said: Mapping[int, object]) -> None:
+        """Take a device's checked word of an update; once this returns it is on disk. Raises NoRoom."""
+
+
 class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface is untyped
     """Everything a device can ask for, behind its protected link."""
 
-    def __init__(self, contexts: Contexts, pairings: Pairings, arrive: Arrivals, attendance: Attendance, way: Way) -> None:
+    def __init__(
+        self, contexts: Contexts, pairings: Pairings, arrive: Arrivals, attendance: Attendance, way: Way, offers: Offers | None
+    ) -> None:
         super().__init__()
         self._contexts = contexts
         self._pairings = pairings
         self._arrive = arrive
         self._attendance = attendance
         self._way = way
+        self._offers = offers
 
     async def render_to_pipe(self, pipe: Any) -> None:
         """Open a request, have it answered, and protect the answer; aiocoap calls this once a request."""
@@ -169,6 +183,8 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
 
     async def _answer(self, context: DeviceContext, request: Any) -> Any:
         """Return the response to an opened request; None: it asked for none."""
+        if request.opt.uri_path[:1] == (updates.PATH,) and self._offers is not None:
+            return await self._update(context.device, request, self._offers)
         wrong = _unacceptable(request)
         if wrong is not None:
             self._way.refuse("bad_request")
@@ -191,6 +207,25 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
             self._way.refuse("bad_request")
             return _refusal(Code.BAD_REQUEST, faults.WRONG_CONTENT)
         self._way.count("result")
+        return aiocoap.Message(code=Code.CHANGED)
+
+    async def _update(self, device: Device, request: Any, offers: Offers) -> Any:
+        """Return a block of an update, or take how it goes."""
+        wrong = _unfit_for_updates(request)
+        if wrong is not None:
+            self._way.refuse("bad_request")
+            return _refusal(*wrong)
+        if request.code is Code.GET:
+            whole = offers.piece(device, "/".join(request.opt.uri_path[1:]))
+            return _refusal(Code.NOT_FOUND, faults.UPDATE_WITHDRAWN) if whole is None else _block(whole, request.opt.block2)
+        try:
+            await offers.reported(device, updates.decode(request.payload))
+        except ProtocolError:
+            self._way.refuse("bad_request")
+            return _refusal(Code.BAD_REQUEST, faults.WRONG_CONTENT)
+        except NoRoom:
+            return _refusal(Code.SERVICE_UNAVAILABLE, faults.STORE_FULL)
+        self._way.count("update_word")
         return aiocoap.Message(code=Code.CHANGED)
 
     async def render(self, request: Any) -> Any:
@@ -219,6 +254,36 @@ def _unacceptable(request: Any) -> tuple[Code, int] | None:
     if request.opt.content_format != _FORMATS[request.opt.uri_path]:
         return Code.UNSUPPORTED_CONTENT_FORMAT, faults.WRONG_CONTENT
     return None
+
+
+_LARGEST_BLOCK = 6  # of 2^10 bytes
+
+
+def _unfit_for_updates(request: Any) -> tuple[Code, int] | None:
+    """Return the code and fault number with which a request about updates is refused, or None."""
+    if request.opt.block1 is not None or len(request.payload) > updates.MAX_REPORT_BYTES:
+        return Code.REQUEST_ENTITY_TOO_LARGE, faults.TOO_LARGE
+    known = (OptionNumber.URI_PATH, OptionNumber.BLOCK2) if request.code is Code.GET else (OptionNumber.URI_PATH,)
+    if any(option.number.is_critical() and option.number not in known for option in request.opt.option_list()):
+        return Code.BAD_OPTION, faults.WRONG_CONTENT
+    if request.code is Code.GET and len(request.opt.uri_path) <= 2:
+        return None
+    if request.code is not Code.POST or len(request.opt.uri_path) != 1:
+        return Code.METHOD_NOT_ALLOWED, faults.WRONG_CONTENT
+    return None if request.opt.content_format == updates.FORMAT else (Code.UNSUPPORTED_CONTENT_FORMAT, faults.WRONG_CONTENT)
+
+
+def _block(whole: bytes, asked: Any) -> Any:
+    """Return the answer with one block of a representation (RFC 7959 section 2.2)."""
+    exponent = min(asked.size_exponent, _LARGEST_BLOCK) if asked is not None else _LARGEST_BLOCK
+    number = asked.block_number if asked is not None else 0
+    size = 16 << exponent
+    if number and number * size >= len(whole):
+        return _refusal(Code.BAD_OPTION, faults.WRONG_CONTENT)
+    answer = aiocoap.Message(code=Code.CONTENT, payload=whole[number * size :][:size])
+    answer.opt.etag = sha256(whole).digest()[:8]
+    answer.opt.block2 = (number, (number + 1) * size < len(whole), exponent)
+    return answer
 
 
 def _refusal(code: Code, fault: int) -> Any:
@@ -250,15 +315,18 @@ class Door:
         orders: Orders | None = None,
         messages_per_s: float = 100.0,
         present: Present | None = None,
+        offers: Offers | None = None,
     ) -> "Door":
         """Open the UDP port. Raises PortTaken: somebody else has it, or the address is not this machine's.
 
         orders: what waits for devices; whoever changes it calls `orders_changed`. messages_per_s: of one address. present: as in
-        `attendance.py`.
+        `attendance.py`. offers: the updates that devices may fetch.
         """
         loop = asyncio.get_running_loop()
         attendance = Attendance(orders or NoOrders(), present, arrive.uptime)
-        context = aiocoap.Context(loop=loop, serversite=Front(contexts, pairings, arrive, attendance, way), loggername="coap-server")
+        context = aiocoap.Context(
+            loop=loop, serversite=Front(contexts, pairings, arrive, attendance, way, offers), loggername="coap-server"
+        )
         tokens = TokenManager(context)
         messages = MessageManager(tokens)
         try:

@@ -78,6 +78,14 @@ class OrderBook:
         self._moved(device)
         return number > 0
 
+    async def offer(self, device: Device, arguments: Mapping[int, int]) -> bool:
+        """Tell a device of a release; return False: too much waits for it already. Raises NoRoom."""
+        wanted = Wanted(0, device.kid, commands.UPDATE, dict(arguments))
+        taken = await self._buffer.write(lambda connection: add(connection, wanted, utc_ms()))
+        if taken:
+            self._moved(device)
+        return bool(taken)
+
     async def decide(self, device: Device, number: int, event: str) -> None:
         """Say yes or no to an order that asks, or take one back; nothing happens if it is too late for that."""
         await self._buffer.write(lambda connection: happen(connection, device.kid, number, event, None, utc_ms()))

@@ -6,6 +6,7 @@ The server's side of `protocol/oscore.py` with OpenSSL's ciphers, introductions 
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -17,7 +18,22 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from protocol import coap, commands, cose, introduction, live, oscore, oscore_opening, oscore_server, readings, receipts, sign1
+from protocol import (
+    coap,
+    commands,
+    cose,
+    introduction,
+    live,
+    manifest,
+    oscore,
+    oscore_opening,
+    oscore_server,
+    readings,
+    receipts,
+    shelf,
+    sign1,
+    updates,
+)
 
 
 class HomeKey:
@@ -53,6 +69,10 @@ class Home(asyncio.DatagramProtocol):
         self.presences: list[tuple[int, int]] = []
         self.results: list[dict[int, object]] = []
         self.order: dict[int, object] | None = None  # without its `until`
+        self.offers: dict[str, bytes] = {}  # what a device may fetch: the signed manifest under "", files under their names
+        self._reported: set[bytes] = set()
+        self.reports: list[dict[int, object]] = []  # what it said of updates
+        self.lie: Callable[[str, int, bytes], bytes] = lambda _name, _number, piece: piece
         self._observation: tuple[coap.Message, oscore.Binding, tuple[str, int], float] | None = None
         self._notifications = 0
 
@@ -96,6 +116,9 @@ class Home(asyncio.DatagramProtocol):
         if coap.option(opened.options, coap.URI_PATH) == b"c":
             self._commands(message, opened, binding, address)
             return
+        if coap.option(opened.options, coap.URI_PATH) == b"u":
+            self._updates(message, opened, binding, address)
+            return
         if self.forgetful and coap.option(opened.options, coap.ECHO) != b"fresh":
             self._answer(message, binding, address, coap.UNAUTHORIZED, ((coap.ECHO, b"fresh"),), b"")
             return
@@ -116,6 +139,36 @@ class Home(asyncio.DatagramProtocol):
         """Forget the link, as a gateway does that was restarted: the device must introduce itself anew."""
         self._context = None
         self._observation = None
+
+    def _updates(self, message: coap.Message, opened: oscore_opening.Opened, binding: oscore.Binding, address: tuple[str, int]) -> None:
+        if opened.code == coap.POST:
+            if binding.partial_iv not in self._reported:  # else the same datagram again
+                self._reported.add(binding.partial_iv)
+                self.reports.append(updates.decode(opened.payload))
+            self._answer(message, binding, address, coap.CHANGED, (), b"")
+            return
+        name = b"".join(value for number, value in opened.options if number == coap.URI_PATH)[1:].decode()
+        whole = self.offers.get(name)
+        if whole is None:
+            self._answer(message, binding, address, 0x84, (), b"")
+            return
+        block = int.from_bytes(coap.option(opened.options, coap.BLOCK2) or b"", "big")
+        number, size = block >> 4, 16 << (block & 7)
+        piece = self.lie(name, number, whole[number * size :][:size])
+        more = (number + 1) * size < len(whole) or len(piece) > size
+        told = coap.uint(number << 4 | 8 * more | block & 7)
+        options = ((coap.ETAG, sha256(whole).digest()[:8]), (coap.BLOCK2, told))
+        self._answer(message, binding, address, coap.CONTENT, options, piece[:size])
+
+    def offer(self, release: bytes) -> dict[int, object]:
+        """Have a release for the device; return the arguments of the order to take it."""
+        begin = len(shelf.MAGIC) + 4
+        _, known, at = shelf.look(release)
+        self.offers = {"": release[begin:at]}
+        listed, files = shelf.cut(known, release[at:])
+        for data in (listed, *files.values()):
+            self.offers[updates.name_of(sha256(data).digest())] = data
+        return {commands.RELEASE: known[manifest.SEQUENCE], commands.MANIFEST_BYTES: len(self.offers[""])}
 
     def ask(self, order: dict[int, object] | None, valid_ms: int = 10_000) -> None:
         """Have something wait for the device, and tell it if it observes; None: nothing waits any more."""
@@ -171,6 +224,7 @@ class Home(asyncio.DatagramProtocol):
             responder.completed_without_message_4()
             secret, salt = responder.edhoc_exporter(0, b"", 16), responder.edhoc_exporter(1, b"", 8)
             self._context = oscore.derive(secret, salt, theirs, ours, _hkdf)
+            self._reported.clear()
             self.datagrams.clear()  # other keys, so numbers may begin again
             self._observation = None
             self.introductions += 1

@@ -41,8 +41,10 @@ def live(
     script: Script,
     alterations: Alterations = (),
     settings: Mapping[str, object] | None = None,
+    more: Mapping[str, bytes] | None = None,
+    flash_bytes: int = FLASH_BYTES,
 ) -> None:
-    """Let devices (name: kind) live in a house, each with a home of its own, while the script runs."""
+    """Let devices (name: kind) live in a house, each with a home of its own, while the script runs; more: files in their slots."""
 
     async def life() -> None:
         interpreter = find(CACHE)
@@ -55,7 +57,7 @@ def live(
                 key = HomeKey()
                 given = provision.provision(kind, name, ("127.0.0.1", port), key.public, chosen)
                 image = folder / f"{name}.image"
-                build.write_image(image, {**altered(kind, alterations), **given.files}, FLASH_BYTES)
+                build.write_image(image, {**build.installed({**altered(kind, alterations), **(more or {})}), **given.files}, flash_bytes)
                 homes[name] = Home(given.enrolment, key)
                 await homes[name].open()
                 device = house.add(name, kind, image, homes[name].address)

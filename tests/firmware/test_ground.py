@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from firmware import commanding, errors
+from firmware import commanding, errors, updating
 from firmware.watch import HEAP_FLOOR_BYTES
 from protocol import cose, faults, readings, sign1
 from protocol.sentences import WORDS_OF_FAULT
@@ -233,7 +233,8 @@ def test_a_pairings_bytecode_stays_within_60_KiB(device: str, radio: str, tmp_pa
     """Everything but what only a device that measures imports: as if all of it were imported at once; 65 KiB over Bluetooth."""
     files = {name: data for name, data in build.files(device, tmp_path).items() if name not in ABSENT[radio]}
     measuring = (f"firmware/{device}/", "firmware/drivers/", "firmware/sending", "firmware/signing", "firmware/cable", "protocol/improv")
-    measuring += ("firmware/crypto/ecdh", "protocol/edhoc")
+    measuring += ("firmware/crypto/ecdh", "protocol/edhoc", "firmware/update/", "firmware/crypto/verify")
+    measuring += tuple(name.replace(".", "/") for name in updating._ONCE)
     sizes = {name: len(data) for name, data in files.items() if name.endswith(".mpy") and not name.startswith(measuring)}
     assert set(PAIRING) < set(sizes)
     assert sum(sizes.values()) <= (65 if radio == "ble" else 60) * 1024
@@ -264,12 +265,13 @@ def test_a_devices_bytecode_stays_within_60_KiB(device: str, radio: str, most_Ki
     """Everything that a device keeps imported: all but what another board carries, begins a start anew, or is let go of again.
 
     That is the introduction's code, what a command needs, and the cuff's arithmetic, which is there for some seconds while the cuff
-    holds no air; and Bluetooth's, which gives way to a measurement. A device that has both radios may keep 63.
+    holds no air; an update's, which waits for one; and Bluetooth's, which gives way to it. A device that has both radios may keep 63.
     """
     once = [f"{package.replace('.', '/')}/{name}.mpy" for package, name in (*INTRODUCTION, *STARTING)]
     once += [f"firmware/cuff/{name}.mpy" for name in ("oscillometry", "envelope", "hill", "walls")]
     once += [*PAIRING, *LOOKING, *BLUETOOTH, *ABSENT[radio]]
-    once += [f"{name.replace('.', '/')}.mpy" for name in commanding._ONCE]
+    once += [f"{name.replace('.', '/')}.mpy" for name in (*commanding._ONCE, *updating._ONCE)]
+    once += [path for path in build.files(device, tmp_path) if path.startswith("firmware/update/")]
     alone = ("firmware/flash/forgetting.mpy", "firmware/drivers/nau7802.mpy", "firmware/boards/s3n_scale.mpy", *once)
     files = build.files(device, tmp_path)
     sizes = {name: len(data) for name, data in files.items() if name.endswith(".mpy") and name not in alone}

@@ -43,7 +43,7 @@ def new_device(
     assert interpreter is not None
     files = build.files(kind, CACHE, build.simulated(interpreter.word_bits), instead)
     image = house._directory / f"{name}.image"
-    build.write_image(image, {**files, **made.files}, FLASH_BYTES)
+    build.write_image(image, {**build.installed(files), **made.files}, FLASH_BYTES)
     return house.add(name, kind, image, ("127.0.0.1", coap_port))
 
 

@@ -61,7 +61,7 @@ async def night(folder: Path) -> AsyncIterator[Night]:
                 settings = {"climate_ms": 10_000, "retry_ms": 500, "calibration": house.calibration("crib", "babyphone")}
                 made = provision.provision("babyphone", "crib", ("127.0.0.1", house.reserve_port("crib")), key, settings)
                 files = build.files("babyphone", CACHE, build.simulated(interpreter.word_bits))
-                build.write_image(folder / "image", {**files, **made.files}, 256 * 4096)
+                build.write_image(folder / "image", {**build.installed(files), **made.files}, 256 * 4096)
                 provision.enrol(folder / "data/enrolments", made.enrolment)
                 await running.event("enrolment.changed", devices=1)
                 babyphone = house.add("crib", "babyphone", folder / "image", ("127.0.0.1", port))

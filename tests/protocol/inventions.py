@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from protocol import batches, commands, live, manifest, pairing, readings
+from protocol import batches, commands, live, manifest, pairing, readings, updates
 from protocol.receipts import ALREADY_STORED, FALLING, RISING
 
 BIG = (1 << 48) - 1
@@ -49,9 +49,8 @@ def _command(kind: int) -> Table:
     return {0: (st.just(kind), None, None, True), 1: _typed(commands.RESULT)[1], 8: (UPTIME, None, None, True), **own}
 
 
-FILES = st.lists(st.integers(0, 50), min_size=1, max_size=4, unique=True).map(
-    lambda numbers: [[f"f{number:02}", number, bytes([number]) * 32] for number in sorted(numbers)]
-)
+BOARDS = st.lists(st.text("abcs3_", min_size=1, max_size=16), min_size=1, max_size=8)
+LIST = st.tuples(st.integers(1, 128), st.integers(1, 1 << 27), st.integers(1, 1 << 14), st.binary(min_size=32, max_size=32)).map(list)
 RUNS = st.lists(
     st.tuples(st.integers(0, (1 << 40) - 1), st.integers(1, 16), st.binary(min_size=8, max_size=8)).map(list), min_size=1, max_size=16
 )
@@ -82,7 +81,8 @@ RULES: dict[str, Table] = {
     "presence": {2: (UPTIME, None, None, True)},
     "result": _typed(commands.RESULT),
     **{f"pairing-{name}": _typed(rules) for name, rules in PAIRINGS.items()},
-    "manifest": {**_typed(manifest.RULES), 6: (FILES, None, None, True)},
+    "manifest": {**_typed(manifest.RULES), 3: (BOARDS, None, None, True), 6: (LIST, None, None, True)},
+    "update-report": _typed(updates.RULES),
 }
 assert batches.MAX_READINGS == 16  # as RUNS has it
 

@@ -72,5 +72,4 @@ ROWS: list[tuple[str, str, bytes, str]] = [
     ("RFC 9124 older sequence", "manifest", b"older", "OlderRelease"),
     ("RFC 9124 other vendor", "manifest", b"vendor", "OtherDevice"),
     ("RFC 9124 other class", "manifest", b"class", "OtherDevice"),
-    ("RFC 9124 digest mismatch", "manifest", b"digest", "DigestMismatch"),
 ]

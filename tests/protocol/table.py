@@ -145,8 +145,8 @@ TABLE = {
     "update manifest: an older sequence, another vendor or class, another digest": Row(
         ("OlderRelease", "OtherDevice", "DigestMismatch", "BadManifest"),
         ("RFC 9124",),
-        (_EACH,),
-        ("protocol/test_protocol_objects.py::test_a_manifest_for_another_device_an_older_one_and_a_changed_file_are_refused",),
+        (_EACH, "protocol/test_protocol_objects.py::test_a_manifest_for_another_device_and_an_older_one_are_refused"),
+        ("protocol/test_shelf.py::test_a_changed_byte_anywhere_is_refused",),
     ),
 }
 

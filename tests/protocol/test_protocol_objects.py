@@ -102,24 +102,39 @@ def test_a_runs_digest_names_exactly_its_readings(digests: list[bytes], place: i
 
 
 MANIFEST: dict[int, object] = {
-    0: 1, 1: b"v" * 16, 2: b"c" * 16, 3: "s3", 4: 7, 5: 0x0603, 6: [["main.mpy", 100, bytes(32)], ["z.mpy", 5, b"d" * 32]], 7: 1760000000,
+    0: 1, 1: b"v" * 16, 2: b"c" * 16, 3: ["s3", "s3n"], 4: 7, 5: 6, 6: [2, 105, 90, b"d" * 32],
+    7: 30, 8: "0.1.7", 9: "Better.", 10: "Mieux.",
 }  # fmt: skip
 
 
-def test_a_manifest_for_another_device_an_older_one_and_a_changed_file_are_refused() -> None:
-    """RFC 9124: vendor, class, board and bytecode; the sequence; and the digest, each with its own error, on both Pythons."""
-    manifest.refuse_other(MANIFEST, b"v" * 16, b"c" * 16, "s3", 0x0603)
+def test_a_manifest_for_another_device_and_an_older_one_are_refused() -> None:
+    """RFC 9124: vendor, class, board and bytecode, and the sequence, each with its own error, on both Pythons."""
+    manifest.refuse_other(MANIFEST, b"v" * 16, b"c" * 16, "s3", 0x0706)
     manifest.refuse_older(MANIFEST, 6)
-    manifest.refuse_changed(MANIFEST, "z.mpy", 5, b"d" * 32)
     assert bodies.manifest_refusals(MANIFEST) == there(bodies.manifest_refusals, MANIFEST)
-    assert bodies.manifest_refusals(MANIFEST) == ["OtherDevice"] * 4 + ["OlderRelease"] * 2 + ["DigestMismatch"] * 3
+    assert bodies.manifest_refusals(MANIFEST) == ["OtherDevice"] * 4 + ["OlderRelease"] * 2
 
 
-@pytest.mark.parametrize("path", ["", "/etc", "../x", "a/../b", "x" * 65, "main.mpy"])
-def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
-    """Absolute, upwards, too long, empty, or the same twice."""
-    wrong = {**MANIFEST, 6: [["main.mpy", 100, bytes(32)], [path, 5, bytes(32)]]}
-    assert bodies.outcomes("manifest", [cbor.encode(wrong)]) == ["BadManifest"]
+@pytest.mark.parametrize(
+    ("made", "own", "fits"), [(6, 0x0706, True), (6, 0x2B06, True), (0x2B06, 0x2B06, True), (0x0706, 0x2B06, False), (5, 0x2B06, False)]
+)
+def test_native_code_fits_its_own_processor_only(made: int, own: int, fits: bool) -> None:
+    """Bytecode fits every processor of the same version; native code the same sub-version and processor, on both Pythons."""
+    assert bodies.bytecode_fits(made, own) is fits
+    assert there(bodies.bytecode_fits, made, own) is fits
+
+
+TRICKS = [
+    "", "/etc/x.py", "../x.mpy", "a/../b.mpy", "z" * 62 + ".py", "firmware/main.mpy", "firmware/a.mpy", "x//y.mpy", "x/./y.mpy", "x/y",
+    "x.d/y.mpy", "x/.mpy", "x/y.", "x/y.mpy/", "X/y.mpy", "x\\y.mpy", "x/y.mpy\0", "x/y.tar.gz", "é.mpy", ".x.mpy", "x/ y.mpy",
+]  # fmt: skip
+
+
+def test_a_path_that_leads_elsewhere_is_refused() -> None:
+    """Absolute, upwards, too long, empty, twice, out of order, a folder of another, or written in a second way; on both Pythons."""
+    assert bodies.paths_refused(TRICKS) == TRICKS
+    assert there(bodies.paths_refused, TRICKS) == TRICKS
+    assert bodies.paths_refused(["firmware/scale/main.mpy", "protocol/cbor.mpy", "release.keys", "firmware/words.txt"]) == []
 
 
 COMMAND: dict[object, object] = {0: 1, 1: 5, 8: [3, 60_000]}

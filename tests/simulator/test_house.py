@@ -149,7 +149,7 @@ def test_the_real_firmware_weighs_and_feels_the_room(interpreter_command: tuple[
                 settings = {"calibration": house.calibration(kind, kind), "climate_ms": 2000}
                 made = provision.provision(kind, kind, ("127.0.0.1", house.reserve_port(kind)), HomeKey().public, settings)
                 image = tmp_path / f"{kind}.img"
-                build.write_image(image, {**build.files(kind, CACHE, build.SIMULATED), **made.files})
+                build.write_image(image, {**build.installed(build.files(kind, CACHE, build.SIMULATED)), **made.files})
                 house.add(kind, kind, image, gateway.getsockname())
                 await house.devices[kind].start()
             house.set_room(18.2, 52.0)

@@ -17,6 +17,7 @@ from tools import decode
 
 TITLES = {"live": "a live value", "receipt": "a receipt", "refusal": "a refusal", "range-receipt": "a range receipt"}
 TITLES |= {"presence": "a device's presence", "result": "a command's result", "manifest": "an update manifest"}
+TITLES |= {"update-report": "a report of an update"}
 MADE = wire_example.objects()
 TITLES |= dict.fromkeys(KINDS, "a command")
 TITLES |= {"pairing-hello": "a device's hello", "pairing-answer": "the home's answer", "pairing-open": "closed in a digest"}

@@ -13,12 +13,13 @@ from gateway.cuff import FIRST_OF_THE_HOME
 from gateway.devices import Device, in_force
 from gateway.edges import households, orderbook, questions
 from gateway.edges.log import utc_ms
-from gateway.edges.pages import views
+from gateway.edges.pages import updating, views
 from gateway.edges.pages.frame import DO, LOOK, Addresses, Frame
 from gateway.edges.pages.typed import choice, number
 from gateway.edges.pages.views import PERSON, ROOM
 from gateway.edges.pages.words import Words
 from gateway.orders import Wanted
+from gateway.updates import CHOICES
 from protocol import commands
 from protocol.sentences import SENTENCES
 
@@ -45,6 +46,7 @@ async def show(frame: Frame, request: Request, words: Words) -> Response:
             **device,
             "functions": [(kind, orders.NAMES[kind]) for kind in orders.FUNCTIONS[device["kind"]] if kind not in orders.AT_HOME],
             "orders": told(frame, device["kid"], device["kind"], words),
+            "release": updating.shown(frame, bytes.fromhex(device["kid"]), words),
             "rights": {subject for subject, kid in rights if kid.hex() == device["kid"]},
         }
         for device in views.devices(frame.house, words)
@@ -55,6 +57,7 @@ async def show(frame: Frame, request: Request, words: Words) -> Response:
         words,
         devices=shown,
         gone=[device.name for device in in_force(frame.house.enrolments.gone)],
+        updates=updating.choices(frame),
         subjects=subjects,
         people=[{**row, "who": FIRST_OF_THE_HOME + row["subject"]} for row in subjects if row["kind"] == PERSON],
         waiting=frame.house.buffer.read(questions.queue_length),
@@ -162,11 +165,29 @@ async def share(frame: Frame, request: Request, words: Words) -> Response:
     return frame.back(words, "devices")
 
 
+async def update(frame: Frame, request: Request, words: Words) -> Response:
+    """Ask for the newest release on a device, now."""
+    if frame.rollout is None or not await frame.rollout.want(named(frame, request)):
+        raise HTTPException(400)
+    return frame.back(words, "devices")
+
+
+async def when(frame: Frame, request: Request, words: Words) -> Response:
+    """Choose when updates come."""
+    choice_ = str((await request.form()).get("choice", ""))
+    if frame.rollout is None or choice_ not in CHOICES:
+        raise HTTPException(400)
+    await frame.rollout.choose(choice_)
+    return frame.back(words, "devices")
+
+
 ADDRESSES: Addresses = {
+    "/updates": (when, DO),
     "/devices": (show, LOOK),
     "/devices/{kid}": (give, DO),
     "/devices/{kid}/gone": (shut_out, DO),
     "/devices/{kid}/orders": (order, DO),
     "/devices/{kid}/orders/{number:int}": (decide, DO),
+    "/devices/{kid}/update": (update, DO),
     "/devices/{kid}/rights": (share, DO),
 }

@@ -26,6 +26,7 @@ from gateway.edges.pages.views import House
 from gateway.edges.pages.words import LANGUAGES, Words
 from gateway.edges.pairings import Pairings
 from gateway.edges.push import Pushes
+from gateway.edges.rollout import Rollout
 
 
 def _templates() -> Environment:
@@ -55,6 +56,7 @@ class Frame:
     neighbour: bool = False
     push: Pushes | None = None
     listenings: Listenings = field(default_factory=Listenings)
+    rollout: Rollout | None = None
     exporting: asyncio.Lock = field(default_factory=asyncio.Lock)
     templates: Environment = field(default_factory=_templates)
 

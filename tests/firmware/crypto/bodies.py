@@ -8,7 +8,7 @@ if sys.implementation.name == "cpython":
 
     cryptolib.install()
 
-from firmware.crypto import ccm, ecdh, hkdf, known_answer, new_key, p256
+from firmware.crypto import ccm, ecdh, hkdf, known_answer, new_key, p256, verify
 from protocol import errors
 
 
@@ -118,3 +118,8 @@ def _longest_share(steps):
             before = now_us()
         fewest = min(fewest, number)
     return [fewest, 1000 * max(quietest[:fewest]) // sum(quietest)]
+
+
+def signatures_hold(rows):
+    """Return for each public key, hash and signature whether it holds."""
+    return [p256._finish(verify.holds_steps(*row)) for row in rows]

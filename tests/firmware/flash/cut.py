@@ -31,6 +31,9 @@ class CutFlash:
     def writeblocks(self, block, buf, offset=0):
         at = block * _BLOCK + offset
         size = self._share(len(buf), at)
+        if self._memory[at : at + size] == self._ones[:size]:
+            self._view[at : at + size] = memoryview(buf)[:size]
+            return _IO_ERROR if self.dead else 0
         for index in range(size):
             self._memory[at + index] &= buf[index]
         return _IO_ERROR if self.dead else 0

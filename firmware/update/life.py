@@ -1,0 +1,157 @@
+"""What a device does about an update, from the home's order to the word that it is kept or given back.
+
+Every step is written down before it is told, so a device that is switched off anywhere goes on, or says how far it came, at its next start.
+"""
+
+import asyncio
+import sys
+
+from micropython import const
+
+from firmware import once
+from firmware.errors import LinkError, UpdateRefused
+from firmware.flash import replacing
+from firmware.update import own, record
+from firmware.update.record import Record
+from firmware.update.slots import GIVEN_BACK, SETTLED, Slots
+from protocol import faults, updates
+
+_URI_PATH = const(11)
+_SERVER_ERROR = const(0xA0)
+_LOOK_MS = const(100)
+_AGAIN_MS = const(5000)
+_LONGEST_AGAIN_MS = const(600_000)
+_PERCENT_STEP = const(10)
+ALONE = "/state/alone"  # as `ground.py` has it
+_ENOSPC = const(28)
+
+
+class Life:
+    """updating: as in `updating.py`; alive(): still at work."""
+
+    def __init__(self, updating, alive):
+        self._of = updating
+        self._alive = alive
+        self._slots = Slots()
+        self._said_percent = 0
+
+    async def run(self) -> None:
+        """Prove what is on trial, tell what is not told, do what is asked; return when nothing is left."""
+        state = self._slots.state()
+        if state != SETTLED:
+            from firmware.update import trying  # spares memory: only on trial
+
+            if state == GIVEN_BACK:
+                trying.note_given_back(self._slots)
+            else:
+                await trying.prove(self._of, self._slots, state, self._alive)
+            trying = None  # a name that stays keeps the code
+            once.forget("firmware.update.trying", "firmware.crypto.verify", "firmware.crypto.ecdh")
+        await self._tell()
+        while self._of.order:
+            await self._update(*self._of.order)
+            await self._tell()
+
+    # --- an order
+
+    async def _update(self, sequence, manifest_bytes):
+        updating = self._of
+        updating.busy = True
+        fault = 0
+        try:
+            await self._fetch(sequence, manifest_bytes)
+        except UpdateRefused as error:
+            print(error)
+            fault = error.fault
+        except LinkError:
+            updating.order = None  # the home asks again when it hears us again
+            return
+        except MemoryError:
+            fault = faults.MEMORY_SHORT
+            if not updating.alone:
+                replacing.replace(ALONE, b"%d %d" % (sequence, manifest_bytes))
+                await self._quiet()
+                updating.restart()
+        except OSError as error:
+            fault = faults.UPDATE_NO_ROOM if error.args[0] == _ENOSPC else faults.FLASH_BROKEN
+            sys.print_exception(error, sys.stdout)
+        finally:
+            once.forget("firmware.update.fetching", "firmware.update.staging", "protocol.manifest", "protocol.blocks")
+        if not fault:
+            await self._say(updates.encode(updates.READY, sequence))
+            await self._quiet()
+            record.save(Record(sequence, updates.TRYING, 0, 0))
+            self._slots.commit()
+            updating.restart()
+        updating.order = None
+        record.save(Record(sequence, updates.REFUSED, fault, 0))
+
+    async def _fetch(self, sequence, manifest_bytes):
+        from firmware.update import fetching  # spares memory: it and what it needs, until the files are there
+
+        self._said_percent = 0
+        await self._say(updates.encode(updates.FETCHING, sequence, 0))
+
+        async def tell(percent):
+            self._alive()
+            if percent == 100 or percent >= self._said_percent + _PERCENT_STEP:
+                self._said_percent = percent
+                await self._say(updates.encode(updates.FETCHING, sequence, percent))
+
+        known = own.own(self._of.chosen, self._slots.running)
+        work = fetching.Fetching(self._ask, self._of.calm, known, self._percent, self._slots, self._kept_free, tell, self._alive)
+        fetching = None  # a name that stays keeps the code
+        await work.run(sequence, manifest_bytes)
+
+    def _percent(self):
+        """Return how full the battery is, or None on mains."""
+        cells = self._of.cells
+        return cells.percent if cells else None
+
+    def _kept_free(self):
+        return self._of.outbox.room
+
+    async def _ask(self, segments, options):
+        sending = self._of.sending
+        self._alive()
+        if sending.hurried():
+            return None
+        path = tuple([(_URI_PATH, segment) for segment in segments])
+        async with sending.turn:
+            return await self._of.way_home.get(updates.PATH, path + options, sending.hurried)
+
+    # --- words
+
+    async def _tell(self):
+        """Tell the home how the newest update ended, until it has heard it."""
+        last = record.load()
+        if last is None or last.state not in updates.OVER:
+            return
+        wait_ms = _AGAIN_MS
+        while not await self._say(updates.encode(last.state, last.sequence, None, last.fault)):
+            self._of.busy = False  # not worth staying awake for
+            until_ms = self._of.clock.up_ms() + wait_ms
+            wait_ms = min(2 * wait_ms, _LONGEST_AGAIN_MS)
+            while self._of.clock.up_ms() < until_ms and not self._of.order:
+                self._alive()
+                await asyncio.sleep_ms(_LOOK_MS)
+            if self._of.order:
+                return
+        record.forget()
+
+    async def _say(self, report):
+        """Return whether the home has heard a word of an update; a home that does not know such words has heard it, too."""
+        self._alive()
+        try:
+            async with self._of.sending.turn:
+                answer = await self._of.way_home.post(updates.PATH, report, updates.FORMAT)
+        except LinkError:
+            return False
+        return answer.code < _SERVER_ERROR
+
+    async def _quiet(self):
+        """Return when a restart disturbs nobody."""
+        calm = self._of.calm
+        while calm.holding or calm.busy:
+            self._alive()
+            await asyncio.sleep_ms(_LOOK_MS)

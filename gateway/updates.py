@@ -1,0 +1,115 @@
+"""Which device is offered which release, and when: a pure function of what the household chose, what is there and what happened before.
+
+Nothing is forced on anybody: the household chooses now, tonight or ask me. A release that one device of its kind gave back is offered to
+no other by itself: the roll-out has halted until somebody asks for it by hand. The nursery is never updated at night, whoever asks.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from protocol import faults, updates
+from protocol.shelf import Release
+
+NOW, TONIGHT, ASK = "now", "tonight", "ask"
+CHOICES = (NOW, TONIGHT, ASK)
+# Hours of the home's own day: when nobody weighs, and when nobody should be woken.
+_NIGHT = range(2, 5)
+_NURSERY_AWAKE = range(9, 18)
+_AGAIN_MS = 15 * 60_000  # after a word that was not the last: the device was switched off, or could not hear us
+_RETRY_MS = 6 * 3_600_000
+# What another day may mend; every other refusal stands until another release.
+_PASSING = (faults.UPDATE_BATTERY, faults.UPDATE_NO_ROOM, faults.UPDATE_DAMAGED, faults.UPDATE_WITHDRAWN, faults.MEMORY_SHORT)
+_PASSING_ON_ITS_OWN = (faults.UPDATE_DAMAGED, faults.UPDATE_WITHDRAWN, faults.MEMORY_SHORT)
+
+# What the home knows of an update besides what a device says of it (`protocol/updates.py`).
+ASKED, OFFERED = -2, -1
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How one release stands on one device; asked: somebody in the home wants it now, whatever else was chosen."""
+
+    kid: bytes
+    sequence: int
+    name: str
+    state: int
+    percent: int | None
+    fault: int | None
+    asked: bool
+    begun_ms: int
+    changed_ms: int
+
+    @property
+    def over(self) -> bool:
+        """Whether the device's last word of it was said."""
+        return self.state in updates.OVER
+
+
+def number_of(version: str | None) -> int | None:
+    """Return the number of a version in the order of releases; None: it is no version."""
+    parts = (version or "").split(".")
+    if len(parts) != 3 or not all(part.isdecimal() and len(part) < 4 for part in parts):
+        return None
+    major, minor, patch = map(int, parts)
+    return major << 16 | minor << 8 | patch
+
+
+def version_of(sequence: int) -> str:
+    """Return the version of a number."""
+    return f"{sequence >> 16}.{sequence >> 8 & 255}.{sequence & 255}"
+
+
+def newest(releases: Iterable[Release], kind: str) -> Release | None:
+    """Return the newest release for a kind of device."""
+    return max((each for each in releases if each.kind == kind), key=lambda each: each.sequence, default=None)
+
+
+def has_halted(release: Release, stands: Iterable[Stand]) -> bool:
+    """Whether a device of this home gave the release back."""
+    return any(each.sequence == release.sequence and each.state == updates.GIVEN_BACK for each in stands)
+
+
+def in_share(kid: bytes, release: Release, percent: int) -> bool:
+    """Whether a device is among the first `percent` of a hundred, at random and for good."""
+    return int.from_bytes(sha256(kid + release.sequence.to_bytes(4, "big")).digest()[:4], "big") % 100 < percent
+
+
+def in_time(choice: str, kind: str, hour: int) -> bool:
+    """Whether this hour is one for an update."""
+    if kind == "babyphone":
+        return hour in _NURSERY_AWAKE
+    return choice == NOW or hour in _NIGHT
+
+
+def due(
+    kid: bytes,
+    kind: str,
+    runs: int | None,
+    release: Release | None,
+    stands: Mapping[tuple[bytes, int], Stand],
+    of_kind: Iterable[Stand],
+    choice: str,
+    share: int,
+    hour: int,
+    now_ms: int,
+) -> bool:
+    """Whether this device is to be told of the release now.
+
+    runs: the number of what it runs, None: it never said; stands: how releases stand on devices, by both; of_kind: those of its kind's
+    devices; share: to how many in a hundred its publisher offers it.
+    """
+    if release is None or runs is None or release.sequence <= runs:
+        return False
+    stand = stands.get((kid, release.sequence))
+    if stand is not None and stand.asked and not stand.over:
+        if stand.state == ASKED:
+            return in_time(NOW, kind, hour)
+    elif choice == ASK or not in_share(kid, release, share) or has_halted(release, of_kind) or not in_time(choice, kind, hour):
+        return False
+    if stand is None or stand.state == ASKED:
+        return True
+    waited_ms = now_ms - stand.changed_ms
+    if stand.state == updates.REFUSED:
+        return stand.fault in _PASSING and waited_ms > (_AGAIN_MS if stand.fault in _PASSING_ON_ITS_OWN else _RETRY_MS)
+    return not stand.over and stand.state != updates.TRYING and waited_ms > _AGAIN_MS

@@ -1,0 +1,221 @@
+"""Whole updates: compiled firmware in 32-bit MicroPython with a heap of 160 KiB that fetches, tries and keeps another, or gives it back."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from protocol import cbor, commands, faults, readings, shelf, updates
+from simulator.house import Device, House, Person
+from tests.firmware.home import Home
+from tests.firmware.living import Alterations, altered, live, said, until
+from tools import release
+
+ADA = Person("Ada", 61.3, 121.0, 79.0, 66.0, seed=5)
+FLASH_BYTES = 640 * 4096  # of the real 6 MB: room for both slots and a full outbox
+KEY, NEXT_KEY = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+POINTS = release.point(KEY.public_key()) + release.point(NEXT_KEY.public_key())
+SOON = (
+    ("firmware/main.py", "_BEFORE_RESTART_MS = const(5000)", "_BEFORE_RESTART_MS = const(50)"),
+    ("firmware/update/trying.py", "\nSILENT_MS = const(600_000)", "\nSILENT_MS = const(40_000)"),
+    ("firmware/update/trying.py", "\nPARTS_MS = const(60_000)", "\nPARTS_MS = const(30_000)"),
+    ("firmware/update/life.py", "_AGAIN_MS = const(5000)", "_AGAIN_MS = const(500)"),
+)
+FIRST = {shelf.KEYS_FILE: POINTS, "release.cbor": cbor.encode({"kind": "scale", "version": "0.1.0", "sequence": 5, "digest": ""})}
+
+
+def made(kind: str, sequence: int, alterations: Alterations = (), key: ec.EllipticCurvePrivateKey = KEY, points: bytes = POINTS) -> bytes:
+    """Return a release of this number, with these alterations."""
+    files = {**altered(kind, (*SOON, *alterations)), shelf.KEYS_FILE: points}
+    return release.pack(kind, files, key, release.Facts(f"0.1.{sequence}", sequence, "Better.", "Mieux."))
+
+
+async def order(home: Home, arguments: dict[int, object], number: int = 1) -> None:
+    """Have the device asked to update, and its answer that it will."""
+    await until(lambda: bool(home.presences), 30)
+    home.ask({commands.KIND: commands.UPDATE, commands.NUMBER: number, **arguments}, 30_000)
+    await until(lambda: any(result[commands.NUMBER] == number for result in home.results), 20)
+    assert home.results[-1][commands.OUTCOME] == commands.DONE, home.results
+
+
+def over(home: Home) -> list[tuple[object, object]]:
+    """Return how updates ended, with the fault."""
+    return [(each[updates.STATE], each.get(updates.FAULT_CODE)) for each in home.reports if each[updates.STATE] in updates.OVER]
+
+
+@pytest.mark.parametrize("kind", ["scale", "cuff", "babyphone"])
+def test_a_device_takes_an_update_tries_it_and_keeps_it(kind: str, tmp_path: Path) -> None:
+    """Fetched with its own work alive, committed once, proved, told, and said in its presence; readings arrive on both sides of it."""
+
+    async def script(house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        device, home = devices[kind], homes[kind]
+        arguments = home.offer(made(kind, 6, [("firmware/console.py", "foyer ready device", "foyer ready release=six device")]))
+        await order(home, arguments)
+        if kind == "scale":
+            await house.step_on(kind, ADA, 8.0)
+        await until(lambda: bool(over(home)), 90)
+        assert over(home) == [(updates.KEPT, None)]
+        assert said(device, "release=six")
+        percents = [each[updates.PERCENT] for each in home.reports if each[updates.STATE] == updates.FETCHING]
+        assert percents == sorted(percents)  # type: ignore[type-var]
+        assert percents[-1] == 100
+        if kind == "scale":
+            assert any(each[readings.KIND] == readings.SCALE for each in home.got)
+        assert not [line for line in device.console if "fault" in line]
+        boot = home.presences[-1][0]
+        await device.cut_power()
+        await device.restore_power()
+        await until(lambda: home.presences[-1][0] > boot, 30)
+        assert said(device, "release=six")
+        assert over(home) == [(updates.KEPT, None)], "told once"
+
+    first = {**FIRST, "release.cbor": cbor.encode({"kind": kind, "version": "0.1.0", "sequence": 5, "digest": ""})}
+    live(tmp_path, {kind: kind}, script, SOON, {"sleep_ms": 0}, first, FLASH_BYTES)
+
+
+def broken(kind: str) -> Alterations:
+    """Return what makes a release that dies as soon as it measures."""
+    return [
+        (f"firmware/{kind}/main.py", "async def measure(ground) -> None:\n", "async def measure(ground) -> None:\n    raise ValueError\n")
+    ]
+
+
+def altered_main(kind: str, inserted: str) -> Alterations:
+    """Return what puts a line before a device's `measure`."""
+    return [(f"firmware/{kind}/main.py", "async def measure(ground) -> None:\n", f"async def measure(ground) -> None:\n    {inserted}\n")]
+
+
+UNREADABLE = [("firmware/main.py", "import asyncio\nimport io\n", "import asyncio\nimport nothing_of_that_name\nimport io\n")]
+DEAF = [("firmware/radio/wifi.py", 'self._gateway = settings["gateway"]', 'self._gateway = ["127.0.0.1", 9]')]
+HANGS = altered_main("cuff", "import time\n    while True:\n        time.sleep_ms(1000)")
+SILENT_PARTS = [("firmware/updating.py", "        self.parts_answer = True\n", "        pass\n")]
+
+
+@pytest.mark.parametrize(
+    ("bad", "fault"),
+    [
+        pytest.param(broken("cuff"), faults.SOFTWARE_FAULT, id="raises"),
+        pytest.param(UNREADABLE, faults.UPDATE_UNPROVED, id="unreadable"),
+        pytest.param(SILENT_PARTS, faults.UPDATE_PARTS_SILENT, id="without-parts"),
+        pytest.param(DEAF, faults.UPDATE_UNHEARD, id="deaf", marks=pytest.mark.long),
+        pytest.param(HANGS, faults.UPDATE_UNPROVED, id="hangs", marks=[pytest.mark.long, pytest.mark.timeout(400)]),
+    ],
+)
+def test_a_broken_release_is_given_back_by_itself_and_the_next_good_one_is_taken(bad: Alterations, fault: int, tmp_path: Path) -> None:
+    """Three starts without proof, or a word of its own, and the version before runs and says why; then a mended one goes all its way."""
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        device, home = devices["cuff"], homes["cuff"]
+        await order(home, home.offer(made("cuff", 6, bad)))
+        await until(lambda: bool(over(home)), 300)
+        assert over(home) == [(updates.GIVEN_BACK, fault)]
+        await until(lambda: device.display[1] == "press start", 30)
+        await order(home, home.offer(made("cuff", 7, [("firmware/console.py", "ready device", "ready release=seven device")])), 2)
+        await until(lambda: len(over(home)) == 2, 90)
+        assert over(home)[-1] == (updates.KEPT, None)
+        assert said(device, "release=seven")
+
+    first = {**FIRST, "release.cbor": cbor.encode({"kind": "cuff", "version": "0.1.0", "sequence": 5, "digest": ""})}
+    live(tmp_path, {"cuff": "cuff"}, script, SOON, None, first, FLASH_BYTES)
+
+
+STRANGER = ec.generate_private_key(ec.SECP256R1())
+
+
+BAD: dict[str, tuple[dict[str, object], int]] = {
+    "wrong key": ({"key": STRANGER}, faults.UPDATE_NOT_SIGNED),
+    "wrong class": ({"kind": "babyphone"}, faults.UPDATE_OTHER_DEVICE),
+    "older sequence": ({"sequence": 4}, faults.UPDATE_OLDER),
+    "replayed": ({"sequence": 5}, faults.UPDATE_OLDER),
+}
+
+
+def test_what_is_bad_input_is_refused_before_anything_is_changed(tmp_path: Path) -> None:
+    """The issue's list, one after the other on one device, each with its fault; the slot that runs and what it says stay as they were."""
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        device, home = devices["cuff"], homes["cuff"]
+        good = made("cuff", 6)
+        number = 0
+        honest = home.lie
+
+        async def refused(fault: int, arguments: dict[int, object]) -> None:
+            nonlocal number
+            number += 1
+            before = len(over(home))
+            await order(home, arguments, number)
+            await until(lambda: len(over(home)) > before, 60)
+            assert over(home)[-1] == (updates.REFUSED, fault), number
+
+        for changes, fault in BAD.values():
+            facts = {"kind": "cuff", "sequence": 6, **changes}
+            await refused(fault, home.offer(made(**facts)))  # type: ignore[arg-type]
+        arguments = home.offer(good)
+        signed = home.offers[""]
+        for at in (10, len(signed) // 2, len(signed) - 5):  # altered: header, content, signature
+            home.offers[""] = signed[:at] + bytes([signed[at] ^ 1]) + signed[at + 1 :]
+            await refused(faults.UPDATE_NOT_SIGNED, arguments)
+        home.offers[""] = b"\xff" * len(signed)
+        await refused(faults.UPDATE_BROKEN, arguments)
+        home.offers[""] = signed[:-1]
+        await refused(faults.UPDATE_DAMAGED, arguments)
+        home.offers[""] = signed + b"x" * 300
+        await refused(faults.UPDATE_DAMAGED, arguments)
+        home.offers[""] = signed
+        home.lie = lambda _name, _number, piece: piece + b"x" * 256  # endless: more comes, for ever
+        await refused(faults.UPDATE_DAMAGED, arguments)
+        home.lie = lambda name, _number, piece: bytes(len(piece)) if name else piece  # a gateway that lies about every file
+        await refused(faults.UPDATE_DAMAGED, arguments)
+        home.lie = lambda name, number, piece: piece[:-1] if name and number == 0 else piece  # truncated
+        await refused(faults.UPDATE_DAMAGED, arguments)
+        home.lie = honest
+        home.offers = {"": signed}  # offers it, and has none of its files
+        await refused(faults.UPDATE_WITHDRAWN, arguments)
+        other = made("cuff", 7)
+        home.offer(other)  # swapped: another release than the order names
+        await refused(faults.UPDATE_WITHDRAWN, {**arguments, commands.MANIFEST_BYTES: len(home.offers[""])})
+        assert device.display[1] == "press start"
+        assert [line for line in device.console if "foyer ready" in line] == [line for line in device.console if "boot=1 " in line]
+        await order(home, home.offer(good), number + 1)  # and the good one is taken
+        await until(lambda: over(home)[-1][0] == updates.KEPT, 90)
+
+    first = {**FIRST, "release.cbor": cbor.encode({"kind": "cuff", "version": "0.1.0", "sequence": 5, "digest": ""})}
+    live(tmp_path, {"cuff": "cuff"}, script, SOON, None, first, FLASH_BYTES)
+
+
+def test_a_flash_without_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    """The room for readings not yet sent counts as taken."""
+
+    async def script(_house: House, _devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        home = homes["cuff"]
+        await order(home, home.offer(made("cuff", 6)))
+        await until(lambda: bool(over(home)), 60)
+        assert over(home) == [(updates.REFUSED, faults.UPDATE_NO_ROOM)]
+
+    first = {**FIRST, "release.cbor": cbor.encode({"kind": "cuff", "version": "0.1.0", "sequence": 5, "digest": ""})}
+    live(tmp_path, {"cuff": "cuff"}, script, SOON, None, first, 256 * 4096)
+
+
+def test_the_next_key_signs_once_the_old_one_is_lost_and_a_release_can_leave_the_old_one_out(tmp_path: Path) -> None:
+    """Rotation: a release by the second key is taken, brings the keys that follow, and from then on the first key's is not."""
+
+    async def script(_house: House, _devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        home = homes["cuff"]
+        third = ec.generate_private_key(ec.SECP256R1())
+        later = release.point(NEXT_KEY.public_key()) + release.point(third.public_key())
+        expected = []
+        for number, (sequence, key, points, end) in enumerate(
+            [
+                (6, NEXT_KEY, later, (updates.KEPT, None)),
+                (7, KEY, POINTS, (updates.REFUSED, faults.UPDATE_NOT_SIGNED)),
+                (8, third, later, (updates.KEPT, None)),
+            ],
+            1,
+        ):
+            await order(home, home.offer(made("cuff", sequence, (), key, points)), number)
+            expected.append(end)
+            await until(lambda: len(over(home)) == number, 90)  # noqa: B023
+            assert over(home) == expected
+
+    first = {**FIRST, "release.cbor": cbor.encode({"kind": "cuff", "version": "0.1.0", "sequence": 5, "digest": ""})}
+    live(tmp_path, {"cuff": "cuff"}, script, SOON, None, first, FLASH_BYTES)

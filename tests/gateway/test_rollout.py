@@ -1,0 +1,129 @@
+"""A device's update through a real gateway: brought by hand, asked for at the page, fetched in blocks by aiocoap, told, and shown."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import aiocoap
+import cbor2
+import pytest
+from aiocoap.numbers.codes import Code
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from protocol import faults, shelf
+from tests.gateway.counterpart import Counterpart, link
+from tests.gateway.process import configure, gateway
+from tests.gateway.test_pages import browser
+from tools import release
+
+pytestmark = pytest.mark.anyio
+FILES = {"firmware/main.mpy": b"M\x06\x00" + bytes(range(256)) * 9, "firmware/boards/s3_scale.mpy": b"M\x06\x00"}
+
+
+def brought(folder: Path, version: str = "0.1.1") -> bytes:
+    """Lay a scale's release into the home's folder, and its key beside the configuration; return the file."""
+    path = folder / "desk/release.pem"
+    key: ec.EllipticCurvePrivateKey = release.signing_key(path)
+    said = release.Facts(version, release.sequence_of(version), "Brings <calm>.", "Apporte le <calme>.")
+    data = release.pack("scale", {**FILES, shelf.KEYS_FILE: release.point(key.public_key())}, key, said)
+    (folder / "data/releases").mkdir(parents=True, exist_ok=True)
+    (folder / f"data/releases/scale-{version}.foyer").write_bytes(data)
+    (folder / "release.pub").write_bytes(path.with_suffix(".pub").read_bytes())
+    return data
+
+
+async def test_a_device_is_told_of_a_release_fetches_it_in_blocks_and_its_words_are_shown(tmp_path: Path) -> None:
+    """The page says what it brings in both languages; nothing is offered before somebody asks; every end is in the log."""
+    data = brought(tmp_path)
+    _, known, at = shelf.look(data)
+    listed, files = shelf.cut(known, data[at:])
+    device, stranger = Counterpart("scale"), Counterpart("cuff")
+    for each in (device, stranger):
+        each.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path, '[updates]\nkeys = "release.pub"\n')) as running, browser(running) as page:
+        await page.set_up()
+        port = (await running.event("gateway.ready"))["coap_port"]
+        await running.event("release.known")
+        async with link(device, port) as way, link(stranger, port) as other:
+
+            async def order(via: Any) -> Any:
+                presence = cbor2.dumps({2: [1, 60_000], 32: b"0.1.0"}, canonical=True)
+                request = aiocoap.Message(code=aiocoap.FETCH, uri=f"coap://127.0.0.1:{port}/c", payload=presence, content_format=60)
+                return (await via.context.request(request, handle_blockwise=False).response).payload
+
+            async def block(via: Any, name: str, number: int, exponent: int = 4) -> Any:
+                request = aiocoap.Message(code=aiocoap.GET, uri=f"coap://127.0.0.1:{port}/u{name}")
+                request.opt.block2 = (number, False, exponent)
+                return await via.context.request(request, handle_blockwise=False).response
+
+            async def whole(name: str) -> bytes:
+                out, number = b"", 0
+                while True:
+                    answer = await block(way, name, number)
+                    assert answer.code is Code.CONTENT
+                    assert len(answer.opt.etag) == 8
+                    out += answer.payload
+                    number += 1
+                    if not answer.opt.block2.more:
+                        return out
+
+            assert await order(way) == b""
+            shown = (await page.client.get("/en/devices")).text
+            assert "Update 0.1.1" in shown
+            assert "Brings &lt;calm&gt;." in shown
+            assert "Apporte le &lt;calme&gt;." in (await page.client.get("/fr/devices")).text
+            assert (await block(way, "", 0)).code is Code.NOT_FOUND, "nobody was told of it yet"
+            assert (await page.post(f"/en/devices/{device.kid.hex()}/update")).status_code == 303
+            await running.event("update.offered")
+            told = cbor2.loads(await order(way))
+            assert (told[0], told[19], told[20]) == (4, release.sequence_of("0.1.1"), at - len(shelf.MAGIC) - 4)
+            assert await whole("") == data[len(shelf.MAGIC) + 4 : at]
+            for part in (listed, *files.values()):
+                assert await whole("/" + sha256(part).digest()[:8].hex()) == part
+            assert (await block(way, "/" + "0" * 16, 0)).code is Code.NOT_FOUND
+            assert (await block(way, "", 999)).code is Code.BAD_OPTION
+            assert (await block(other, "", 0)).code is Code.NOT_FOUND, "another device's"
+            assert (await way.post("u/x", b"", 60)).code is Code.METHOD_NOT_ALLOWED
+            assert (await way.post("u", b"\xff", 60)).code is Code.BAD_REQUEST
+            assert (await way.post("u", b"\x00" * 65, 60)).code is Code.REQUEST_ENTITY_TOO_LARGE
+            for said, sentence in (
+                ({0: 0, 1: told[19], 2: 40}, "on its way, 40 %"),
+                ({0: 1, 1: told[19]}, "waits for a quiet moment"),
+                ({0: 4, 1: told[19], 21: faults.UPDATE_UNPROVED}, "given back"),
+            ):
+                assert (await way.post("u", cbor2.dumps(said, canonical=True), 60)).code is Code.CHANGED
+                assert sentence in (await page.client.get("/en/devices")).text
+            shown = (await page.client.get("/en/devices")).text
+            assert "never proved itself" in shown, "the fault in words"
+            assert "offered to no other by itself" in shown
+        log = (await page.client.get("/en/log")).text
+        assert "A device was to look for an update" in log
+        assert "A device gave an update back" in log
+
+
+async def test_the_household_chooses_when_updates_come(tmp_path: Path) -> None:
+    """One of three; anything else, and an update that is not there, is refused."""
+    brought(tmp_path)
+    device = Counterpart("scale")
+    device.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path, '[updates]\nkeys = "release.pub"\n')) as running, browser(running) as page:
+        await page.set_up()
+        await running.event("release.known")
+        assert (await page.post("/en/updates", choice="tonight")).status_code == 303
+        assert 'value="tonight" checked' in (await page.client.get("/en/devices")).text
+        assert (await page.post("/en/updates", choice="never")).status_code == 400
+        assert (await page.post(f"/en/devices/{device.kid.hex()}/update")).status_code == 400, "it never said what it runs"
+        assert (await page.post("/en/devices/00000000/update")).status_code == 404
+        assert "When updates come was changed" in (await page.client.get("/en/log")).text
+
+
+async def test_without_a_key_nothing_is_offered(tmp_path: Path) -> None:
+    """A home that was told no key takes no release, whoever lays one into its folder."""
+    brought(tmp_path)
+    device = Counterpart("scale")
+    device.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path)) as running, browser(running) as page:
+        await page.set_up()
+        await running.event("release.refused")
+        assert "Update 0.1.1" not in (await page.client.get("/en/devices")).text
+        assert 'action="/en/updates"' not in (await page.client.get("/en/devices")).text
