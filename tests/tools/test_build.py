@@ -23,7 +23,7 @@ def test_a_device_carries_nothing_of_the_other_two(device: str) -> None:
 
 @DEVICES
 def test_the_firmware_fits_its_share_of_flash(device: str) -> None:
-    """At most 144 KiB compiled, a device, in each of the two slots of its 6 MB (decision 0014)."""
+    """At most 144 KiB compiled, a device, in each of the two slots of its 6 MB (decision 0016)."""
     assert sum(map(len, build.files(device, CACHE).values())) <= 144 * 1024
 
 
