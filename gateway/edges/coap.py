@@ -5,7 +5,8 @@ somebody listens, both without an answer, `c` tells what a device is asked to do
 went, `u` gives an update in blocks (RFC 7959) and takes how that goes. From outside, an unknown device, a broken tag and a replay are one
 answer: 4.01 without a word. What a device is to do is told only at an address where the device has proved to be, by its introduction or by
 an Echo (RFC 9175): a recorded FETCH sent from elsewhere draws one small answer. The one thing anybody may ask in clear is an introduction
-(EDHOC, `introductions.py`). Left out: collecting blocks (a Block1 option is refused with 4.13, so nobody can make us), discovery.
+(EDHOC, `introductions.py`). Left out: blocks that come to us (a Block1 option is refused with 4.13, so nobody can make us collect them),
+discovery.
 """
 
 import asyncio
