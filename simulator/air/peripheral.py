@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from bumble import att, hci, pairing
 from bumble.core import UUID, BaseBumbleError
-from bumble.device import AdvertisingType, Connection, Device, DeviceConfiguration
+from bumble.device import AdvertisingType, Connection, Device, DeviceConfiguration, ObjectLookupError
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.host import Host
 from bumble.keys import KeyStore, PairingKeys
@@ -65,6 +65,14 @@ class Settings(NamedTuple):
     mtu: int = 256
     address_mode: int = 0
     rx_buffer: int = 256
+
+
+class _Stack(Host):
+    """Bumble's host; what it hears of a link that is over already is nothing, where Bumble's own raises."""
+
+    def on_packet(self, packet: bytes) -> None:
+        with contextlib.suppress(ObjectLookupError):
+            super().on_packet(packet)
 
 
 class Peripheral:
@@ -136,7 +144,7 @@ class Peripheral:
             self.lose_power()
         elif self._device is None:
             self._radio = self._air.join(self._name)
-            host = Host()
+            host = _Stack()
             host.set_packet_sink(self._radio)
             self._radio.set_packet_sink(host)
             static = bytearray(self._chip)
