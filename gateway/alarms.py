@@ -6,6 +6,7 @@ minutes if its reason is still there). Humidity is comfort and has no alarm. Sil
 page keeps a clock of its own for it, because a gateway that died can tell nobody.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -65,8 +66,9 @@ class Room:
     began_s: float  # when it was first waited for
     rules: Rules = field(default_factory=Rules)
     _rows: dict[str, _Row] = field(default_factory=lambda: {kind: _Row() for kind in KINDS})
-    _windows: list[bool] = field(default_factory=list)
+    _windows: list[bool] = field(default_factory=list)  # those that are over
     _window: int | None = None  # number of the one under way
+    _crying: bool = False  # the latest word in it
     _cried_s: float | None = None
     _heard_s: float | None = None
     _outside: dict[str, float] = field(default_factory=dict)  # TOO_COLD, TOO_WARM: since when
@@ -131,22 +133,20 @@ class Room:
         return since_s is not None and (row.state != CALM or now_s - since_s >= self.rules.climate_for_s)
 
     def _listen(self, now_s: float, crying: bool) -> None:
-        """Each window of five seconds counts once; the device judges the last five seconds every second."""
-        number = int(now_s // self.rules.window_s)
+        """Each five seconds count once, by what was said as they ended: the device judges the last five seconds, again and again."""
+        number = math.ceil(now_s / self.rules.window_s)
         if number != self._window:
             passed = 0 if self._window is None else number - self._window
             if passed > self.rules.windows:  # a gap: what was before it says nothing of now
                 self._windows = []
             elif passed > 0:
-                self._windows = [*self._windows, *[False] * (passed - 1)][-self.rules.windows :]
+                self._windows = [*self._windows, self._crying, *[False] * (passed - 1)][-self.rules.windows :]
             self._window = number
-            self._windows.append(False)
-            self._windows = self._windows[-self.rules.windows :]
+        self._crying = crying
         if crying:
-            self._windows[-1] = True
             self._cried_s = now_s
         elif self._cried_s is not None and now_s - self._cried_s >= self.rules.quiet_s:
-            self._windows = [False]
+            self._windows = []
 
     def _feel(self, now_s: float, Cel: float) -> None:
         """Outside begins at the limit and ends a degree within it."""

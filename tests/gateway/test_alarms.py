@@ -21,12 +21,22 @@ def hear(room: Room, begin_s: int, seconds: int, crying: bool = False, Cel: floa
 def test_crying_rings_after_two_of_three_windows_and_not_after_one() -> None:
     """A single window is a whimper; one now and one ten seconds later is crying."""
     room = Room(0)
-    now_s = hear(room, 0, 20)
+    now_s = hear(room, 1, 20)
     now_s = hear(room, now_s, 5, crying=True)
-    assert states(room, now_s) == {}
     now_s = hear(room, now_s, 5)
-    room.heard(now_s, True, 19.0)
+    assert states(room, now_s) == {}
+    now_s = hear(room, now_s, 5, crying=True)
+    now_s = hear(room, now_s, 1)
     assert states(room, now_s) == {CRYING: RINGING}
+
+
+def test_one_short_cry_rings_nothing() -> None:
+    """The device says so for up to five seconds after it, in the window that follows, too; that is the same cry."""
+    room = Room(0)
+    now_s = hear(room, 1, 20)
+    now_s = hear(room, now_s, 5 + 4, crying=True)
+    now_s = hear(room, now_s, 20)
+    assert states(room, now_s) == {}
 
 
 def test_crying_is_over_after_thirty_seconds_of_quiet() -> None:
