@@ -44,7 +44,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "host": Setting("name or address of the MQTT broker", None, "it must match the broker's certificate"),
         "port": Setting("its TLS port", 8883, "the port registered for MQTT over TLS"),
         "authority": Setting("PEM file of the authority that signed the broker's certificate", None, "no other authority is believed"),
-        "ingester_name": Setting("MQTT client id of this ingester", "ingester-1", "each ingester of a broker needs its own"),
+        "ingester_name": Setting("beginning of this ingester's MQTT client id", "ingester-1", "each ingester of a broker needs its own"),
         "ingester_certificate": Setting("PEM file of the ingester's client certificate", None, "the access list goes by its name"),
         "ingester_key": Setting("PEM file of its private key", None, "readable by the ingester alone"),
         "site_certificate": Setting("PEM file of the site's client certificate", None, "the site may link homes and read no readings"),

@@ -30,6 +30,7 @@ from protocol import (
     readings,
     receipts,
     sign1,
+    updates,
 )
 
 
@@ -62,6 +63,8 @@ PARSERS = {
     "block": answered,
     "message 2": edhoc.parse_message_2,
     "split": introduction.split,
+    "file": lambda data: manifest.check_file(cbor.decode(data), ""),
+    "report": updates.decode,
 }
 
 

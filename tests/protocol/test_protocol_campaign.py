@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from protocol import batches, cbor, cose, errors, frames, live, readings, receipts
+from protocol import batches, cbor, cose, errors, frames, live, readings, receipts, updates
 from tests.on_micropython import ROOT, BATCH_KiB, there
 from tests.protocol import campaign_bodies as bodies
 from tests.protocol import wire_example
@@ -24,7 +24,7 @@ RESULTS = Path(os.environ.get("FOYER_FUZZ_RESULTS", RECORDED))
 DECODERS = [*bodies.PARSERS, "frames"]
 SEED = 20_261_122
 LIMIT_US = 50_000
-PER_DECODER_HERE, PER_DECODER_THERE = 240_000, 75_000  # of the long campaign: 22 decoders, 6.9 million in all
+PER_DECODER_HERE, PER_DECODER_THERE = 240_000, 75_000  # of the long campaign: 24 decoders, 7.6 million in all
 # What a decoder of bytes can meet; the rest belong to other questions: a window, a table of states, proofs of a key exchange, typed codes.
 MET = [
     *("CutShort", "TrailingBytes", "Indefinite", "NonMinimal", "Unsorted", "DuplicateLabel", "BadLabel", "TooDeep", "UnexpectedTag"),
@@ -38,6 +38,7 @@ MET = [
         "BadBatch",
         "BadCommand",
         "BadManifest",
+        "BadUpdateReport",
         "BadPairing",
         "BadBlock",
         "FragmentGap",
@@ -76,6 +77,8 @@ def valid_messages() -> dict[str, list[bytes]]:
         "presence": [cbor.encode({2: [3, 60_000]})],
         "result": [cbor.encode({0: 1, 1: 5, 4: 1, 21: 50})],
         "manifest": [cbor.encode(MANIFEST)],
+        "file": [cbor.encode(["main.mpy", 2000, bytes(32)]), cbor.encode(["scale/main.mpy", 1, bytes(32)])],
+        "report": [updates.encode(1, 5, 40), updates.encode(4, 5, fault=104)],
         "hello": [cbor.encode({0: 1, 1: bytes(16), 2: bytes(8)})],
         "newcomer": [cbor.encode({1: bytes(16), 5: bytes(8), 6: bytes(65), 7: bytes(65), 8: "FY-S-1", 9: 0, 10: bytes(64)})],
         "block": [b"\x01\x0a" + bytes(64), b"\x01\x02" + bytes(20), b"\x02\x01\x0a" + bytes(64)],
