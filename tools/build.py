@@ -183,7 +183,7 @@ def _compile(name: str, text: bytes, cache: Path, architecture: str | None = Non
     if not native:
         text = text.replace(_VIPER, b"")
     # Line numbers take a sixteenth of the heap that code takes: what measures has them; the rest is found on computers.
-    options = native if name.startswith(_WITH_LINES) else [*native, "-O3"]
+    options = [*native, "-O3"]
     digest = hashlib.sha256("\0".join([name, *options, ""]).encode() + _compiler_version() + text).hexdigest()
     compiled = cache / "mpy" / f"{digest}.mpy"
     if not compiled.exists():
