@@ -48,7 +48,6 @@ except Exception as error:
     machine.reset()
 """
 FIRST_SLOT = "a"
-_WITH_LINES = (*(f"firmware/{device}/" for device in DEVICES), "firmware/drivers/", "firmware/main.py")
 _COMB = "firmware/crypto/p256.comb"
 
 
@@ -182,7 +181,7 @@ def _compile(name: str, text: bytes, cache: Path, architecture: str | None = Non
     native = [f"-march={architecture}"] if architecture and _VIPER in text else []
     if not native:
         text = text.replace(_VIPER, b"")
-    # Line numbers take a sixteenth of the heap that code takes: what measures has them; the rest is found on computers.
+    # Line numbers take a sixteenth of the heap that code takes, which a babyphone that listens needs; what fails is found on computers.
     options = [*native, "-O3"]
     digest = hashlib.sha256("\0".join([name, *options, ""]).encode() + _compiler_version() + text).hexdigest()
     compiled = cache / "mpy" / f"{digest}.mpy"

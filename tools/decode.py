@@ -299,11 +299,11 @@ def _kind_of(value: object) -> tuple[str, Mapping[int, str], Callable[[bytes], o
         return "a refusal", {0: "fault"}, receipts.decode_refusal
     if {5, 6, 7} <= keys:
         return "an update manifest", _MANIFEST, manifest.decode
+    if {0, 1} <= keys <= {0, 1, 2, 21} and all(isinstance(value[key], int) for key in keys):
+        return "a report of an update", _REPORT, updates.decode
     for far_keys, place, kind_there, number, title, names, check in _FAR:
         if keys == far_keys and isinstance(value[place], kind_there) and kind == number:
             return title, names, check
-    if {0, 1} <= keys <= {0, 1, 2, 21} and not isinstance(value.get(2), list):
-        return "a report of an update", _REPORT, updates.decode
     if keys == {2}:
         return "a device's presence", {2: _COMMON[2]}, commands.decode_presence
     if isinstance(value.get(2), list):

@@ -41,8 +41,8 @@ def test_a_hang_is_ended_by_the_watchdog_and_told(tmp_path: Path) -> None:
     """A task that never gives way starves the watchdog; the next life says so, and what was kept before arrives."""
     hang = (
         "firmware/babyphone/main.py",
-        "    climate = Climate()\n",
-        "    climate = Climate()\n    while ground.boot == 1:\n        pass\n",
+        "    room = _Room(ground)\n",
+        "    room = _Room(ground)\n    while ground.boot == 1:\n        pass\n",
     )
     quick = ("firmware/watch.py", "TIMEOUT_MS = const(30_000)", "TIMEOUT_MS = const(1500)")
 

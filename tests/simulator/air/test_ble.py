@@ -108,7 +108,7 @@ def test_a_link_out_of_range_ends_by_its_timeout_and_a_short_absence_loses_nothi
             air.separate("a", "b")
             began_s = time.monotonic()
             await asyncio.gather(*(each.wait() for each in lost))
-            assert time.monotonic() - began_s >= 1.0
+            assert time.monotonic() - began_s >= 0.5  # the second counts from the last packet
 
     run(work())
 
