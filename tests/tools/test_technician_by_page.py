@@ -139,7 +139,7 @@ def test_a_blank_board_is_installed_and_given_its_wifi_from_the_page(room: Bench
     assert written[: len(micropython)] == micropython
     assert set(written[len(micropython) : FILES_AT]) == {0xFF}
     found: dict[str, Any] = room.files_of(device)
-    assert {"release.cbor", "settings.cbor"} <= set(found)
+    assert {"a/release.cbor", "settings.cbor"} <= set(found)
     assert "identity.cbor" not in found
     assert files.stat().st_size < len(written) - FILES_AT
 
