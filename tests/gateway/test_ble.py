@@ -111,9 +111,10 @@ async def crowd(folder: Path, many: int, each: int) -> None:
     assert len(found) == many * each
 
 
+@pytest.mark.timeout(400)
 async def test_a_mixed_home_delivers_all_once_and_in_order(tmp_path: Path) -> None:
-    """Five devices, 40 readings, 5 % of packets lost and 5 % spilt, links cut at random: each arrives once, by device in order."""
-    await crowd(tmp_path, 5, 8)
+    """Three devices, 18 readings, 5 % of packets lost and 5 % spilt, links cut at random: each arrives once, by device in order."""
+    await crowd(tmp_path, 3, 6)
 
 
 @pytest.mark.long

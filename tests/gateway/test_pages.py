@@ -263,7 +263,7 @@ async def test_crying_rings_at_the_page_until_somebody_goes(tmp_path: Path) -> N
             await way.send(device.signed(device.fields(1)))
 
             async def cry() -> None:
-                for second in range(9):
+                for second in range(20):
                     way.live({0: 2, 2: [1, 7000 + second], 16: 160, 18: 1})
                     await asyncio.sleep(1)
 
