@@ -276,10 +276,12 @@ class Client(BaseBleakClient):
         await self._enciphered(lambda: self._value(characteristic).write_value(bytes(data), with_response=response))
 
     async def read_gatt_descriptor(self, descriptor: BleakGATTDescriptor, *, use_cached: bool = False, **_: Any) -> bytearray:
-        raise NotImplementedError
+        """Not modelled: bleak's interface asks for it, and a gateway reads no descriptor; notifications are `start_notify`'s."""
+        raise NotImplementedError("descriptors are not modelled")
 
     async def write_gatt_descriptor(self, descriptor: BleakGATTDescriptor, data: SizedBuffer) -> None:
-        raise NotImplementedError
+        """Not modelled, as `read_gatt_descriptor`."""
+        raise NotImplementedError("descriptors are not modelled")
 
     async def start_notify(self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **_: Any) -> None:
         value = self._value(characteristic)

@@ -294,6 +294,7 @@ class I2S(io.IOBase):
         if bits not in (16, 32):
             raise ValueError("bits must be 16 or 32")
         if mode == I2S.TX and (bits != 16 or format != I2S.MONO):
+            # the only amplifier on a board of ours is fed so; anything else would play wrongly rather than not at all
             raise NotImplementedError("I2S.TX is modelled in mono of 16 bits")
         answer = bytearray(1)
         struct.pack_into("<BBBBBI", wire.OUT, 3, sck._number, ws._number, sd._number, bits, format, rate)
