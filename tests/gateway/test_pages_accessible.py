@@ -52,7 +52,7 @@ async def a_lived_in_home(folder: Path) -> AsyncIterator[tuple[Gateway, Browser]
             await scale.send(devices["scale"].signed(devices["scale"].fields(2, _10=61_200)))
             await cuff.send(devices["cuff"].signed(devices["cuff"].fields(1)))
             await cradle.send(devices["babyphone"].signed(devices["babyphone"].fields(1)))
-            for second in range(7):
+            for second in range(16):  # two whole windows: the alarm rings on the pages below
                 cradle.live({0: 2, 2: [1, 7000 + second], 13: 2010, 14: 44, 16: 140, 18: 1})
                 await asyncio.sleep(1)
             yield running, page
