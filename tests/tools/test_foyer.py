@@ -104,3 +104,18 @@ def test_what_cannot_be_had_is_one_sentence_with_what_to_do(launcher: dict[str, 
     for step, words in (("charts", "npm is missing"), ("broker", "mosquitto is missing"), ("browser", "chromium is missing")):
         with pytest.raises(launcher["CannotSetUp"], match=words):
             launcher["STEPS"][step].make()
+
+
+def test_an_early_ctrl_c_is_one_sentence(tmp_path: Path) -> None:
+    """Pressed while a command's packages are still read, before the command itself could say anything."""
+    (tmp_path / "slow_to_begin.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.begin", "slow_to_begin", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nStopped.\n")
