@@ -124,31 +124,18 @@ async def _feel(ground, climate):
 
 
 def _microphone(board):
-    return machine.I2S(
-        0,
-        sck=machine.Pin(board.I2S_CLOCK),
-        ws=machine.Pin(board.I2S_WORD),
-        sd=machine.Pin(board.I2S_DATA),
-        mode=machine.I2S.RX,
-        bits=ics43434.SLOT_BITS,
-        format=machine.I2S.MONO,
-        rate=ics43434.RATE_Hz,
-        ibuf=_RING_BYTES,
-    )
+    pins = board.I2S_CLOCK, board.I2S_WORD, board.I2S_DATA
+    return _sound(0, machine.I2S.RX, pins, ics43434.SLOT_BITS, ics43434.RATE_Hz, _RING_BYTES)
 
 
 def _speaker(board):
-    return machine.I2S(
-        1,
-        sck=machine.Pin(board.SPEAKER_CLOCK),
-        ws=machine.Pin(board.SPEAKER_WORD),
-        sd=machine.Pin(board.SPEAKER_DATA),
-        mode=machine.I2S.TX,
-        bits=max98357a.SLOT_BITS,
-        format=machine.I2S.MONO,
-        rate=max98357a.RATE_Hz,
-        ibuf=_SPEAKER_RING_BYTES,
-    )
+    pins = board.SPEAKER_CLOCK, board.SPEAKER_WORD, board.SPEAKER_DATA
+    return _sound(1, machine.I2S.TX, pins, max98357a.SLOT_BITS, max98357a.RATE_Hz, _SPEAKER_RING_BYTES)
+
+
+def _sound(number, mode, pins, bits, rate_Hz, ring_bytes):
+    clock, word, data = (machine.Pin(pin) for pin in pins)
+    return machine.I2S(number, sck=clock, ws=word, sd=data, mode=mode, bits=bits, format=machine.I2S.MONO, rate=rate_Hz, ibuf=ring_bytes)
 
 
 async def _listen(ground, room, sound, slots, listening):
