@@ -10,7 +10,7 @@ withdrawal and its row may come in any order (T12). A pseudonym that nobody wrot
 
 from collections.abc import Iterable, Sequence
 from itertools import chain, groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -27,7 +27,7 @@ from sqlalchemy import (
     select,
 )
 
-from cloud import stores, wrapping
+from cloud import arrays, stores, wrapping
 from protocol import cbor
 from protocol.envelope import ALREADY, CONFLICT, ERASED, STANDS, STORED, WITHDRAWN, Batch, Row
 
@@ -43,6 +43,8 @@ _UNNEST = (
     "INSERT INTO sealed_rows (pseudonym, id, minute, sealed)"
     " SELECT * FROM unnest(%b::bytea[], %b::bytea[], %b::int4[], %b::bytea[]) ON CONFLICT DO NOTHING"
 )
+
+_NOTE = "INSERT INTO pseudonyms (pseudonym, seen_day) SELECT one, %b::int4 FROM unnest(%b::bytea[]) AS one ON CONFLICT DO NOTHING"
 
 METADATA = MetaData()
 
@@ -134,17 +136,17 @@ def add_batches(connection: Connection, batches: Sequence[Batch], day: int) -> l
     withdrawn or deleted does not come back: such a row is ALREADY, so its home need not send it again. All rows of an erased pseudonym
     are CONFLICT, and nothing of them is kept: no receipt says that they are here.
     """
-    if not all(_only_brings(batch) for batch in batches):
+    runs = [(brings, list(run)) for brings, run in groupby(batches, key=_only_brings)]
+    if not all(brings for brings, _ in runs):
         stores.erasing(connection)
     added: list[Added] = []
-    for brings, run in groupby(batches, key=_only_brings):
-        some = list(run)
-        added += _bring(connection, some, day) if brings else [_erase_or_withdraw(connection, batch, day) for batch in some]
+    for brings, run in runs:
+        added += _bring(connection, run, day) if brings else [_erase_or_withdraw(connection, batch, day) for batch in run]
     return added
 
 
 def _only_brings(batch: Batch) -> bool:
-    return not batch.erases and all(row.sealed != WITHDRAWN for row in batch.rows)
+    return not batch.erases and WITHDRAWN not in map(attrgetter("sealed"), batch.rows)
 
 
 def _erase_or_withdraw(connection: Connection, batch: Batch, day: int) -> Added:
@@ -166,30 +168,33 @@ def _bring(connection: Connection, batches: Sequence[Batch], day: int) -> list[A
     is_any_laid, seen = _first_questions(connection, {batch.pseudonym for batch in batches})
     laid = _tombstones_among(connection, batches) if is_any_laid else set()
     added: list[Added] = []
-    # what is new as far as these batches tell, in their order; a second row of the same id is compared with the first
-    new: dict[tuple[bytes, bytes], tuple[Row, int, int]] = {}
+    # by pseudonym and id what is new as far as these batches tell; a second row of the same id is compared with the first
+    new: dict[bytes, dict[bytes, tuple[Row, int, int]]] = {}
     again: list[tuple[int, int]] = []
     for number, batch in enumerate(batches):
         if laid and tombstone_of(batch.pseudonym) in laid:
             added.append(Added([CONFLICT] * len(batch.rows), ERASED))
             continue
         statuses = [STORED] * len(batch.rows)
+        own = new.setdefault(batch.pseudonym, {})
         for place, row in enumerate(batch.rows):
             if laid and tombstone_of_row(batch.pseudonym, row.row_id) in laid:
                 statuses[place] = ALREADY
-            elif (batch.pseudonym, row.row_id) in new:
+            elif own.setdefault(row.row_id, found := (row, number, place)) is not found:
                 again.append((number, place))
-            else:
-                new[batch.pseudonym, row.row_id] = (row, number, place)
         added.append(Added(statuses, STANDS))
-    _note_seen(connection, {batch.pseudonym for batch, each in zip(batches, added, strict=True) if each.standing == STANDS}, seen, day)
-    kept = _insert(connection, [(*key, row.minute, row.sealed) for key, (row, _, _) in new.items()])
-    for key, known in kept.items():
-        row, number, place = new[key]
-        added[number].statuses[place] = _compared(connection, key[0], row, known, day)
+    _note_seen(connection, set(new), seen, day)
+    # one order for everybody, so that two ingesters with the same rows wait for each other and not in a circle
+    rows = [
+        (pseudonym, row_id, row.minute, row.sealed) for pseudonym in sorted(new) for row_id, (row, _, _) in sorted(new[pseudonym].items())
+    ]
+    kept = _insert(connection, rows)
+    for (pseudonym, row_id), known in kept.items():
+        row, number, place = new[pseudonym][row_id]
+        added[number].statuses[place] = _compared(connection, pseudonym, row, known, day)
     for number, place in again:
         pseudonym, row = batches[number].pseudonym, batches[number].rows[place]
-        first = new[pseudonym, row.row_id][0]
+        first = new[pseudonym][row.row_id][0]
         known = kept.get((pseudonym, row.row_id), (first.minute, first.sealed))
         added[number].statuses[place] = _compared(connection, pseudonym, row, known, day)
     return added
@@ -203,7 +208,7 @@ def _first_questions(connection: Connection, pseudonyms: Iterable[bytes]) -> tup
         connection,
         (stores.HOLD_OFF_ERASING, ()),
         ("SELECT 1 FROM tombstones LIMIT 1", ()),
-        ("SELECT pseudonym, seen_day FROM pseudonyms WHERE pseudonym = ANY(%b::bytea[])", (list(pseudonyms),)),
+        ("SELECT pseudonym, seen_day FROM pseudonyms WHERE pseudonym = ANY(%b::bytea[])", (arrays.of_bytes(list(pseudonyms)),)),
     )
     return first.fetchone() is not None, dict(noted.fetchall())
 
@@ -213,7 +218,9 @@ def _tombstones_among(connection: Connection, batches: Sequence[Batch]) -> set[b
     digests.update(tombstone_of_row(batch.pseudonym, row.row_id) for batch in batches for row in batch.rows)
     asked = list(digests)
     if stores.is_server(connection):
-        (found,) = stores.in_one_round(connection, ("SELECT digest FROM tombstones WHERE digest = ANY(%b::bytea[])", (asked,)))
+        (found,) = stores.in_one_round(
+            connection, ("SELECT digest FROM tombstones WHERE digest = ANY(%b::bytea[])", (arrays.of_bytes(asked),))
+        )
         return {digest for (digest,) in found}
     laid: set[bytes] = set()
     for start in range(0, len(asked), NAMED_AT_ONCE):
@@ -224,8 +231,7 @@ def _tombstones_among(connection: Connection, batches: Sequence[Batch]) -> set[b
 
 def _insert(connection: Connection, rows: list[_Values]) -> dict[tuple[bytes, bytes], tuple[int, bytes]]:
     """Insert rows; return minute and sealed bytes of those that were there already, and are left as they were."""
-    # one order for everybody, so that two ingesters with the same rows wait for each other and not in a circle
-    new = sorted(rows)
+    new = rows
     kept: dict[tuple[bytes, bytes], tuple[int, bytes]] = {}
     while new and not _all_inserted(connection, new):
         kept |= _kept(connection, [row[:2] for row in new])
@@ -237,7 +243,8 @@ def _all_inserted(connection: Connection, rows: list[_Values]) -> bool:
     """Insert rows; when some are there already, insert none and return False."""
     if stores.is_server(connection):
         # four arrays in PostgreSQL's binary form: nothing is quoted, and one statement is planned once
-        columns = tuple(list(column) for column in zip(*rows, strict=True))
+        pseudonyms, ids, minutes, sealed = zip(*rows, strict=True)
+        columns = arrays.of_bytes(pseudonyms), arrays.of_bytes(ids), arrays.of_int4(minutes), arrays.of_bytes(sealed)
         _, inserted = stores.in_one_round(connection, ("SAVEPOINT attempt", ()), (_UNNEST, columns))
         count = inserted.rowcount
     else:
@@ -343,9 +350,11 @@ def _note_seen(connection: Connection, pseudonyms: set[bytes], seen: dict[bytes,
     if old:
         # rows of this store are put and taken and never changed: the site's role may do no more
         connection.execute(delete(PSEUDONYMS).where(PSEUDONYMS.c.pseudonym.in_(old)))
-    new = [{"pseudonym": pseudonym, "seen_day": day} for pseudonym in asked if pseudonym not in seen or pseudonym in old]
-    if new:
-        connection.execute(stores.insert_new(connection, PSEUDONYMS), new)
+    new = [pseudonym for pseudonym in asked if pseudonym not in seen or pseudonym in old]
+    if new and stores.is_server(connection):
+        stores.in_one_round(connection, (_NOTE, (day, arrays.of_bytes(new))))
+    elif new:
+        connection.execute(stores.insert_new(connection, PSEUDONYMS), [{"pseudonym": pseudonym, "seen_day": day} for pseudonym in new])
 
 
 def set_aside(connection: Connection, data: bytes, reason: str, day: int) -> None:

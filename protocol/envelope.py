@@ -175,18 +175,22 @@ def open_receipt(message: bytes, reply_key: bytes, open_: "Callable[[bytes, byte
 
 def pad(signed: bytes) -> bytes:
     """Return the bytes followed by 0x80 and zeros, up to the next size of 1024, 2048, 4096 …"""
-    size = SMALLEST_PADDED_BYTES
-    while size <= len(signed):
-        size *= 2
-    return signed + b"\x80" + bytes(size - len(signed) - 1)
+    return signed + b"\x80" + bytes(_padded_size(len(signed)) - len(signed) - 1)
 
 
 def unpad(padded: bytes) -> bytes:
     """Return the bytes before the padding. Raises BadEnvelope: it is not padded, or to another size."""
-    stripped = padded.rstrip(b"\x00")[:-1]
-    if len(pad(stripped)) != len(padded) or padded[len(stripped) : len(stripped) + 1] != b"\x80":
+    signed = padded.rstrip(b"\x00")[:-1]
+    if _padded_size(len(signed)) != len(padded) or padded[len(signed)] != 0x80:
         raise BadEnvelope("not padded")
-    return stripped
+    return signed
+
+
+def _padded_size(length: int) -> int:
+    size = SMALLEST_PADDED_BYTES
+    while size <= length:
+        size *= 2
+    return size
 
 
 def plain_batch(payload: bytes) -> "dict[object, object] | None":

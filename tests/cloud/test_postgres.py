@@ -22,7 +22,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from cloud import accounts, audit, configuration, erasure, links, readings, stores
+from cloud import accounts, arrays, audit, configuration, erasure, links, readings, stores
 from cloud.admission import Browser
 from cloud.configuration import INGESTER_ROLE, SITE_ROLE
 from cloud.errors import BadConfiguration, CannotStart, CannotUnwrap, Declined
@@ -145,6 +145,15 @@ def test_the_ingester_cannot_enter_the_accounts(site: Premises) -> None:
         connection.execute(text("DELETE FROM sealed_rows"))
     for each in (refused, reader):
         each.dispose()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.binary(max_size=300), max_size=60), st.lists(st.integers(-(2**31), 2**31 - 1), max_size=60))
+def test_arrays_are_read_as_they_were_written(modelled: sqlalchemy.Engine, pieces: list[bytes], numbers: list[int]) -> None:
+    """What is joined here in the server's own form is to the server the same list, the empty one too."""
+    with modelled.connect() as connection:
+        (read,) = stores.in_one_round(connection, ("SELECT %b::bytea[], %b::int4[]", (arrays.of_bytes(pieces), arrays.of_int4(numbers))))
+        assert read.fetchone() == (pieces, numbers)
 
 
 def test_writers_are_durable(engine: sqlalchemy.Engine) -> None:
@@ -438,6 +447,7 @@ def test_a_server_that_is_away_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_the_whole_site_on_postgresql() -> None:
     """Every test of the site passes on PostgreSQL as it does on SQLite."""
     command_line = [sys.executable, "-m", "pytest", "-q", "-x", "tests/cloud/site", "-m", "not long"]
