@@ -9,8 +9,8 @@ from cloud.site.opening import CLIMATE, PRESSURE, WEIGHT, Reading
 
 Work = Callable[[Sequence[Reading]], float]
 
-# 2024 guidelines of the European Society of Cardiology, table of categories, column of pressure measured at home (mmHg): a reading
-# belongs to the first class whose systolic or diastolic it reaches.
+# 2024 guidelines of the European Society of Cardiology (doi 10.1093/eurheartj/ehae178), table of categories, column of pressure
+# measured at home (mmHg): a reading belongs to the first class whose systolic or diastolic it reaches.
 CLASSES = ((135, 85, N_("high")), (120, 70, N_("elevated")), (0, 0, N_("not elevated")))
 
 

@@ -4,6 +4,7 @@ These pages work without agreeing to a changed text. Erasing asks for the passwo
 people and rooms that are ticked. What is not ticked stays for whoever else looks at it, and cannot be opened from here any more.
 """
 
+import json
 import os
 import smtplib
 import time
@@ -97,7 +98,7 @@ async def erase(request: Request, visitor: Visitor) -> Response:
         premises.limiter.count("wrong for an address", whose, time.monotonic())
         return await _show(request, visitor, DECLINED[declined.reason], 400)
     receipt = await run_in_threadpool(_erase, visitor, ticked)
-    response = show(request, "erased.html", receipt=receipt)
+    response = show(request, "erased.html", receipt=receipt, rows=json.loads(receipt.text)["rows_of_readings_erased"])
     response.delete_cookie(premises.cookie_name, secure=premises.settings.secure, httponly=True, samesite="lax")
     return response
 

@@ -103,7 +103,8 @@ def test_the_page_says_when_the_store_dropped_a_row(site: Premises, ada: tuple[A
     browser.post(f"{address[0]}/delete")
     page = browser.get("/en/homes").text
     assert 'data-chain="holds"' in page
-    assert "All 3 readings" in page
+    assert "All readings here (3)" in page
+    assert "Taken out by whoever may: 1." in page
     with stores.writing(site.writer) as connection:
         connection.execute(readings.SEALED_ROWS.delete().where(readings.SEALED_ROWS.c.id == rows[2].row_id))
     assert "1 readings are missing" in browser.get("/en/homes").text

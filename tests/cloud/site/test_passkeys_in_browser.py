@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.cloud.site.conftest import PASSWORD
-from tests.cloud.site.test_site_in_browser import serious_findings
+from tests.cloud.site.test_site_in_browser import SIZES, Address, Walk, serious_findings
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,18 @@ def sign_out(page: Page, address: str) -> None:
     page.wait_for_url("**/en/")
 
 
+def look(page: Page, name: str, paths: tuple[str, ...]) -> None:
+    """Look at pages in both languages and at both widths: no serious finding, nothing too wide, and a photograph."""
+    origin = "/".join(page.url.split("/")[:3])
+    for language in ("fr", "en"):
+        for size, viewport in SIZES.items():
+            page.set_viewport_size(viewport)  # type: ignore[arg-type]  # numbers, as it asks for
+            walk = Walk(page, Address(origin), language, size)
+            for path in paths:
+                walk.go(path)
+                walk.look(f"{name}-{path}")
+
+
 def test_a_passkey_with_prf_opens_and_one_without_follows_the_password(cloud: Any, address: str, chromium: Browser) -> None:
     """The first signs in by itself; its answer serves once; the second opens nothing, and without it the password is not enough."""
     page = chromium.new_context(locale="en-GB").new_page()
@@ -80,7 +92,8 @@ def test_a_passkey_with_prf_opens_and_one_without_follows_the_password(cloud: An
     assert "not right" in page.inner_text("[data-passkey] [role=alert]")
     make_passkey(page, address, "Phone")
     page.wait_for_url("**/account?changed=passkey")
-    assert serious_findings(page) == []
+    look(page, "passkeys", ("account",))
+    page.goto(f"{address}/en/account")
     assert "opens your readings by itself" in page.inner_text("main")
 
     sign_out(page, address)
@@ -109,11 +122,13 @@ def test_a_passkey_with_prf_opens_and_one_without_follows_the_password(cloud: An
     page.click("[data-passkey] button")
     page.wait_for_selector("[data-passkey] [role=alert]:not([hidden])")
     assert "cannot open your readings by itself" in page.inner_text("[data-passkey] [role=alert]")
+    assert serious_findings(page) == []
     page.fill("input[name=email]", "ada@example.org")
     page.fill("input[name=password]", PASSWORD)
     page.click("main form button >> nth=0")
     page.wait_for_url("**/en/passkey")
-    assert serious_findings(page) == []
+    look(page, "second-factor", ("passkey",))
+    page.goto(f"{address}/en/passkey")
     for closed in ("home", "account", "take", "weight.json"):
         answer = page.request.get(f"{address}/en/{closed}")
         assert answer.status == 401 or answer.url.endswith("/en/passkey"), closed

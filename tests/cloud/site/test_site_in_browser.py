@@ -6,8 +6,9 @@ tests/output/cloud.
 
 import re
 import sys
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,13 +17,16 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from cloud import campaigns
-from protocol import linking
+from gateway import orders
+from protocol import commands, linking, steering
 from tests.cloud.conftest import ROOT, Cloud, Running
 from tests.cloud.counterpart import Device, Gateway, Person
 from tests.cloud.postbox import Postbox
 from tests.cloud.site.conftest import ADDRESS, PASSWORD, Premises
 from tests.cloud.site.test_consents import go_back_to_the_first_terms
+from tests.cloud.site.test_devices import Linked
 from tests.cloud.site.test_entry import join, link_in
+from tests.cloud.site.test_homes import ask
 from tests.cloud.site.test_live_in_browser import OUTPUT, PATIENCE_MS, a_night, publish, some_weeks
 
 pytestmark = pytest.mark.timeout(900)
@@ -246,6 +250,10 @@ def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_
     caught.value.save_as(archive)
     with zipfile.ZipFile(archive) as held:
         assert {"read-me.html", "fhir.json", "verify.py"} <= set(held.namelist())
+        held.extract("read-me.html", tmp_path)
+    page.goto((tmp_path / "read-me.html").as_uri())
+    walk.look("read-me")
+    walk.go("take")
     for closed in page.locator("details:has(form[action$=erase])").all():
         closed.locator("summary").click()
     for box in page.locator("form[action$=erase] input[name=subject]").all():
@@ -256,6 +264,18 @@ def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_
     walk.look("erased")
     walk.go("home")
     assert page.url.endswith("/sign-in")
+    page.fill("input[name=email]", "nobody@example.org")
+    page.fill("input[name=password]", "not the password")
+    page.click("main form button >> nth=0")
+    page.wait_for_selector("[role=alert]:not([hidden])")
+    walk.look("sign-in-refused")
+    walk.go("register")
+    page.fill("input[name=email]", "somebody@example.org")
+    page.fill("input[name=password]", "password1234")
+    page.evaluate("document.querySelector('main form').noValidate = true")
+    page.click("main form button")
+    page.wait_for_selector("[role=alert]:not([hidden])")
+    walk.look("register-refused")
     home.stop()
     # an ended link and an address that is none are refused with a status of their own, which the console notes
     assert [each for each in walk.wrong + guest.wrong if "400" not in each and "404" not in each] == []
@@ -279,25 +299,55 @@ def pages_of_letters(folder: Path) -> dict[str, tuple[bytes, str]]:
             for name, address in (("confirm", link[3:]), ("stop", f"/stop/{stop}"), ("changes", "/changes")):
                 pages[f"/{language}/{name}"] = (ada if name == "changes" else browser).get(f"/{language}{address}").text
             pages[f"/{language}/stopped"] = browser.post(f"/{language}/stop/{stop}").text
-        assets = {found for text in pages.values() for found in re.findall(r'(?:href|src)="(/static/[^"]+)"', text)}
-        answers = {address: browser.get(address) for address in assets}
+        held = with_what_they_load(browser, pages)
         site.close()
+    return held
+
+
+def pages_of_a_home(folder: Path) -> dict[str, tuple[bytes, str]]:
+    """Return the pages of somebody whose home asks, lets them steer one device of each kind, and shares a child with somebody else."""
+    site = Premises(folder)
+    linked = Linked(site)
+    said = [steering.Said(commands.REPORT, "refused", int(time.time()) - 90, 125)]
+    linked.leave(
+        made=[
+            steering.DeviceNotice(kind.encode()[:4], kind, name, list(orders.FUNCTIONS[kind]), int(time.time()) - 3600, said)
+            for kind, name in (("scale", "Bathroom scale"), ("cuff", "Dad's cuff"), ("babyphone", "Nursery"))
+        ]
+    )
+    ask(site, linked.person, linking.Request("give", "Ben", 1, int(time.time())))
+    names = [(language, name) for language in ("en", "fr") for name in ("devices", "homes", "homes?changed=declined")]
+    pages = {f"/{language}/{name}": linked.browser.get(f"/{language}/{name}").text for language, name in names}
+    assert "Ben" in pages["/fr/homes"]
+    assert "Nursery" in pages["/fr/devices"]
+    held = with_what_they_load(linked.browser, pages)
+    site.close()
+    return held
+
+
+def with_what_they_load(browser: Any, pages: dict[str, str]) -> dict[str, tuple[bytes, str]]:
+    """Return bytes and type of pages, and of the assets that they name, by address."""
+    assets = {found for text in pages.values() for found in re.findall(r'(?:href|src)="(/static/[^"]+)"', text)}
+    answers = {address: browser.get(address) for address in assets}
     held = {address: (answer.content, answer.headers["content-type"]) for address, answer in answers.items()}
     return held | {address: (text.encode(), "text/html") for address, text in pages.items()}
 
 
-def test_the_pages_that_letters_and_changes_lead_to(tmp_path: Path, chromium: Browser) -> None:
-    """Mailbox, confirming, stopping letters, and what changed in the terms: each is looked at in both languages and at both widths."""
+@pytest.mark.parametrize(("made", "count"), [(pages_of_letters, 10), (pages_of_a_home, 6)])
+def test_the_pages_that_letters_changes_and_homes_lead_to(
+    tmp_path: Path, chromium: Browser, made: Callable[[Path], dict[str, tuple[bytes, str]]], count: int
+) -> None:
+    """Mailbox, confirming, stopping letters, what changed in the terms, and what a home asks and lets be done: looked at as well."""
     # playwright's own event loop runs in this thread
     with ThreadPoolExecutor(1) as aside:
-        held = aside.submit(pages_of_letters, tmp_path).result()
+        held = aside.submit(made, tmp_path).result()
 
     def answer(route: Route) -> None:
         body, kind = held.get(route.request.url.removeprefix(ADDRESS), (b"", "text/plain"))
         route.fulfill(body=body, content_type=kind)
 
     pages = [address for address, (_, kind) in held.items() if kind == "text/html"]
-    assert len(pages) == 10
+    assert len(pages) == count
     for size, viewport in SIZES.items():
         context = chromium.new_context(viewport=viewport, color_scheme="dark" if size == "phone" else "light")  # type: ignore[arg-type]  # numbers, as it asks for
         context.route("**/*", answer)
@@ -305,5 +355,5 @@ def test_the_pages_that_letters_and_changes_lead_to(tmp_path: Path, chromium: Br
             walk = Walk(context.new_page(), Address(ADDRESS), address[1:3], size)
             walk.go(address[4:])
             assert walk.page.locator("h1").count() == 1, address
-            walk.look(address[4:])
+            walk.look(address[4:].replace("?changed=", "-") + ("-of-a-home" if made is pages_of_a_home else ""))
         context.close()

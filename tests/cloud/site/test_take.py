@@ -110,7 +110,7 @@ def test_an_export_holds_everything_in_forms_for_people_and_programs(ada: Furnis
     assert [(row["weight_kg"], row["signature_verified"], row["marked_wrong"], row["note"]) for row in weights] == [
         ("72.413", "yes", "yes", "'=after lunch"), ("61.0", "no", "no", ""),
     ]  # fmt: skip
-    for words in ("Zwetlana", "Nursery", "72.413", "ada@example.org"):
+    for words in ("Zwetlana", "Nursery", "72.4\u00a0kg", "ada@example.org", "after lunch"):
         assert words in files["read-me.html"].decode()
     # what would let a finder write in this person's name is not in it
     for secret in (ada.person.seeds.write_seed, ada.person.seeds.root_key):
