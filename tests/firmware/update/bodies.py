@@ -30,7 +30,7 @@ CHANGED = {"firmware/main.mpy": 900, "firmware/scale/main.mpy": 2100, "protocol/
 LEFT_OUT = {"firmware/old.mpy": 400}
 ADDED = {"firmware/update/new.mpy": 1500, "words.txt": 0}
 with open("firmware/boot.py") as _file:  # from the tree, before the chip takes its place
-    BOOT = _file.read()
+    BOOT = compile(_file.read(), "boot.py", "exec")  # once: it runs several times for each cut
 REGISTERED = (staging, errors, error_tree, cbor_decoding, os)  # imported before there are no files but the chip's
 
 
@@ -42,6 +42,19 @@ class Machine:
         assert timeout > 0
 
 
+def once(make):
+    """Return a function of a version that makes its answer once: a campaign asks for the same a thousand times."""
+    made = {}
+
+    def look(version):
+        if version not in made:
+            made[version] = make(version)
+        return made[version]
+
+    return look
+
+
+@once
 def files_of(version):
     """Return the files of a version; what is common to both is the same bytes."""
     sizes = dict(COMMON)
@@ -50,11 +63,13 @@ def files_of(version):
     return {path: bytes([(len(path) + (version if path in CHANGED else 0)) & 255]) * size for path, size in sizes.items()}
 
 
+@once
 def listed(version):
     files = files_of(version)
     return cbor.encode([[path, len(files[path]), sha256(files[path]).digest()] for path in sorted(files)])
 
 
+@once
 def opened(version):
     """Return a manifest as `opening.py` gives it once it has verified it."""
     files, lines = files_of(version), listed(version)
@@ -64,6 +79,7 @@ def opened(version):
     )
 
 
+@once
 def offered(version):
     """Return what the home has, by its names."""
     out = {updates.name_of(sha256(data).digest()): data for data in files_of(version).values()}
