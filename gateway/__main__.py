@@ -135,6 +135,8 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
         safety = Safety(buffer, settings.home.copy_hours, log)
         retention = Retention(buffer, book, settings.home.keep_days, log)
         work: list[Work] = [buffer.watch, safety.run, retention.run, enrolments.run, way.run, ledger.run, forwarding.run]
+        rollout = Rollout(buffer, shelf, enrolments, orders, settings.cloud.site if settings.cloud else "", log, changes.happened)
+        work.append(rollout.run)
         outside = sending = linking = None
         if settings.broker is not None:
             outside = Outside(settings.broker, settings.delivery.reconnect_ms, settings.delivery.in_flight, log)
@@ -149,12 +151,10 @@ async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.
             sending_ = sending
             talking = Talking(buffer, way, log, outside, book, keyring, settings.delivery.ask_after_s * 1000, decided)
             forwarding.queued = sending.wake
-            steered = Steering(buffer, way, log, outside, enrolments, orders, book.keys)
+            steered = Steering(buffer, way, log, outside, enrolments, orders, book.keys, rollout.told)
             orders.ended = steered.wake
             work += [sending.run, linking.run, steered.run, talking.run]
             work.append(functools.partial(_from_outside, outside, sending, linking, talking, steered, changes, ledger))
-        rollout = Rollout(buffer, shelf, enrolments, orders, settings.cloud.site if settings.cloud else "", log, changes.happened)
-        work.append(rollout.run)
         door = await Door.open(
             settings.coap.bind,
             settings.coap.port,

@@ -24,6 +24,17 @@ _PASSING_ON_ITS_OWN = (faults.UPDATE_DAMAGED, faults.UPDATE_WITHDRAWN, faults.ME
 
 # What the home knows of an update besides what a device says of it (`protocol/updates.py`).
 ASKED, OFFERED = -2, -1
+# Each state by its word, for pages and notices.
+WORDS = {
+    ASKED: "asked",
+    OFFERED: "offered",
+    updates.FETCHING: "fetching",
+    updates.READY: "ready",
+    updates.TRYING: "trying",
+    updates.KEPT: "kept",
+    updates.GIVEN_BACK: "given_back",
+    updates.REFUSED: "refused",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,15 +30,19 @@ LARGEST_MESSAGE_BYTES = 16 * 1024
 LARGEST_ORDER_BYTES = 1024
 NOTICE_INFO = b"foyer notice 1"
 MOST_DEVICES = 40
+_BEFORE_UPDATES = 6  # fields of a device in the notice of a home that says nothing of updates yet
 _ALIAS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 
 Message = namedtuple("Message", ("kind", "slot", "body"))
 # devices: of DeviceNotice; alias: under which the home hears, on the broker
 Notice = namedtuple("Notice", ("challenge", "alias", "made_utc_s", "devices"))
-# functions: kinds of command; said: of Said, the newest first; seen_utc_s: None if it was never heard
-DeviceNotice = namedtuple("DeviceNotice", ("kid", "kind", "name", "functions", "seen_utc_s", "said"))
+# functions: kinds of command; said: of Said, updates: of Update, the newest first; seen_utc_s: None if it was never heard;
+# runs: the version it runs; offered: a newer one that is at home; "" for none
+DeviceNotice = namedtuple("DeviceNotice", ("kid", "kind", "name", "functions", "seen_utc_s", "said", "runs", "offered", "updates"))
 # one order and what became of it; state: a word of gateway/orders.py; fault: 0 for none
 Said = namedtuple("Said", ("function", "state", "at_utc_s", "fault"))
+# one update and how it stands; state: a word of gateway/updates.py; percent: of its files that have arrived; fault: 0 for none
+Update = namedtuple("Update", ("version", "state", "percent", "at_utc_s", "fault"))
 Order = namedtuple("Order", ("kid", "function", "arguments", "made_utc_s"))
 
 
@@ -83,6 +87,7 @@ def encode_notice(notice: Notice) -> bytes:
     """Return the plaintext of a notice, padded so that its length tells little."""
     devices = [
         [each.kid, each.kind, each.name, list(each.functions), each.seen_utc_s or 0, [list(said) for said in each.said]]
+        + [each.runs, each.offered, [list(update) for update in each.updates]]
         for each in notice.devices
     ]
     return seals.pad(cbor.encode({0: 1, 1: notice.challenge, 2: notice.alias, 3: notice.made_utc_s, 4: devices}))
@@ -131,16 +136,17 @@ def open_order(challenge: bytes, slot: bytes, body: bytes, hkdf: "Hkdf", open_: 
 
 
 def _device(fields: object) -> DeviceNotice:
-    if not isinstance(fields, list) or len(fields) != 6:
+    if not isinstance(fields, list) or len(fields) not in (_BEFORE_UPDATES, 9):
         raise BadOrder("not a device")
-    kid, kind, name, functions, seen_utc_s, said = fields
-    texts = isinstance(kind, str) and isinstance(name, str) and len(kind) <= 16 and len(name) <= 80
-    lists = isinstance(functions, list) and isinstance(said, list) and len(functions) <= 32 and len(said) <= 20
+    kid, kind, name, functions, seen_utc_s, said, runs, offered, updates = fields if len(fields) == 9 else fields + ["", "", []]
+    texts = _is_text(kind, 16) and _is_text(name, 80) and _is_text(runs, 32) and _is_text(offered, 32)
+    lists = _is_list(functions, 32) and _is_list(said, 20) and _is_list(updates, 20)
     if not isinstance(kid, bytes) or len(kid) != 4 or not texts or not lists or not _is_count(seen_utc_s):
         raise BadOrder("not a device")
     if not all(_is_count(each) for each in functions):
         raise BadOrder("not a device's functions")
-    return DeviceNotice(kid, kind, name, functions, seen_utc_s or None, [_said(each) for each in said])
+    told = [_said(each) for each in said]
+    return DeviceNotice(kid, kind, name, functions, seen_utc_s or None, told, runs, offered, [_update(each) for each in updates])
 
 
 def _said(fields: object) -> Said:
@@ -152,6 +158,15 @@ def _said(fields: object) -> Said:
     return Said(function, state, at_utc_s, fault)
 
 
+def _update(fields: object) -> Update:
+    if not isinstance(fields, list) or len(fields) != 5:
+        raise BadOrder("not an update")
+    version, state, percent, at_utc_s, fault = fields
+    if not _is_text(version, 32) or not _is_text(state, 16) or not all(_is_count(each) for each in (percent, at_utc_s, fault)):
+        raise BadOrder("not an update")
+    return Update(version, state, percent, at_utc_s, fault)
+
+
 def _padded(data: bytes) -> "dict[int, object]":
     try:
         fields = cbor.decode(seals.unpad(data))
@@ -160,6 +175,14 @@ def _padded(data: bytes) -> "dict[int, object]":
     if not isinstance(fields, dict):
         raise BadOrder("not a map")
     return fields
+
+
+def _is_text(value: object, most: int) -> bool:
+    return isinstance(value, str) and len(value) <= most
+
+
+def _is_list(value: object, most: int) -> bool:
+    return isinstance(value, list) and len(value) <= most
 
 
 def _is_count(value: object) -> bool:

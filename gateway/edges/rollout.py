@@ -24,7 +24,7 @@ from gateway.edges.orderbook import OrderBook
 from gateway.edges.shelf import Shelf, holds
 from gateway.errors import NoRoom
 from gateway.updates import Stand
-from protocol import commands, shelf
+from protocol import commands, shelf, steering
 from protocol import updates as words
 from protocol.errors import ProtocolError
 from protocol.shelf import Offer, Release
@@ -33,6 +33,7 @@ _LOOK_S = 5.0
 _ASK_SITE_S = 6 * 3600.0
 _SITE_PATIENCE_S = 20
 _CHOICE = "updates"
+_TOLD = 3
 _WHAT = {words.KEPT: "update_kept", words.GIVEN_BACK: "update_given_back", words.REFUSED: "update_refused"}
 
 
@@ -115,6 +116,16 @@ class Rollout:
     def history(self, device: Device) -> list[Stand]:
         """Return how releases stand on a device, the newest first."""
         return [each for each in self._stands() if each.kid == device.kid]
+
+    def told(self, device: Device) -> tuple[str, str, list[steering.Update]]:
+        """Return what the account's site is told of a device: what it runs, what is here for it ("": nothing), how the last ones went."""
+        facts = self._buffer.read(households.devices).get(device.kid, {})
+        release = self.offered(device)
+        history = [
+            steering.Update(each.name, updates.WORDS[each.state], each.percent or 0, each.changed_ms // 1000, each.fault or 0)
+            for each in self.history(device)[:_TOLD]
+        ]
+        return facts.get("version") or "", release.name if release else "", history
 
     def halted(self, device: Device, release: Release) -> bool:
         """Whether a release is no longer offered by itself to devices of this kind."""
@@ -208,6 +219,8 @@ def fetch(address: str, most_bytes: int) -> bytes:
     """Return what lies at an address. Raises RequestException: it cannot be had, or is larger than it may be."""
     with requests.get(address, timeout=_SITE_PATIENCE_S, stream=True, allow_redirects=False) as answer:
         answer.raise_for_status()
+        if answer.is_redirect:
+            raise requests.RequestException("elsewhere")
         data = b""
         for piece in answer.iter_content(64 * 1024):
             data += piece

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from structlog.typing import FilteringBoundLogger
 
 from gateway import orders, sealing
+from gateway.devices import Device
 from gateway.edges import households, orderbook
 from gateway.edges.buffer import Buffer
 from gateway.edges.enrolments import Enrolments
@@ -37,7 +38,7 @@ _SAID = 5
 
 
 class Steering:
-    """Leaves notices and takes orders; keys_of: of a subject's person id, epoch and home secret."""
+    """Leaves notices and takes orders; keys_of: of a subject's person id, epoch and home secret; updates_of: as in `Rollout.told`."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Steering:
         enrolments: Enrolments,
         book: OrderBook,
         keys_of: Callable[[bytes, int, int], Keys],
+        updates_of: Callable[[Device], tuple[str, str, list[steering.Update]]],
     ) -> None:
         self._buffer = buffer
         self._way = way
@@ -56,6 +58,7 @@ class Steering:
         self._enrolments = enrolments
         self._book = book
         self._keys_of = keys_of
+        self._updates_of = updates_of
         self._woken = asyncio.Event()
         self._left: dict[int, tuple[object, int]] = {}
 
@@ -163,7 +166,8 @@ class Steering:
                 # to the quarter of an hour: a notice for each sign of life would tell the broker of each
                 seen_s = None if seen_ms is None else seen_ms // 900_000 * 900
                 functions = [kind for kind in orders.FUNCTIONS[device.kind] if kind not in orders.AT_HOME]
-                found.append(steering.DeviceNotice(device.kid, device.kind, device.name, functions, seen_s, said))
+                facts = (device.kid, device.kind, device.name, functions, seen_s, said)
+                found.append(steering.DeviceNotice(*facts, *self._updates_of(device)))
         return found
 
 

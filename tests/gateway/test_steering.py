@@ -42,10 +42,12 @@ class House:
         self.devices = {kind: devices.parse(kind, json.dumps(each.enrolment())) for kind, each in counterparts.items()}
         self.book = OrderBook(buffer, self.log, lambda: None)
         self.published: list[bytes] = []
+        self.updates: dict[str, tuple[str, str, list[steering.Update]]] = {}
         outside: Any = SimpleNamespace(connected=True, alias=ALIAS, publish=self.publish)
         enrolments: Any = SimpleNamespace(devices=list(self.devices.values()))
         self.steering = Steering(
-            buffer, self.way, self.log, outside, enrolments, self.book, lambda id_, epoch, _: keys_of(bytes(32), id_, epoch)
+            *(buffer, self.way, self.log, outside, enrolments, self.book, lambda id_, epoch, _: keys_of(bytes(32), id_, epoch)),
+            lambda device: self.updates.get(device.kind, ("", "", [])),
         )
         self.accounts = {name: hpke.new_private_key() for name in ("Anna", "Ben")}
         self.people: dict[str, dict[str, Any]] = {}
@@ -127,6 +129,21 @@ async def test_an_allowed_order_is_queued_once_and_its_end_is_told(house: House)
     assert second is not None
     assert second.challenge != first.challenge
     assert [(said.function, said.state) for said in second.devices[0].said] == [(commands.ARM, orders.DONE)]
+
+
+async def test_the_owner_is_told_what_a_device_runs_and_how_its_updates_go(house: House) -> None:
+    """A new notice as soon as something of it changed, and only for whoever may steer this device."""
+    house.updates["cuff"] = ("0.1.0", "0.1.1", [])
+    await house.allow("Anna", "cuff")
+    first = house.notice("Anna")
+    assert first is not None
+    assert [(each.runs, each.offered, each.updates) for each in first.devices] == [("0.1.0", "0.1.1", [])]
+    house.updates["cuff"] = ("0.1.1", "", [steering.Update("0.1.1", "kept", 0, 1_700_000_000, 0)])
+    await house.steering._leave_notices()
+    second = house.notice("Anna")
+    assert second is not None
+    assert [(each.runs, each.offered, each.updates) for each in second.devices] == [house.updates["cuff"]]
+    assert house.notice("Ben") is None
 
 
 async def test_the_same_order_again_is_refused(house: House) -> None:

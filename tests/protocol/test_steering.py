@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from protocol import cbor, seals, steering
 from protocol.errors import BadOrder
-from protocol.steering import DeviceNotice, Notice, Order, Said
+from protocol.steering import DeviceNotice, Notice, Order, Said, Update
 
 COUNTS = st.integers(0, (1 << 48) - 1)
 SLOT = bytes(range(16))
@@ -28,6 +28,8 @@ DEVICES = st.builds(
     st.lists(st.integers(0, 255), max_size=32),
     st.none() | st.integers(1, 1 << 40),
     st.lists(SAID, max_size=5),
+    *(st.text(max_size=32), st.text(max_size=32)),
+    st.lists(st.builds(Update, st.text(max_size=32), st.text(max_size=16), COUNTS, COUNTS, COUNTS), max_size=3),
 )
 NOTICES = st.builds(
     Notice, st.binary(min_size=32, max_size=32), st.from_regex(r"[0-9a-zA-Z-]{1,64}", fullmatch=True), COUNTS, st.lists(DEVICES, max_size=6)
@@ -55,6 +57,29 @@ def test_a_notice_survives_its_way(notice: Notice) -> None:
     data = steering.encode_notice(notice)
     assert steering.decode_notice(data) == notice
     assert len(data) % seals.PADDING_STEP_BYTES == 0
+
+
+@given(NOTICES)
+def test_a_home_that_says_nothing_of_updates_yet_is_understood(notice: Notice) -> None:
+    """The site is updated before the homes are."""
+    fields = cbor.decode(seals.unpad(steering.encode_notice(notice)))
+    fields[4] = [each[:6] for each in fields[4]]
+    devices = [each._replace(runs="", offered="", updates=[]) for each in notice.devices]
+    assert steering.decode_notice(seals.pad(cbor.encode(fields))) == notice._replace(devices=devices)
+
+
+@pytest.mark.parametrize(
+    "change", [{6: 7}, {6: "x" * 33}, {7: None}, {8: "x"}, {8: [[]]}, {8: [["1", "kept", -1, 0, 0]]}, {8: [["1", "k" * 17, 0, 0, 0]]}]
+)
+def test_a_device_whose_updates_make_no_sense_is_none(change: dict[int, object]) -> None:
+    """Other types, too long, too little, below nothing."""
+    device = [b"kid1", "cuff", "Cuff", [1], 0, [], "0.1.0", "", [["0.1.0", "kept", 0, 0, 0]]]
+    notice = {0: 1, 1: bytes(32), 2: "00ff", 3: 0}
+    assert steering.decode_notice(seals.pad(cbor.encode({**notice, 4: [device]}))).devices[0].runs == "0.1.0"
+    for at, value in change.items():
+        device[at] = value
+    with pytest.raises(BadOrder):
+        steering.decode_notice(seals.pad(cbor.encode({**notice, 4: [device]})))
 
 
 @given(ORDERS, st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32), st.integers(0, 200))

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cloud import steering, stores
+from cloud import releases, steering, stores
 from cloud.site.languages import N_
 from cloud.site.premises import Visitor, go, show, signed_in
 from protocol import commands
@@ -39,6 +39,16 @@ STATES = {
     "unanswered": N_("The device was told, and time ran out, %(when)s, without an answer."),
     "declined": N_("Declined at home, %(when)s."),
     "withdrawn": N_("Taken back, %(when)s."),
+}
+UPDATES = {
+    "asked": N_("Update %(version)s: asked for at home, %(when)s; it begins when the device is there."),
+    "offered": N_("Update %(version)s: offered, %(when)s; the device takes it when it is there."),
+    "fetching": N_("Update %(version)s: on its way, %(percent)s %%."),
+    "ready": N_("Update %(version)s: arrived; it waits for a quiet moment."),
+    "trying": N_("Update %(version)s: on trial since %(when)s."),
+    "kept": N_("Update %(version)s: installed, %(when)s."),
+    "given_back": N_("Update %(version)s: given back, %(when)s."),
+    "refused": N_("Update %(version)s: not taken, %(when)s."),
 }
 _ARGUMENTS = {
     "language": commands.LANGUAGE,
@@ -83,7 +93,9 @@ async def devices(request: Request, visitor: Visitor) -> Response:
 
 def _show(request: Request, visitor: Visitor, homes: list[Home], wrong: str = "", status: int = 200) -> Response:
     facts = {"homes": homes, "kinds": KINDS, "functions": FUNCTIONS, "commands": commands, "said": _said, "wrong": wrong}
-    return show(request, "devices.html", visitor, status, **facts)
+    there = releases.on_shelf(visitor.premises.settings.releases) if any(home.notice.devices for home in homes) else []
+    news = {(each.kind, each.version): each.news for each in there}
+    return show(request, "devices.html", visitor, status, **facts, news=news, updates=UPDATES, sentences=SENTENCES)
 
 
 def _homes(visitor: Visitor) -> list[Home]:

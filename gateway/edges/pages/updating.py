@@ -12,16 +12,6 @@ from protocol import updates as said
 from protocol.sentences import SENTENCES
 
 _HISTORY = 5
-_STATES = {
-    updates.ASKED: "asked",
-    updates.OFFERED: "offered",
-    said.FETCHING: "fetching",
-    said.READY: "ready",
-    said.TRYING: "trying",
-    said.KEPT: "kept",
-    said.GIVEN_BACK: "given_back",
-    said.REFUSED: "refused",
-}
 _BRINGS = {"en": manifest.ENGLISH, "fr": manifest.FRENCH}
 
 
@@ -54,5 +44,5 @@ def shown(frame: Frame, kid: bytes, words: Words) -> dict[str, Any] | None:
 def _line(each: Stand, words: Words) -> dict[str, str]:
     reason = SENTENCES.get(each.fault or 0, {}).get(words.language, "")
     when = words.moment(each.changed_ms / 1000, time.time())
-    sentence = words(f"update.{_STATES[each.state]}", name=each.name, when=when, percent=each.percent or 0)
-    return {"state": _STATES[each.state], "sentence": f"{sentence} {reason}".strip()}
+    sentence = words(f"update.{updates.WORDS[each.state]}", name=each.name, when=when, percent=each.percent or 0)
+    return {"state": updates.WORDS[each.state], "sentence": f"{sentence} {reason}".strip()}

@@ -1,10 +1,13 @@
 """The site's half of orders: a page for whom a home allowed it, one order for each notice, and slots that name nobody."""
 
+import dataclasses
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 from sqlalchemy import inspect
 
 from cloud import steering as site_steering
@@ -13,9 +16,11 @@ from cloud.site.pages import devices
 from gateway import orders, sealing
 from gateway.edges.steering import notice_message
 from gateway.pseudonyms import Keys
-from protocol import commands, steering
+from protocol import commands, faults, steering
+from protocol.sentences import SENTENCES
 from tests.cloud.counterpart import Person, _open, hkdf
 from tests.cloud.site.conftest import Premises
+from tools import release
 
 CUFF = steering.DeviceNotice(
     b"cuff",
@@ -24,6 +29,12 @@ CUFF = steering.DeviceNotice(
     list(orders.FUNCTIONS["cuff"]),
     1_700_000_000,
     [steering.Said(commands.REPORT, "refused", 1_700_000_000, 125)],
+    *("0.1.0", "0.1.1"),
+    [
+        steering.Update("0.1.2", "fetching", 40, 1_700_000_000, 0),
+        steering.Update("0.1.1", "given_back", 0, 1_700_000_000, faults.UPDATE_UNPROVED),
+        steering.Update("0.1.0", "kept", 0, 1_700_000_000, 0),
+    ],
 )
 CHALLENGE = bytes(range(32))
 
@@ -87,6 +98,37 @@ def test_an_order_opens_at_home_and_goes_out_once(linked: Linked) -> None:
     assert linked.order(function="6", language="1", unit="2").status_code == 200
     assert len(linked.sent) == 2
     assert "You told a device at home to do something." in linked.browser.get("/en/log").text
+
+
+def test_the_page_shows_each_devices_version_what_an_update_brings_how_far_it_is_and_those_before(linked: Linked, tmp_path: Path) -> None:
+    """In both languages; what it brings is the release's own word, from the shelf, and is text there whatever it holds."""
+    key = release.signing_key(tmp_path / "elsewhere/release.pem")
+    files = {"firmware/main.mpy": b"M\x06\x00", "firmware/boards/s3_cuff.mpy": b"M\x06\x00", "release.keys": bytes(65)}
+    said = release.Facts("0.1.1", release.sequence_of("0.1.1"), "A <quieter> pump.", "Une pompe plus <silencieuse>.")
+    (tmp_path / "shelf").mkdir()
+    (tmp_path / "shelf/cuff-0.1.1.foyer").write_bytes(release.pack("cuff", files, key, said))
+    premises = linked.site.premises
+    premises.settings = dataclasses.replace(premises.settings, releases=tmp_path / "shelf")
+    linked.leave()
+    pages = {language: linked.browser.get(f"/{language}/devices").text for language in ("en", "fr")}
+    for sentence in (
+        "Version 0.1.0",
+        "Update 0.1.1 is at home.",
+        "A &lt;quieter&gt; pump.",
+        "Update 0.1.2: on its way, 40 %.",
+        'value="40"',
+    ):
+        assert sentence in pages["en"]
+    for sentence in ("Update 0.1.1: given back, ", "Update 0.1.0: installed, ", SENTENCES[faults.UPDATE_UNPROVED]["en"]):
+        assert str(escape(sentence)) in pages["en"]
+    for sentence in (
+        "La mise à jour 0.1.1 est à la maison.",
+        "Une pompe plus &lt;silencieuse&gt;.",
+        "Mise à jour 0.1.2\u00a0: en route, 40\u00a0%.",
+    ):
+        assert sentence in pages["fr"]
+    assert str(escape(SENTENCES[faults.UPDATE_UNPROVED]["fr"])) in pages["fr"]
+    assert "A &lt;quieter&gt; pump." in linked.browser.get("/en/technicians").text
 
 
 @pytest.mark.parametrize(
