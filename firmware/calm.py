@@ -22,3 +22,13 @@ class Calm:
         await asyncio.sleep_ms(0)
         while self.holding:
             await asyncio.sleep_ms(_LOOK_MS)
+
+    async def through(self, steps, alive) -> object:
+        """Return what a generator returns, with everybody else's turn between its steps; alive(): the task still runs."""
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value
+            alive()
+            await self.turn()

@@ -24,13 +24,12 @@ from firmware.radio import session
 from firmware.reporting import Reporting
 from firmware.sending import Sending
 from firmware.signing import Signer
-from firmware.updating import Updating
+from firmware.updating import ALONE, Updating
 from firmware.watch import TIMEOUT_MS, Watch
 from protocol import faults, readings
 
 STATE_FOLDER = "/state"
 FORGETTING = "/state/forgetting"  # see `flash/forgetting.py`
-ALONE = "/state/alone"  # an update's order for the next life; see `updating.py`
 SAFE_AFTER = const(5)  # bad ends in a row
 SAFE_REST_MS = const(600_000)
 _SENDING_LIMIT_MS = const(20_000)

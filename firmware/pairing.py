@@ -18,6 +18,7 @@ import machine
 from micropython import const
 
 from firmware import console, memory
+from firmware.calm import Calm
 from firmware.crypto import ccm, hkdf, known_answer, new_key, p256
 from firmware.errors import GatewayStrange, LinkError
 from firmware.flash import identity, settings
@@ -257,13 +258,7 @@ class Finding:
 
     async def _in_steps(self, steps):
         gc.collect()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                return end.value
-            self._alive()
-            await asyncio.sleep_ms(0)
+        return await Calm().through(steps, self._alive)
 
     def _met(self):
         self._radio.settle()

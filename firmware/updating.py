@@ -17,6 +17,7 @@ _UPDATE = const(4)
 _SEQUENCE = const(19)
 _BYTES = const(20)
 _LOOK_MS = const(500)
+ALONE = "/state/alone"  # an update's order for the next life
 _SWEEP_BYTES = const(4096)  # of garbage, so that what is loaded and let go of lies together, as `boot.py` has it
 _NAMES = ("opening", "staging", "fetching", "trying", "slots", "record", "own")
 _ONCE = ("firmware.crypto.verify", "firmware.crypto.ecdh", "protocol.manifest", "protocol.blocks", "protocol.sign1", "protocol.updates")
@@ -67,15 +68,31 @@ class Updating:
         sweep_bytes = gc.threshold()
         gc.collect()
         gc.threshold(_SWEEP_BYTES)
-        from firmware.update import life  # these spare memory: seldom in a device's life
-
+        short = False
         try:
+            from firmware.update import life  # these spare memory: seldom in a device's life
+
             await life.Life(self, alive).run()
+        except MemoryError:
+            if self.alone or not self.order:
+                raise
+            short = True
         finally:
             gc.threshold(sweep_bytes)
             life = None  # a name that stays keeps the code
             self.busy = False
             once.forget("firmware.update.life", *["firmware.update." + name for name in _NAMES], *_ONCE)
+        if short:
+            await self._go_alone(alive)
+
+    async def _go_alone(self, alive):
+        """Take the order into the next life, in which nothing is measured, as soon as a restart disturbs nobody."""
+        self.busy = True
+        replacing.replace(ALONE, b"%d %d" % self.order)
+        while not self.sending.may_rest or self.calm.holding or self.calm.busy:
+            alive()
+            await asyncio.sleep_ms(_LOOK_MS)
+        self.restart()
 
     def _asked(self, command):
         if self.order:

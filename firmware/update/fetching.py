@@ -29,12 +29,12 @@ class Fetching:
     def __init__(self, ask, calm, own, percent, slots, kept_free, tell, alive):
         self._ask = ask
         self._calm = calm
+        self._through = lambda steps: calm.through(steps, alive)
         self._own = own
         self._percent = percent
         self._slots = slots
         self._kept_free = kept_free
         self._tell = tell
-        self._alive = alive
 
     async def run(self, sequence: int, manifest_bytes: int) -> None:
         """Return when the release of this number lies whole in the other slot. Raises UpdateRefused, LinkError, OSError (the flash)."""
@@ -43,7 +43,7 @@ class Fetching:
 
         folder = self._slots.beside
         staging.check_room(folder, opened, self._kept_free())
-        if not await self._steps(staging.begin_steps(folder, opened)):
+        if not await self._through(staging.begin_steps(folder, opened)):
             _, _, size, digest = opened.head[manifest.LIST]
             await self._fetch(staging.Incoming(folder, staging.LIST, size, digest), size, digest)
         staging.check_list(folder, opened)
@@ -51,7 +51,7 @@ class Fetching:
             self._check_battery(opened)
             await self._file(staging, folder, path, size, digest)
             await self._tell(100 * done // opened.head[manifest.LIST][0])
-        await self._steps(staging.finish_steps(folder, opened, self._own.kind))
+        await self._through(staging.finish_steps(folder, opened, self._own.kind))
 
     async def _open(self, sequence, manifest_bytes):
         signed = bytearray()
@@ -61,7 +61,7 @@ class Fetching:
         from firmware.update import opening  # spares memory: the curve's code goes before the files come
 
         gc.collect()
-        opened = await self._steps(opening.open_steps(signed, self._own, self._percent()))
+        opened = await self._through(opening.open_steps(signed, self._own, self._percent()))
         opening = None
         once.forget("firmware.update.opening", "firmware.crypto.verify", "firmware.crypto.ecdh", "protocol.sign1")
         if opened.head[manifest.SEQUENCE] != sequence:  # another was offered meanwhile, and the home will ask for that one
@@ -70,11 +70,11 @@ class Fetching:
 
     async def _file(self, staging, folder, path, size, digest):
         """Have one file in its place: it is there, or it is copied, or it comes from the home."""
-        if await self._steps(staging.is_right_steps(f"{folder}/{path}", size, digest)):
+        if await self._through(staging.is_right_steps(f"{folder}/{path}", size, digest)):
             return
         running = f"{self._slots.running}/{path}"
-        if await self._steps(staging.is_right_steps(running, size, digest)):
-            await self._steps(staging.copy_steps(running, staging.Incoming(folder, path, size, digest)))
+        if await self._through(staging.is_right_steps(running, size, digest)):
+            await self._through(staging.copy_steps(running, staging.Incoming(folder, path, size, digest)))
             return
         await self._fetch(staging.Incoming(folder, path, size, digest), size, digest)
 
@@ -112,16 +112,6 @@ class Fetching:
             if download.state in (blocks.CHANGED, blocks.REFUSED):
                 raise UpdateRefused(faults.UPDATE_WITHDRAWN, code=answer.code)
             take(piece)
-
-    async def _steps(self, steps):
-        """Return what a generator returns, with everybody else's turn between its steps."""
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                return end.value
-            self._alive()
-            await self._calm.turn()
 
     def _check_battery(self, opened):
         percent = self._percent()

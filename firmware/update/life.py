@@ -4,13 +4,13 @@ Every step is written down before it is told, so a device that is switched off a
 """
 
 import asyncio
+import gc
 import sys
 
 from micropython import const
 
 from firmware import once
 from firmware.errors import LinkError, UpdateRefused
-from firmware.flash import replacing
 from firmware.update import own, record
 from firmware.update.record import Record
 from firmware.update.slots import GIVEN_BACK, SETTLED, Slots
@@ -22,12 +22,12 @@ _LOOK_MS = const(100)
 _AGAIN_MS = const(5000)
 _LONGEST_AGAIN_MS = const(600_000)
 _PERCENT_STEP = const(10)
-ALONE = "/state/alone"  # as `ground.py` has it
 _ENOSPC = const(28)
+_ROOM_BYTES = const(20 * 1024)  # to fetch and verify takes 12 KiB; a scale has 33 here, a cuff 29, a babyphone 13
 
 
 class Life:
-    """updating: as in `updating.py`; alive(): still at work."""
+    """updating: as in `updating.py`; alive(): still at work. Raises MemoryError: an update wants a life of its own."""
 
     def __init__(self, updating, alive):
         self._of = updating
@@ -59,19 +59,19 @@ class Life:
         updating.busy = True
         fault = 0
         try:
+            self._begin(sequence)
             await self._fetch(sequence, manifest_bytes)
         except UpdateRefused as error:
             print(error)
             fault = error.fault
         except LinkError:
             updating.order = None  # the home asks again when it hears us again
+            record.forget()
             return
         except MemoryError:
-            fault = faults.MEMORY_SHORT
             if not updating.alone:
-                replacing.replace(ALONE, b"%d %d" % (sequence, manifest_bytes))
-                await self._quiet()
-                updating.restart()
+                raise  # `updating.py` takes it in a life of its own
+            fault = faults.MEMORY_SHORT
         except OSError as error:
             fault = faults.UPDATE_NO_ROOM if error.args[0] == _ENOSPC else faults.FLASH_BROKEN
             sys.print_exception(error, sys.stdout)
@@ -86,11 +86,22 @@ class Life:
         updating.order = None
         record.save(Record(sequence, updates.REFUSED, fault, 0))
 
+    def _begin(self, sequence):
+        """Write down that an update was begun. Raises MemoryError: the last one that was begun in a life like this never ended."""
+        last = record.load()
+        if not self._of.alone and last and last.state == updates.FETCHING:
+            raise MemoryError
+        record.save(Record(sequence, updates.FETCHING, 0, 0))
+
     async def _fetch(self, sequence, manifest_bytes):
         from firmware.update import fetching  # spares memory: it and what it needs, until the files are there
 
         self._said_percent = 0
         await self._say(updates.encode(updates.FETCHING, sequence, 0))
+
+        gc.collect()
+        if not self._of.alone and gc.mem_free() < _ROOM_BYTES:
+            raise MemoryError
 
         async def tell(percent):
             self._alive()

@@ -52,9 +52,7 @@ async def prove(updating, slots, state: str, alive) -> None:
             updating.busy = False  # a device that sleeps may do so: `asleep` above says whose turn it is then
         move = next_move(state, updating.parts_answer, up_ms > PARTS_MS, updating.sending.heard, up_ms > SILENT_MS)
         if move == SETTLE:
-            for _ in known_answer_steps():
-                alive()
-                await updating.calm.turn()
+            await updating.calm.through(known_answer_steps(), alive)
             updating.asleep = lambda: None
             _make(move, slots)
             return

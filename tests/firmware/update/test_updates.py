@@ -79,6 +79,33 @@ def test_a_device_takes_an_update_tries_it_and_keeps_it(kind: str, tmp_path: Pat
     live(tmp_path, {kind: kind}, script, SOON, {"sleep_ms": 0}, first, FLASH_BYTES)
 
 
+def test_an_update_that_a_life_died_of_is_taken_by_a_life_of_its_own(tmp_path: Path) -> None:
+    """Whatever ran out in the middle of it, the same does not happen again: the second attempt goes on with the files that are there."""
+    dies = [
+        (
+            "firmware/update/life.py",
+            "        async def tell(percent):\n",
+            "        async def tell(percent):\n            if percent > 50 and not self._of.alone:\n                self._of.restart()\n",
+        )
+    ]
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        device, home = devices["cuff"], homes["cuff"]
+        arguments = home.offer(made("cuff", 6))
+        await order(home, arguments)
+        await until(lambda: len(home.presences) > 1 and home.presences[-1][0] > home.presences[0][0], 60)
+        assert over(home) == []
+        await order(home, arguments, 2)
+        await until(lambda: bool(over(home)), 90)
+        assert over(home) == [(updates.KEPT, None)]
+        starts = [line for line in device.console if "foyer ready" in line]
+        assert len(starts) == 4, "the first, the one that was left, the one of its own, the one that was kept"
+        await until(lambda: device.display[1] == "press start", 30)
+
+    first = {**FIRST, "release.cbor": cbor.encode({"kind": "cuff", "version": "0.1.0", "sequence": 5, "digest": ""})}
+    live(tmp_path, {"cuff": "cuff"}, script, [*SOON, *dies], None, first, FLASH_BYTES)
+
+
 def broken(kind: str) -> Alterations:
     """Return what makes a release that dies as soon as it measures."""
     return [
