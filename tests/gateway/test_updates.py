@@ -85,7 +85,8 @@ def test_a_release_that_one_device_gave_back_is_offered_to_no_other_by_itself() 
 def test_a_share_of_devices_grows_and_keeps_those_it_had() -> None:
     """Of a thousand devices some ten, then some hundred, then all; whoever was in is still in."""
     kids = [number.to_bytes(4, "big") for number in range(1000)]
-    among = {share: {kid for kid in kids if updates.in_share(kid, opened(), share)} for share in (0, 1, 10, 100)}
+    release_ = opened()
+    among = {share: {kid for kid in kids if updates.in_share(kid, release_, share)} for share in (0, 1, 10, 100)}
     assert not among[0]
     assert 2 <= len(among[1]) <= 25
     assert 60 <= len(among[10]) <= 140
