@@ -283,7 +283,10 @@ async def test_crying_rings_at_the_page_until_somebody_goes(tmp_path: Path) -> N
 
 
 def test_both_languages_have_all_words_and_templates_use_no_others() -> None:
-    """Every name in the templates has words in English and in French, with the same facts in them."""
+    """Every name in the templates has words in English and in French, once, with the same facts in them."""
+    for path in TEMPLATES.with_name("locale").glob("*.po"):
+        named = re.findall(r'^msgid "(.+)"$', path.read_text(), re.MULTILINE)
+        assert len(named) == len(set(named)), path.name
     read = words.read()
     assert read["en"].names == read["fr"].names
     used = {name for path in TEMPLATES.glob("*.html") for name in re.findall(r"\bt\([\"']([\w.]+\w)[\"']", path.read_text())}

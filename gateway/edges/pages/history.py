@@ -75,7 +75,7 @@ def _name(subjects: dict[int, dict[str, Any]], number: int, words: Words) -> str
 def _who(frame: Frame, what: str, who: str, words: Words) -> str:
     if what == ledger.DEVICE:
         device = frame.house.device(bytes.fromhex(who))
-        return device.name if device else words("device.gone")
+        return device.name if device else words("device.unenrolled")
     return who.partition(" ")[2].replace("?", words("settings.unknown_browser"))
 
 

@@ -168,7 +168,7 @@ def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]
                 "body": body_words(row, subjects, words) if row["kind"] == readings.SCALE else "",
                 "when": _when(row, words),
                 "who": somebody["name"] if somebody else "",
-                "device": device.name if device else words("device.difference" if row["kid"] == NO_DEVICE else "device.gone"),
+                "device": device.name if device else words("device.difference" if row["kid"] == NO_DEVICE else "device.unenrolled"),
                 "sure": _sure(row, words),
                 "state": state(row, house, subjects, words),
                 "place": row["place"],
