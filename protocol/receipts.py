@@ -23,13 +23,18 @@ Receipt = namedtuple("Receipt", ("sequence", "digest", "utc_ms", "status", "init
 
 def encode(sequence: int, digest: bytes, utc_ms: int, status: int, initials: str = "", trend: int = STEADY) -> bytes:
     """Return the receipt's bytes. Raises BadReceipt: a value out of range."""
+    return cbor.encode(fields_of(sequence, digest, utc_ms, status, initials, trend))
+
+
+def fields_of(sequence: int, digest: bytes, utc_ms: int, status: int, initials: str = "", trend: int = STEADY) -> "dict[object, object]":
+    """Return the receipt's fields, in their order on the wire. Raises BadReceipt: a value out of range."""
     fields: dict[object, object] = {_SEQUENCE: sequence, _DIGEST: bytes(digest), _UTC_MS: utc_ms, _STATUS: status}
     if initials:
         fields[_INITIALS] = initials
     if trend:
         fields[_TREND] = trend
     _check(fields)
-    return cbor.encode(fields)
+    return fields
 
 
 def decode(data: bytes) -> Receipt:

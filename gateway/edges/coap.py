@@ -184,19 +184,20 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
 
     async def _answer(self, context: DeviceContext, request: Any) -> Any:
         """Return the response to an opened request; None: it asked for none."""
-        if request.opt.uri_path[:1] == (updates.PATH,) and self._offers is not None:
+        path = request.opt.uri_path
+        if path[:1] == (updates.PATH,) and self._offers is not None:
             return await self._update(context.device, request, self._offers)
         wrong = _unacceptable(request)
         if wrong is not None:
             self._way.refuse("bad_request")
             return _refusal(*wrong)
-        if request.opt.uri_path == ("l",):
+        if path == ("l",):
             self._arrive.live(context.device, request.payload)
             return None
-        if request.opt.uri_path == ("s",):
+        if path == ("s",):
             self._arrive.sound(context.device, request.payload)
             return None
-        if request.opt.uri_path == ("c",):
+        if path == ("c",):
             return await self._result(context.device, request.payload)
         answer = await self._arrive.reading(context.device, request.payload)
         return aiocoap.Message(code=_CODES[answer.outcome], payload=answer.payload)
@@ -246,13 +247,14 @@ def _unacceptable(request: Any) -> tuple[Code, int] | None:
     if request.opt.block1 is not None or len(request.payload) > LARGEST_SIGNED_BYTES:
         return Code.REQUEST_ENTITY_TOO_LARGE, faults.TOO_LARGE
     for option in request.opt.option_list():
-        if option.number.is_critical() and option.number is not OptionNumber.URI_PATH:
+        if option.number is not OptionNumber.URI_PATH and option.number.is_critical():
             return Code.BAD_OPTION, faults.WRONG_CONTENT
-    if request.opt.uri_path not in _FORMATS:
+    path = request.opt.uri_path
+    if path not in _FORMATS:
         return Code.NOT_FOUND, faults.WRONG_CONTENT
-    if request.code is not Code.POST and (request.code is not Code.FETCH or request.opt.uri_path != ("c",)):
+    if request.code is not Code.POST and (request.code is not Code.FETCH or path != ("c",)):
         return Code.METHOD_NOT_ALLOWED, faults.WRONG_CONTENT
-    if request.opt.content_format != _FORMATS[request.opt.uri_path]:
+    if request.opt.content_format != _FORMATS[path]:
         return Code.UNSUPPORTED_CONTENT_FORMAT, faults.WRONG_CONTENT
     return None
 

@@ -8,7 +8,9 @@ the device has used it once: until then it may have been somebody's recording of
 import hmac
 import secrets
 from collections.abc import Callable, Iterable
+from typing import Any
 
+import aiocoap
 from aiocoap import oscore
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
@@ -19,6 +21,7 @@ from gateway.edges.introductions import Agreed, Introductions
 _MOST_FAILURES = 2**20
 _WINDOW = 32
 _ECHO_BYTES = 8
+_NONCE_BYTES = 13
 
 
 class LinkContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils):  # type: ignore[misc]  # untyped
@@ -43,6 +46,20 @@ class LinkContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContext
 
     def post_seqnoincrease(self) -> None:
         """Do nothing: the number dies with the key."""
+
+    # aiocoap asks itself the next two for every message; its own answers, the same bytes, take three times as long
+
+    def _split_message(self, message: Any, request_id: Any) -> tuple[Any, bytes]:
+        """Return the outer message of a response, and what is sealed of it (RFC 8613 section 5.3); requests of ours there are none."""
+        plaintext = bytes((message.code,)) + message.opt.encode()
+        if message.payload:
+            plaintext += b"\xff" + message.payload
+        return aiocoap.Message(code=request_id.code_style.response), plaintext
+
+    def _construct_nonce(self, partial_iv: bytes, generated_by: bytes, _: Any) -> bytes:
+        """Return a nonce (section 5.2)."""
+        parts = bytes((len(generated_by),)) + generated_by.rjust(_NONCE_BYTES - 6, b"\0") + partial_iv.rjust(5, b"\0")
+        return (int.from_bytes(parts, "big") ^ int.from_bytes(self.common_iv, "big")).to_bytes(_NONCE_BYTES, "big")
 
     def fail(self) -> None:
         """Count a message whose tag did not fit."""

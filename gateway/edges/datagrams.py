@@ -8,14 +8,17 @@ layer: acknowledgements, and retransmission of separate responses.
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import aiocoap
 from aiocoap import error, interfaces
+from aiocoap.message import Direction
 from aiocoap.numbers.codes import Code
 from aiocoap.numbers.constants import TransportTuning
+from aiocoap.numbers.optionnumbers import OptionNumber
 from aiocoap.util import hostportjoin
 
 from gateway.exchanges import Exchanges
@@ -30,6 +33,7 @@ HELLO = (HELLO_PATH.decode(),)
 _LARGEST_INTRODUCTION_BYTES = 256
 # Strangers' messages that may pass a second, so that answering them as politely as everybody else stays cheap.
 _STRANGERS_PER_S = 50
+_MOST_PEERS = 256
 
 
 class _Tuning(TransportTuning):  # type: ignore[misc]  # untyped
@@ -89,6 +93,8 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
     """
 
     def __init__(self, manager: Any, known: Callable[[bytes], bool], refused: Callable[[str], None], messages_per_s: float) -> None:
+        # one object for each sender, not for each of its messages: what is remembered of thousands of these names it
+        self._peer = functools.lru_cache(_MOST_PEERS)(functools.partial(Peer, self))
         self._pace = Pace(messages_per_s)
         self._exchanges = Exchanges()
         self._manager = manager
@@ -116,14 +122,13 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
         if not self._pace.may(address[:2], time.monotonic()):  # dropped: who waits for an answer sends again, later and later
             self._refused("too_fast")
             return
-        self.take(data, Peer(self, address[0], address[1]))
+        self.take(data, self._peer(address[0], address[1]))
 
     def take(self, data: bytes, peer: Any) -> None:
         """Pass a datagram on, or drop it. peer: where it came from, over whichever radio; with carry(data), which answers there."""
         try:
-            coap.decode(data)
-            message = aiocoap.Message.decode(data, remote=peer)
-        except (NotCoAP, error.UnparsableMessage, ValueError):  # aiocoap lets a bad text option through as UnicodeDecodeError
+            message = _message(coap.decode(data), peer)
+        except (NotCoAP, error.UnparsableMessage, ValueError):  # a text option that is none raises UnicodeDecodeError
             self._refused("not_coap")
             return
         if message.code.is_request():
@@ -193,6 +198,16 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
     async def shutdown(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+
+def _message(read: coap.Message, peer: Any) -> Any:
+    """Return aiocoap's message of what was read, so that nothing is read twice. Raises ValueError: an option's value is of another form."""
+    message = aiocoap.Message(code=read.code, payload=read.payload)
+    message.mtype, message.mid, message.token = aiocoap.Type(read.type), read.message_id, read.token
+    message.remote, message.direction = peer, Direction.INCOMING
+    for number, value in read.options:
+        message.opt.add_option(OptionNumber(number).create_option(decode=value))
+    return message
 
 
 def _device_id(option: bytes | None) -> bytes | None:

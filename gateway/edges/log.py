@@ -12,7 +12,7 @@ import logging
 import sys
 import threading
 import time
-from typing import Any, TextIO, cast
+from typing import Any
 
 import structlog
 
@@ -27,9 +27,9 @@ def begin() -> structlog.typing.FilteringBoundLogger:
     output = _Output()
     atexit.register(output.write_out)
     structlog.configure(
-        processors=[_stamp, _line],
+        processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, output)),
+        logger_factory=lambda *_: output,
         cache_logger_on_first_use=False,
     )
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind()  # bound once, not anew for each line
@@ -40,16 +40,12 @@ def begin() -> structlog.typing.FilteringBoundLogger:
     return log
 
 
-def _stamp(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    event["t"] = round(time.time(), 4)
-    return event
-
-
 _as_json = json.JSONEncoder(default=repr).encode  # made once: json.dumps makes another for each line
 
 
 def _line(_: Any, __: str, event: structlog.typing.EventDict) -> str:
-    return _as_json(event)
+    event["t"] = round(time.time(), 4)
+    return _as_json(event) + "\n"
 
 
 class _Output:
@@ -63,15 +59,14 @@ class _Output:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
 
-    def write(self, text: str) -> None:
+    def msg(self, text: str) -> None:
         if threading.get_ident() == self._thread:
             self._take(text)
         else:
             with contextlib.suppress(RuntimeError):  # the loop has closed: nobody listens any more
                 self._loop.call_soon_threadsafe(self._take, text)
 
-    def flush(self) -> None:
-        """Do nothing: whoever logs asks for it after each line."""
+    debug = info = warning = warn = error = critical = exception = fatal = msg
 
     def _take(self, text: str) -> None:
         if not self._lines and not self._loop.is_closed():

@@ -149,7 +149,7 @@ def _anchor_anew(connection: Connection, kid: bytes, boot: int) -> Anchor:
     """Return a boot's anchor from all that was received of it, as `hear` would have made it."""
     anchor = before = None
     rows = connection.execute("SELECT received_ms, up_ms FROM readings WHERE kid = ? AND boot = ? ORDER BY reading", (kid, boot))
-    for received_ms, up_ms in rows.fetchall():
+    for received_ms, up_ms in rows:  # one at a time: a boot may have lasted for months
         floor = _floor_ms(connection, kid, boot, up_ms, received_ms, None) if anchor is None else None
         anchor = anchors.heard(anchor, received_ms, up_ms, floor, before)
         before = received_ms
