@@ -148,8 +148,9 @@ class Datagrams(asyncio.DatagramProtocol, interfaces.MessageInterface):  # type:
         return answer is not None
 
     def _may_pass(self, message: Any) -> bool:
-        device_id = _device_id(message.opt.oscore) if message.payload else None
-        if message.opt.oscore is None and message.code is Code.POST and message.opt.uri_path in (INTRODUCTION, HELLO):
+        option = message.opt.oscore
+        device_id = _device_id(option) if message.payload else None
+        if option is None and message.code is Code.POST and message.opt.uri_path in (INTRODUCTION, HELLO):
             if len(message.payload) <= _LARGEST_INTRODUCTION_BYTES and self._stranger_may_pass():
                 return True
             self._refused("introduction")
