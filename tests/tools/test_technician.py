@@ -28,6 +28,7 @@ pytestmark = [
 ]
 
 SEED = 20
+RELEASE = "a/release.cbor"  # which one the first slot holds; a device starts what it finds there
 SOON_s = 8.0  # silence after which a run that is to be interrupted gives up; on a busy machine it may give up before
 
 
@@ -249,7 +250,8 @@ def is_half_finished(room: BenchRoom, device: BenchDevice, way: Way) -> bool:
         found = files_of(room, device)
     except LittleFSError:
         return False
-    return "release.cbor" in found and any(found.get(name) != content for name, content in way.files.items())
+    assert RELEASE in way.files
+    return RELEASE in found and any(found.get(name) != content for name, content in way.files.items())
 
 
 def cut_while_provisioning(room: BenchRoom, device: BenchDevice, operation: int, torn_percent: int) -> None:
@@ -367,5 +369,5 @@ def test_a_board_behind_a_network_port_is_reset_by_its_lines(room: BenchRoom) ->
     done = room.foyer("flash", "--kind", "scale", "--port", port, *room.image_arguments(room.micropython_image))
     room.loop.call_soon_threadsafe(server.close)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "release.cbor" in files_of(room, device)
+    assert RELEASE in files_of(room, device)
     assert not device.in_download_mode
