@@ -1,12 +1,12 @@
-"""`python -m cloud`: the ingester and the site, together under one parent or each on its own machine.
+"""`./foyer cloud`: the ingester and the site, together under one parent or each on its own machine.
 
-    python -m cloud           --configuration FILE   both, as two processes that end together
-    python -m cloud ingest    --configuration FILE   the ingester alone
-    python -m cloud site      --configuration FILE   the site alone
-    python -m cloud keys      --configuration FILE   make missing keys, print the public halves
-    python -m cloud campaign  --configuration FILE --purpose NAME --text EN.txt FR.txt
+    ./foyer cloud           --configuration FILE   both, as two processes that end together
+    ./foyer cloud ingest    --configuration FILE   the ingester alone
+    ./foyer cloud site      --configuration FILE   the site alone
+    ./foyer cloud keys      --configuration FILE   make missing keys, print the public halves
+    ./foyer cloud campaign  --configuration FILE --purpose NAME --text EN.txt FR.txt
                                                      write to those whose consent stands (first line: the subject)
-    python -m cloud letter    --configuration FILE --do lock|unlock|export|erase --address ADDRESS
+    ./foyer cloud letter    --configuration FILE --do lock|unlock|export|erase --address ADDRESS
                                                      answer a letter by post; what it gives is printed
 
 `--check` starts nothing and says all that would keep it from starting.
@@ -33,12 +33,16 @@ from cloud.logs import configure
 from cloud.site import serving
 
 PARTS = ("all", "ingest", "site", "keys", "campaign", "letter")
+PARTS_HELP = (
+    "all: ingester and site, unless one of them is named; keys: make missing keys and print their public halves;"
+    " campaign: write to those whose consent stands; letter: answer a letter by post"
+)
 
 
 def main(arguments: list[str]) -> int:
     """Run one command; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m cloud", description="Foyer's account store: an ingester and a site.")
-    parser.add_argument("part", nargs="?", choices=PARTS, default="all", help="what to run (default: all)")
+    parser = argparse.ArgumentParser(prog="./foyer cloud", description="Foyer's account store: an ingester and a site.")
+    parser.add_argument("part", nargs="?", choices=PARTS, default="all", help=PARTS_HELP)
     parser.add_argument("--configuration", type=Path, default=Path("cloud.toml"), metavar="FILE", help="TOML file of settings")
     parser.add_argument("--purpose", choices=consents.CHOICES, help="campaign: which choice it is for")
     parser.add_argument("--text", type=Path, nargs=2, metavar=("EN", "FR"), help="campaign: its words, in both languages")

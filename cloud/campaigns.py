@@ -1,4 +1,4 @@
-"""Letters to those who chose them: `python -m cloud campaign`.
+"""Letters to those who chose them: `./foyer cloud campaign`.
 
 Nobody is on a list. For each account, in the moment before its letter is handed to the mail server, the consent is asked for; it
 must stand then, whatever it was when the campaign began. Each letter carries a link of its own that ends its kind with one click,

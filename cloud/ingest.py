@@ -165,7 +165,9 @@ class Ingester:
                 receipt = intake.receipt_for(delivery.payload, batch, added, committed_utc_ms, self._keys)
                 self._line.publish(f"foyer/1/{alias_of(delivery.topic)}/down", receipt)
             self._line.acknowledge(delivery)
-            measures.MESSAGES.labels("set_aside" if batch is None else "committed").inc()
+        committed = sum(outcome.batch is not None for outcome in outcomes)
+        for name, count in (("committed", committed), ("set_aside", len(outcomes) - committed)):
+            measures.MESSAGES.labels(name).inc(count)
         for name, status in (("stored", STORED), ("already", ALREADY), ("conflict", CONFLICT)):
             measures.ROWS.labels(name).inc(counts[status])
         if counts[CONFLICT]:

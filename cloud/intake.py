@@ -15,7 +15,7 @@ from cloud.errors import CannotUnwrap, Poison
 from cloud.keys import IngesterKeys
 from cloud.readings import Added
 from protocol import envelope
-from protocol.envelope import Batch, Receipt, RowReceipt
+from protocol.envelope import Batch, Receipt
 from protocol.errors import BadSignature, ProtocolError
 
 # HPKE adds its encapsulated key (32) and tag (16) to a batch of the largest size.
@@ -40,7 +40,7 @@ def open_message(payload: bytes, keys: IngesterKeys) -> Batch:
 
 def receipt_for(payload: bytes, batch: Batch, added: Added, committed_utc_ms: int, keys: IngesterKeys) -> bytes:
     """Return the receipt for a message that was committed, signed and closed; each row is named by its id and its bytes' digest."""
-    rows = [RowReceipt(row.row_id, envelope.digest8(row.sealed), status) for row, status in zip(batch.rows, added.statuses, strict=True)]
+    rows = envelope.row_receipts(batch.rows, added.statuses)
     digest = wrapping.digest(payload)
     signed = envelope.encode_receipt(Receipt(digest, rows, committed_utc_ms, added.standing), keys.receipt_key.sign)
     return envelope.close_receipt(signed, digest, batch.reply_key, wrapping.seal, os.urandom(wrapping.NONCE_BYTES))

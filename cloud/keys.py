@@ -7,7 +7,7 @@
 - `erasure/ID`    one key per account, in no backup: everything personal of the account is under it, so that destroying 32 bytes
                   erases the person from every copy of the database, its logs and its backups (notes on privacy, point 8).
 
-`python -m cloud keys --configuration FILE` makes what is missing and prints the public halves.
+`./foyer cloud keys --configuration FILE` makes what is missing and prints the public halves.
 """
 
 import os
@@ -28,7 +28,7 @@ class MissingKeys(CannotStart):
     """A key file is not there, or is not 32 bytes."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"No key in {path}; make it with: python -m cloud keys --configuration FILE.")
+        super().__init__(f"No key in {path}; make it with: ./foyer cloud keys --configuration FILE.")
         self.path = path
 
 

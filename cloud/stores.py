@@ -195,7 +195,7 @@ def wait_until_current(engine: Engine, store: str, timeout_s: float = 30) -> Non
             if "locked" not in str(error.orig):
                 raise _cannot_use(engine, store, error) from None
         time.sleep(0.05)
-    raise CannotStart(f"The {store} store is not of this release; start the ingester first: python -m cloud ingest.")
+    raise CannotStart(f"The {store} store is not of this release; start the ingester first: ./foyer cloud ingest.")
 
 
 def _too_new(store: str) -> CannotStart:

@@ -59,7 +59,7 @@ Receipt = namedtuple("Receipt", ("message_digest", "rows", "committed_utc_ms", "
 _BATCH_START = struct.Struct(">5s16s3s32sB")
 _BATCH_HEADS = b"\xa7\x00\x02\x01\x50", b"\x02\x58\x20", 3
 _BATCH_ROW = struct.Struct(">HIB16sBH")
-_ROW_HEADS = 0x831A, 0x50, 0x59
+_ROW_HEAD, _ID_HEAD, _SEALED_HEAD = 0x831A, 0x50, 0x59
 _BATCH_END = struct.Struct(">HI3s32sBB")
 _END_HEADS = 0x041A, b"\x05\x58\x20", 6
 # A smaller number is written shorter, and is left to the decoder; so are sealed bytes of less than 256.
@@ -75,6 +75,11 @@ def pseudonym_of(write_public_key: bytes) -> bytes:
 def digest8(sealed: bytes) -> bytes:
     """Return the 8 bytes by which a receipt names the sealed bytes of a row."""
     return sha256(sealed).digest()[:8]
+
+
+def row_receipts(rows: "list[Row]", statuses: "list[int]") -> "list[RowReceipt]":
+    """Return what a receipt says of rows: each by its id and the digest of its bytes."""
+    return [RowReceipt(row_id, sha256(sealed).digest()[:8], status) for (_, row_id, sealed), status in zip(rows, statuses)]
 
 
 def encode_batch(
@@ -109,7 +114,8 @@ def decode_batch(message: bytes, verify: "Callable[[bytes, bytes, bytes], bool]"
         raise BadEnvelope("rows, time or reply key out of range")
     if isinstance(fields[6], bool) or fields[6] not in (0, 1) or (fields[6] and rows):
         raise BadEnvelope("a batch that erases and brings")
-    return Batch(pseudonym, [_row(row) for row in rows], minute, reply_key, fields[6] == 1)
+    # those of plain_batch have been looked at
+    return Batch(pseudonym, [row if type(row) is Row else _row(row) for row in rows], minute, reply_key, fields[6] == 1)
 
 
 def encode_receipt(receipt: Receipt, sign: "Callable[[bytes], bytes]") -> bytes:
@@ -119,7 +125,7 @@ def encode_receipt(receipt: Receipt, sign: "Callable[[bytes], bytes]") -> bytes:
     """
     count = len(receipt.rows)
     # written out: an ingester writes as many rows as it stores, and the general writer took ten times as long
-    rows = [b"\x83\x50" + row.row_id + b"\x48" + row.digest8 + _STATUS[row.status] for row in receipt.rows]
+    rows = [b"\x83\x50%b\x48%b%b" % (row_id, digest, _STATUS[status]) for row_id, digest, status in receipt.rows]
     start = (
         b"\xa5\x00\x02\x01"
         + cbor.encode(receipt.message_digest)
@@ -180,10 +186,10 @@ def pad(signed: bytes) -> bytes:
 
 def unpad(padded: bytes) -> bytes:
     """Return the bytes before the padding. Raises BadEnvelope: it is not padded, or to another size."""
-    signed = padded.rstrip(b"\x00")[:-1]
-    if _padded_size(len(signed)) != len(padded) or padded[len(signed)] != 0x80:
+    length = padded.rfind(b"\x80")
+    if length < 0 or _padded_size(length) != len(padded) or padded[length + 1 :] != bytes(len(padded) - length - 1):
         raise BadEnvelope("not padded")
-    return signed
+    return padded[:length]
 
 
 def _padded_size(length: int) -> int:
@@ -208,11 +214,9 @@ def plain_batch(payload: bytes) -> "dict[object, object] | None":
         rows = []
         for _ in range(count):
             row_head, minute, id_head, row_id, sealed_head, length = _BATCH_ROW.unpack_from(payload, at)
-            if (
-                (row_head, id_head, sealed_head) != _ROW_HEADS
-                or not _IN_FOUR_BYTES <= minute < 2**31
-                or not 0x100 <= length <= LONGEST_SEALED_BYTES
-            ):
+            if row_head != _ROW_HEAD or id_head != _ID_HEAD or sealed_head != _SEALED_HEAD:
+                return None
+            if not _IN_FOUR_BYTES <= minute < 0x80000000 or not 0x100 <= length <= LONGEST_SEALED_BYTES:
                 return None
             at += _BATCH_ROW.size + length
             rows.append(Row(minute, row_id, payload[at - length : at]))
@@ -247,8 +251,6 @@ def _signed_map(
 
 
 def _row(row: object) -> Row:
-    if type(row) is Row:
-        return row  # of plain_batch, which has looked
     if not isinstance(row, list) or len(row) != 3:
         raise BadEnvelope("not a row")
     minute, row_id, sealed = row

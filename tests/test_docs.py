@@ -2,10 +2,13 @@
 
 import re
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cloud import configuration as cloud_configuration
+from gateway import configuration as gateway_configuration
 from protocol.faults import FAULTS
 from protocol.sentences import SENTENCES
 from tools import reference
@@ -44,6 +47,14 @@ def test_commands_in_documents_exist(page: Path) -> None:
     commands = runpy.run_path(str(ROOT / "foyer"), run_name="foyer")["COMMANDS"]
     named = set(re.findall(r"\./foyer ([a-z]+)", page.read_text(encoding="utf-8")))
     assert named <= commands.keys()
+
+
+@pytest.mark.parametrize(("name", "read"), [("gateway.toml", gateway_configuration.read), ("cloud.toml", cloud_configuration.read)])
+def test_configurations_in_documents_are_taken(name: str, read: Callable[[Path], object], tmp_path: Path) -> None:
+    """The files that the page on operating shows, as they stand there."""
+    (words,) = re.findall(rf"```toml\n(# {name}\n.*?)```", (ROOT / "docs/operating.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / name).write_text(words, encoding="utf-8")
+    assert read(tmp_path / name)
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:

@@ -133,7 +133,7 @@ def test_keys_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
     for path in (tmp_path / "keys").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
     (tmp_path / "keys" / "pepper").write_bytes(b"short")
-    with pytest.raises(CannotStart, match="python -m cloud keys"):
+    with pytest.raises(CannotStart, match=r"\./foyer cloud keys"):
         keys.pepper(tmp_path / "keys")
 
 

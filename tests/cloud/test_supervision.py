@@ -1,4 +1,4 @@
-"""`python -m cloud`: starts both, says when it is ready, mends what falls, says in one sentence what it cannot do, leaves nothing."""
+"""`./foyer cloud`: starts both, says when it is ready, mends what falls, says in one sentence what it cannot do, leaves nothing."""
 
 import json
 import os
@@ -76,7 +76,7 @@ def test_a_taken_port_is_one_sentence(cloud: Any) -> None:
     [
         ("[broker]", "[brokers]", "[brokers]"),
         ("ingester.pem", "nothing.pem", "nothing.pem"),
-        ('directory = "keys"', 'directory = "other"', "python -m cloud keys"),
+        ('directory = "keys"', 'directory = "other"', "./foyer cloud keys"),
         ("ingester.pem", "authority.pem", "certificate"),
     ],
 )

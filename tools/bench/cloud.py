@@ -51,8 +51,9 @@ from tools.bench.figures import Figure
 from tools.postgres import Postgres
 from tools.services import free_ports
 
-RUNS = 5
-MESSAGES = 200
+RUNS = 7
+# enough that the first group, which waits to be opened, and the last, which waits to be stored, hardly count
+MESSAGES = 600
 ROWS = envelope.ROWS_IN_BATCH
 ACCOUNTS = 1000
 DAYS = 365
