@@ -18,21 +18,25 @@ RESTART = const(7)
 _SECONDS = const(11)
 _LANGUAGE = const(12)
 _UNIT = const(13)
+_PHONES = const(22)
 _SHOWN_S = const(10)
 LANGUAGES = ("en", "fr")
 UNITS = ("kg", "lb", "st")
 
 
 class Doing:
-    """display, reporting, chosen (the settings, changed in place) as in `ground.py`; restart(): ends this life in order."""
+    """display, reporting, chosen (the settings, changed in place) as in `ground.py`; restart(): ends this life in order; meet(): the
+    same, and in the next a phone may bond.
+    """
 
-    def __init__(self, commands, display, reporting, chosen, clock, restart):
+    def __init__(self, commands, display, reporting, chosen, clock, restart, meet):
         self._commands = commands
         self._display = display
         self._reporting = reporting
         self._chosen = chosen
         self._clock = clock
         self._restart = restart
+        self._meet = meet
         self._shown_until_ms = None
         for kind, do in ((STOP, self._stop), (IDENTIFY, self._identify), (REPORT, self._report), (CHOOSE, self._choose)):
             commands.can(kind, do)
@@ -64,16 +68,23 @@ class Doing:
             changed["language"] = LANGUAGES[command[_LANGUAGE]]
         if _UNIT in command:
             changed["unit"] = UNITS[command[_UNIT]]
+        if _PHONES in command:
+            changed["phones"] = command[_PHONES]
         from firmware.flash import settings  # spares memory: people choose now and then
 
         try:
             kept = settings.load()
             kept.update(changed)
             settings.save(kept)
-        except (OSError, SettingsBroken):
+        except SettingsBroken:
+            return faults.COMMAND_UNFIT  # a device with both radios has none left for phones
+        except OSError:
             return faults.FLASH_BROKEN
         finally:
             once.forget("firmware.flash.settings")
+        if _PHONES in command:
+            self._commands.afterwards(self._meet if command[_PHONES] else self._restart)
+            return 0
         self._chosen.update(changed)
         self._display.speak(self._chosen["language"])
         return 0

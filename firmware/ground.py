@@ -35,6 +35,7 @@ SAFE_REST_MS = const(600_000)
 _SENDING_LIMIT_MS = const(20_000)
 _MEASURING_LIMIT_MS = const(5000)
 _BUTTON_LOOK_MS = const(100)
+_PHONES_LOOK_MS = const(50)
 _REST_LOOK_MS = const(1000)
 _FIRST_RETRY_MS = const(900_000)  # of a sleeping device with unsent readings; doubling from wake to wake
 _LEAST_PIECE = const(256)
@@ -62,6 +63,9 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
 
         forgetting.finish()
     chosen = _settings()
+    if chosen["phones"] and held.get(memory.PAIRING) == memory.WITH_A_PHONE:
+        chosen["phones"] = memory.WITH_A_PHONE
+        held.put(memory.PAIRING, 0)
     display.speak(chosen["language"])
     board = _board(chosen)
     display.light(screen(chosen["device"], board))
@@ -71,7 +75,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
         display.show("", "starting")
     clock = Clock(time.ticks_ms, time.ticks_diff)
     fields, owner, homeless = _identity()
-    if homeless or (fields and held.get(memory.PAIRING)):
+    if homeless or (fields and held.get(memory.PAIRING) == 1):
         from firmware import pairing  # spares memory: once in a device's life with a home, and what measures is not there yet
 
         await pairing.find_home(chosen, fields, board, clock, display, held, woken)
@@ -96,6 +100,8 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     commands.signal = link.signal
     sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive, commands, display.person)
     link.came = sending.wake
+    serving_alive = watch.expect("phones", _SENDING_LIMIT_MS) if chosen["phones"] and chosen["radio"] == "wifi" else None
+    near = _phones(chosen, link, keys, clock, serving_alive)
     signer = Signer(owner, numbers, box, clock, battery, calm)
 
     async def keep_status(kind, fields, reserve=False):
@@ -108,7 +114,11 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
         reporting.lived_well()
         machine.reset()
 
-    doing = Doing(commands, display, reporting, chosen, clock, restart)
+    def meet():
+        held.put(memory.PAIRING, memory.WITH_A_PHONE)
+        restart()
+
+    doing = Doing(commands, display, reporting, chosen, clock, restart, meet)
     updating = Updating(commands, sending, link, calm, chosen, clock, box, battery, restart)
 
     async def keep(kind, fields):
@@ -119,6 +129,8 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
             reporting.refused()
             raise
         sending.wake()
+        if near:
+            near.measured(kind, fields)
         return kept
 
     async def keep_fault(code):
@@ -139,6 +151,8 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
             again_ms = _FIRST_RETRY_MS << min(silences, 8)
             longest_ms = min(longest_ms, again_ms - again_ms * os.urandom(1)[0] // 1020)  # up to a quarter sooner
         link.off()
+        if near:
+            near.off()
         display.off()
         console.asleep(longest_ms)
         machine.deepsleep(longest_ms)
@@ -171,7 +185,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     console.ready(chosen["device"], numbers.boot, gc.mem_free(), _largest_bytes())
     pressed = _button(board, clock, display, held, may_pair, doing, watch.expect("button", _MEASURING_LIMIT_MS))
     updates = updating.run(watch.expect("updating", _SENDING_LIMIT_MS))
-    await asyncio.gather(watch.run(), sending.run(), reporting.run(), updates, pressed, own)
+    await asyncio.gather(watch.run(), sending.run(), reporting.run(), updates, pressed, own, _serve(near, serving_alive))
 
 
 def _settings():
@@ -196,6 +210,26 @@ def _radio(chosen):
     from firmware.radio import wifi  # spares memory
 
     return wifi.Wifi
+
+
+def _phones(chosen, link, keys, clock, alive):
+    """Return what speaks with phones: the way home if that is Bluetooth, or a radio for them alone; None: the owner wants none."""
+    if not chosen["phones"]:
+        return None
+    if chosen["radio"] == "ble":
+        return link
+    from firmware.radio import seldom  # spares memory
+
+    return seldom.Seldom(chosen, keys, clock, alive, beside=True)
+
+
+async def _serve(near, alive):
+    """Serve phones, beside a way home that is not Bluetooth; alive: None where there is nothing of the kind."""
+    while alive:
+        alive()
+        near.begin()
+        near.hear()
+        await asyncio.sleep_ms(_PHONES_LOOK_MS)
 
 
 def _identity():

@@ -13,7 +13,8 @@ ZERO = const(1)  # of a scale, in counts
 ZERO_KNOWN = const(2)  # 1: the zero above was found in this life of the cells
 WAITING = const(3)  # readings in the outbox when the device fell asleep
 SILENCES = const(4)  # wakes in a row in which the home did not answer
-PAIRING = const(5)  # 1: the person asked for a pairing; the next start is for that
+PAIRING = const(5)  # 1: the person asked for a pairing; the next start is for that. 2: in the next start a phone may bond
+WITH_A_PHONE = const(2)
 
 _FORMAT = "<6i"
 _BYTES = const(24)

@@ -65,6 +65,8 @@ FUNCTIONS: Mapping[str, tuple[int, ...]] = {
 }
 # Its own page of the home alone offers it, to a browser in the home's network, with the key that goes with it (threats T14, T22).
 AT_HOME = frozenset({commands.LISTEN})
+# And these arguments: who may read a device from beside it is said by whoever stands beside it.
+ARGUMENTS_AT_HOME = frozenset({commands.PHONES})
 NAMES: Mapping[int, str] = {
     commands.ARM: "arm",
     commands.STOP: "stop",
@@ -128,10 +130,10 @@ def first_state(device_kind: str, kind: int, origin: str) -> str:
     return ASKING if origin == SITE and (device_kind, kind) in _ASK_AT_HOME else WAITING
 
 
-def arguments(kind: int, given: Mapping[int, int]) -> dict[int, int] | None:
-    """Return the arguments of a command if they are what `protocol/commands.py` allows; None: they are not."""
+def arguments(kind: int, given: Mapping[int, int], origin: str = HOME) -> dict[int, int] | None:
+    """Return the arguments of a command if they are what `protocol/commands.py` allows, and whoever asks may give them; None: they are not."""
     rules = commands.ARGUMENTS.get(kind)
-    if rules is None or not set(given) <= set(rules):
+    if rules is None or not set(given) <= set(rules) or (origin == SITE and set(given) & ARGUMENTS_AT_HOME):
         return None
     for key, (type_, least, most, needed) in rules.items():
         if key not in given:

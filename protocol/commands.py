@@ -17,6 +17,7 @@ DONE, REFUSED, TOO_LATE, NOT_UNDERSTOOD, INTERRUPTED = 0, 1, 2, 3, 4
 KIND, NUMBER, UPTIME, UNTIL = 0, 1, 2, 8
 WHO, SECONDS, LANGUAGE, UNIT = 10, 11, 12, 13
 LEVEL, SOUND, LOUDNESS, MINUTES, KEY = 14, 15, 16, 17, 18
+PHONES = 22
 RELEASE, MANIFEST_BYTES = 19, 20  # of an update: its number, and how long its signed manifest is
 OUTCOME, HIGHEST, FAULT_CODE = 4, 5, 21
 VERSION, SIGNAL = 32, 33  # extensions of a presence: the release as text, and how well the Wi-Fi is heard, in dBm
@@ -31,7 +32,7 @@ ARGUMENTS: "dict[int, fields.Rules]" = {
     IDENTIFY: {SECONDS: (int, 1, 60, False)},
     UPDATE: {RELEASE: (int, 0, (1 << 32) - 1, True), MANIFEST_BYTES: (int, 1, 1536, True)},
     REPORT: {},
-    CHOOSE: {LANGUAGE: (int, 0, 1, False), UNIT: (int, 0, 2, False)},
+    CHOOSE: {LANGUAGE: (int, 0, 1, False), UNIT: (int, 0, 2, False), PHONES: (int, 0, 1, False)},
     RESTART: {},
     LIGHT: {LEVEL: (int, 0, 100, True), MINUTES: (int, 1, 720, False)},
     PLAY: {SOUND: (int, 1, 2, True), LOUDNESS: (int, 0, 100, False), MINUTES: (int, 1, 600, False)},

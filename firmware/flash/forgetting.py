@@ -14,7 +14,8 @@ from protocol.errors import ProtocolError
 
 MARK = "/state/forgetting"
 _OUTBOX = "/state/outbox"
-_OTHERS = ("/state/order.cbor", "/state/bonds.cbor")  # the home's own numbers, and whom the device knew over Bluetooth
+# the home's own numbers, whom the device knew over Bluetooth, and the codes of phones' users
+_OTHERS = ("/state/order.cbor", "/state/bonds.cbor", "/state/consents.cbor")
 _KEPT_SETTINGS = ("device", "board", "radio", "language", "unit", "calibration")
 _KEPT_IDENTITY = ("serial", "label")
 

@@ -14,6 +14,8 @@
 | sleep_ms    | a scale falls asleep after a weighing, 5 s to 1 h; 0 never    | 15,000      |
 | calibration | whole numbers or lists of them by name (docs/devices)         | {}          |
 | climate_ms  | one reading of the climate in this time, 1 s to 1 h           | 10,000      |
+| phones      | 1: bonded phones may read what it measures, by the services   | 0           |
+|             | of the Bluetooth SIG; not with "both"                          |             |
 | retry_ms    | first wait after the home was silent, doubling up to 60 s     | 1,000       |
 """
 
@@ -32,6 +34,7 @@ _DEFAULTS = (
     ("climate_ms", 10_000),
     ("retry_ms", 1000),
     ("unit", "kg"),
+    ("phones", 0),
     ("sleep_ms", 15_000),
 )
 
@@ -60,6 +63,7 @@ def check(settings: object) -> dict:
         ("climate_ms", _lies(full["climate_ms"], 1000, 3_600_000)),
         ("unit", full["unit"] in ("kg", "lb", "st")),
         ("sleep_ms", full["sleep_ms"] == 0 or _lies(full["sleep_ms"], 5000, 3_600_000)),
+        ("phones", full["phones"] == 0 or (_lies(full["phones"], 1, 1) and full["radio"] != "both")),
         ("retry_ms", _lies(full["retry_ms"], 10, 60_000)),
     )
     for field, is_right in right:

@@ -16,17 +16,18 @@ _OF_HOME = const(2)
 
 
 class Bonds:
-    """open: a new bond may be made now."""
+    """open: a new bond may be made now. alone: there is no home to be bonded with, and phones bond in the owner's window only."""
 
-    def __init__(self, path: str = PATH):
+    def __init__(self, path: str = PATH, alone: bool = False):
         self._path = path
+        self._alone = alone
         self._changed = False
         try:
             held = cbor.decode(replacing.read(path) or b"\x80")
         except ProtocolError:
             held = []
         self._secrets = {(kind, key): value for kind, key, value in held}
-        self.open = not self._secrets
+        self.close()
         self.refused = False  # somebody was, since this was last set to False
 
     def find(self, kind: int, index: int, key):
@@ -38,7 +39,7 @@ class Bonds:
 
     def put(self, kind: int, key: bytes, value) -> bool:
         """Take a secret, or with None let go of it; return whether it was taken."""
-        known = (kind, key) in self._secrets
+        known = key in [each for _, each in self._secrets]  # by its other half, too: a bond has two
         if not known and (not self.open or len(self._secrets) >= _MOST):
             self.refused = True
             return False
@@ -55,6 +56,10 @@ class Bonds:
         """Let go of everybody; a new bond may be made."""
         self._secrets.clear()
         self._changed = self.open = True
+
+    def close(self) -> None:
+        """Take no new bond, unless there is none at all: then the home's."""
+        self.open = not (self._secrets or self._alone)
 
     def keep(self) -> None:
         """Write what has changed. Raises OSError: the flash refuses."""

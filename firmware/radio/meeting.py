@@ -11,7 +11,7 @@ class Meeting(ble.Ble):
     """As `Ble`, in the shape of `seeking.Seeking`; whoever connects proves by the exchange that they know the label, or learns nothing."""
 
     def __init__(self, settings, session, clock, alive):
-        ble.Ble.__init__(self, settings, session, clock, alive)
+        ble.Ble.__init__(self, dict(settings, phones=0), session, clock, alive)
         self._flags = nearby.PAIRING
         self._bonds.open = True
         self._bonds.keep = _not_yet

@@ -10,13 +10,17 @@ from micropython import const
 from firmware import once
 
 _LOOK_MS = const(20)
-_CODE = ("firmware.radio.ble", "firmware.radio.bonds", "protocol.frames", "protocol.nearby")
+_CODE = ("firmware.radio.ble", "firmware.radio.beside", "firmware.radio.phones", "firmware.radio.consents", "firmware.radio.bonds")
+_CODE += ("protocol.frames", "protocol.nearby", "protocol.sig")
+_MOST_MEASURED = const(2)
 
 
 class Seldom:
-    """As `way.Way`; settings, session, clock and alive as there."""
+    """As `way.Way`; settings, session, clock and alive as there; beside: it is for phones alone, as in `beside.py`."""
 
-    def __init__(self, settings, session, clock, alive):
+    def __init__(self, settings, session, clock, alive, beside: bool = False):
+        self._beside = beside
+        self._measured = [] if settings["phones"] else None  # what phones are to be told once the code is there
         self._arguments = (settings, session, clock, alive)
         self._session = session
         self._alive = alive
@@ -72,6 +76,13 @@ class Seldom:
         if self._way is not None:
             self._way.say(path, payload, content_format)
 
+    def measured(self, kind: int, fields: dict) -> None:
+        """Tell phones what was measured, if they are to be told anything."""
+        if self._measured is not None:
+            self._measured.append((kind, fields))
+            if len(self._measured) > _MOST_MEASURED:
+                self._measured.pop(0)
+
     def signal(self):
         """Return None: as `Ble.signal`."""
 
@@ -84,9 +95,16 @@ class Seldom:
 
     def _loaded(self):
         if self._way is None:
-            from firmware.radio import ble  # spares memory: see the head of this file
+            if self._beside:
+                from firmware.radio import beside  # spares memory: see the head of this file
 
-            self._way = ble.Ble(*self._arguments)
-            self._way.heard = self.heard
-            self._way.came = self.came
+                self._way = beside.Beside(*self._arguments)
+            else:
+                from firmware.radio import ble  # spares memory: see the head of this file
+
+                self._way = ble.Ble(*self._arguments)
+                self._way.heard = self.heard
+                self._way.came = self.came
+        while self._measured:
+            self._way.measured(*self._measured.pop(0))
         return self._way

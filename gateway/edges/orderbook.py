@@ -54,7 +54,7 @@ class OrderBook:
         return True
 
     async def _queue(self, device: Device, kind: int, given: Mapping[int, int], origin: str, subject: int | None) -> int:
-        known = orders.arguments(kind, given)
+        known = orders.arguments(kind, given, origin)
         if known is None or not orders.allowed(device.kind, kind, origin):
             return 0
         wanted = Wanted(0, device.kid, kind, known, origin, subject, state=orders.first_state(device.kind, kind, origin))

@@ -28,6 +28,7 @@ _ARGUMENTS = {
     "seconds": commands.SECONDS,
     "language": commands.LANGUAGE,
     "unit": commands.UNIT,
+    "phones": commands.PHONES,
     "level": commands.LEVEL,
     "sound": commands.SOUND,
     "loudness": commands.LOUDNESS,
