@@ -100,8 +100,14 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     commands.signal = link.signal
     sending = Sending(box, link, clock, chosen["retry_ms"], display.way, sending_alive, commands, display.person)
     link.came = sending.wake
-    serving_alive = watch.expect("phones", _SENDING_LIMIT_MS) if chosen["phones"] and chosen["radio"] == "wifi" else None
-    near = _phones(chosen, link, keys, clock, serving_alive)
+    alone = replacing.read(ALONE)
+    if alone is not None:
+        os.remove(ALONE)  # whatever becomes of it, the life after this one measures
+    near = serving = None
+    if chosen["phones"] and chosen["radio"] == "ble":
+        near = link
+    elif chosen["phones"] and measuring is not None and not alone:
+        near, serving = _beside(chosen, keys, clock, watch.expect("phones", _SENDING_LIMIT_MS))
     signer = Signer(owner, numbers, box, clock, battery, calm)
 
     async def keep_status(kind, fields, reserve=False):
@@ -157,9 +163,6 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
         console.asleep(longest_ms)
         machine.deepsleep(longest_ms)
 
-    alone = replacing.read(ALONE)
-    if alone is not None:
-        os.remove(ALONE)  # whatever becomes of it, the life after this one measures
     if measuring is not None and alone:
         updating.be_alone(alone)
         own = _alone(watch.expect("resting", _MEASURING_LIMIT_MS), updating)
@@ -185,7 +188,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     console.ready(chosen["device"], numbers.boot, gc.mem_free(), _largest_bytes())
     pressed = _button(board, clock, display, held, may_pair, doing, watch.expect("button", _MEASURING_LIMIT_MS))
     updates = updating.run(watch.expect("updating", _SENDING_LIMIT_MS))
-    await asyncio.gather(watch.run(), sending.run(), reporting.run(), updates, pressed, own, _serve(near, serving_alive))
+    await asyncio.gather(watch.run(), sending.run(), reporting.run(), updates, pressed, own, *([serving] if serving else []))
 
 
 def _settings():
@@ -212,24 +215,22 @@ def _radio(chosen):
     return wifi.Wifi
 
 
-def _phones(chosen, link, keys, clock, alive):
-    """Return what speaks with phones: the way home if that is Bluetooth, or a radio for them alone; None: the owner wants none."""
-    if not chosen["phones"]:
-        return None
-    if chosen["radio"] == "ble":
-        return link
+def _beside(chosen, keys, clock, alive):
+    """Return a radio for phones alone, beside a way home over Wi-Fi, and the task that serves them; it gives way to an introduction."""
     from firmware.radio import seldom  # spares memory
 
-    return seldom.Seldom(chosen, keys, clock, alive, beside=True)
+    near = seldom.Seldom(chosen, keys, clock, alive, beside=True)
+    keys.give_way = near.off
 
+    async def serve():
+        while True:
+            alive()
+            if not keys.introducing:
+                near.begin()
+                near.hear()
+            await asyncio.sleep_ms(_PHONES_LOOK_MS)
 
-async def _serve(near, alive):
-    """Serve phones, beside a way home that is not Bluetooth; alive: None where there is nothing of the kind."""
-    while alive:
-        alive()
-        near.begin()
-        near.hear()
-        await asyncio.sleep_ms(_PHONES_LOOK_MS)
+    return near, serve()
 
 
 def _identity():

@@ -1,8 +1,8 @@
 """What phones are told over Bluetooth: the SIG's own layouts, little-endian; GATT Specification Supplement, and each service's document.
 
 Weight Scale 1.0, Body Composition 1.0, Blood Pressure 1.1, Environmental Sensing 1.0, User Data 1.1, Device Information 1.2. Left out: a time
-stamp, because theirs is the phone's local time and no device knows a zone; imperial units; and whose a measurement is: a device does not
-know, so the user is always the unknown one.
+stamp, because theirs is the phone's local time and no device knows a zone; imperial units; whose a measurement is: a device does not know, so
+the user is always the unknown one; and the share of fat, which the home works out with what only it knows.
 """
 
 WEIGHT_SCALE, WEIGHT_MEASUREMENT, WEIGHT_FEATURE = 0x181D, 0x2A9D, 0x2A9E
@@ -14,12 +14,12 @@ DEVICE_INFORMATION, MANUFACTURER, MODEL = 0x180A, 0x2A29, 0x2A24
 
 UNKNOWN_USER = 0xFF
 UNSUCCESSFUL = 0xFFFF  # of a share of fat: then nothing else but the user may be said
-_USER, _IMPEDANCE, _WEIGHT = 0x0004, 0x0200, 0x0400
+_USER = 0x04
 _PRESSURE_FLAGS = 0x1C  # pulse, user, status; millimetres of mercury
 _IRREGULAR = 0x0004
 _GRAMS = 5  # a weight's unit
 WEIGHT_FEATURES = (1 << 1 | 7 << 3).to_bytes(4, "little")  # several users; steps of 5 g
-BODY_FEATURES = (1 << 1 | 1 << 8 | 1 << 9 | 7 << 11).to_bytes(4, "little")  # several users, impedance, weight; steps of 5 g
+BODY_FEATURES = (1 << 1).to_bytes(4, "little")  # several users
 PRESSURE_FEATURES = (1 << 2 | 1 << 5).to_bytes(2, "little")  # irregular pulse; several bonds
 
 
@@ -28,12 +28,9 @@ def weight(grams: int) -> bytes:
     return bytes((_USER,)) + _u16((grams + _GRAMS // 2) // _GRAMS) + bytes((UNKNOWN_USER,))
 
 
-def composition(grams: int, ohm: int, fat_permille: "int | None") -> bytes:
-    """Return a Body Composition Measurement; without the share of fat it says that none was found, and nothing besides (section 3.2.1.2)."""
-    if fat_permille is None:
-        return _u16(_USER) + _u16(UNSUCCESSFUL) + bytes((UNKNOWN_USER,))
-    flags = _USER | _IMPEDANCE | _WEIGHT
-    return _u16(flags) + _u16(fat_permille) + bytes((UNKNOWN_USER,)) + _u16(10 * ohm) + _u16((grams + _GRAMS // 2) // _GRAMS)
+def composition() -> bytes:
+    """Return a Body Composition Measurement that has no share of fat, and so may have nothing but the user (section 3.2.1.2)."""
+    return _u16(_USER) + _u16(UNSUCCESSFUL) + bytes((UNKNOWN_USER,))
 
 
 def pressure(systolic_mmHg: int, diastolic_mmHg: int, map_mmHg: int, pulse_per_min: int, irregular: bool) -> bytes:

@@ -13,6 +13,7 @@ class Meeting(ble.Ble):
     def __init__(self, settings, session, clock, alive):
         ble.Ble.__init__(self, dict(settings, phones=0), session, clock, alive)
         self._flags = nearby.PAIRING
+        self._hurry = True
         self._bonds.open = True
         self._bonds.keep = _not_yet
         self.found = None  # no address to keep

@@ -6,7 +6,6 @@ was not there before the device fell asleep has missed them, and the home has th
 
 from micropython import const
 
-from firmware.radio.consents import Consents
 from protocol import readings, sig
 
 WINDOW_MS = const(120_000)  # from the start that the owner asked for: a phone may bond, and a user register
@@ -55,8 +54,12 @@ class Phones:
             sig.MANUFACTURER: b"Foyer",
             sig.MODEL: device.encode(),
         }
-        self._consents = Consents()
-        self._consents.open = opened
+        self._consents = None  # where there is nobody to give any: a room
+        if device != "babyphone":
+            from firmware.radio import consents  # spares memory: a babyphone has none left
+
+            self._consents = consents.Consents()
+            self._consents.open = opened
         self._asked = []
         self._answers = []
         self._held = []  # (number, characteristic, value)
@@ -96,7 +99,7 @@ class Phones:
             grams = fields[readings.GRAMS]
             self._hold(sig.WEIGHT_MEASUREMENT, sig.weight(grams))
             if readings.IMPEDANCE in fields:
-                self._hold(sig.BODY_MEASUREMENT, sig.composition(grams, fields[readings.IMPEDANCE], None))
+                self._hold(sig.BODY_MEASUREMENT, sig.composition())
         elif kind == readings.CUFF:
             numbers = [fields[name] for name in (readings.SYSTOLIC, readings.DIASTOLIC, readings.MAP, readings.PULSE)]
             self._hold(sig.PRESSURE_MEASUREMENT, sig.pressure(*numbers, fields[readings.FLAGS] & _IRREGULAR))
@@ -111,19 +114,25 @@ class Phones:
         if handle in (self._handles.get(sig.TEMPERATURE), self._handles.get(sig.HUMIDITY)):
             return 0 if self.safe else _NOT_BONDED
         personal = handle in (self._handles.get(sig.LANGUAGE), self._handles.get(sig.CHANGE_INCREMENT))
-        return _NO_CONSENT if personal and self._consents.user is None else 0
+        return _NO_CONSENT if personal and self._user is None else 0
+
+    @property
+    def _user(self):
+        return self._consents and self._consents.user
 
     def gone(self) -> None:
         """The link is over: consent was given for it alone."""
         self.safe = False
         self._asked.clear()
         self._answers.clear()
-        self._consents.user = None
+        if self._consents:
+            self._consents.user = None
         self._set(sig.USER_INDEX, bytes((sig.UNKNOWN_USER,)))
 
     def close(self) -> None:
         """The owner's window is over."""
-        self._consents.open = False
+        if self._consents:
+            self._consents.open = False
 
     def poll(self):
         """Return (handle, value) that is to be indicated now, the same until `told`, or None. Raises OSError: the flash refuses."""
@@ -143,10 +152,10 @@ class Phones:
         if self._answers:
             self._answers.pop(0)
         elif due := self._due():
-            self._told[self._consents.user] = due[0]
+            self._told[self._user] = due[0]
 
     def _due(self):
-        user = self._consents.user
+        user = self._user
         if user is not None:
             for each in self._held:
                 if each[0] > self._told.get(user, 0):

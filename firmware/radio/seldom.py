@@ -10,13 +10,13 @@ from micropython import const
 from firmware import once
 
 _LOOK_MS = const(20)
-_CODE = ("firmware.radio.ble", "firmware.radio.beside", "firmware.radio.phones", "firmware.radio.consents", "firmware.radio.bonds")
+_CODE = ("firmware.radio.ble", "firmware.radio.near", "firmware.radio.phones", "firmware.radio.consents", "firmware.radio.bonds")
 _CODE += ("protocol.frames", "protocol.nearby", "protocol.sig")
 _MOST_MEASURED = const(2)
 
 
 class Seldom:
-    """As `way.Way`; settings, session, clock and alive as there; beside: it is for phones alone, as in `beside.py`."""
+    """As `way.Way`; settings, session, clock and alive as there; beside: it is for phones alone, as in `near.py`."""
 
     def __init__(self, settings, session, clock, alive, beside: bool = False):
         self._beside = beside
@@ -32,7 +32,7 @@ class Seldom:
     @property
     def awake(self) -> bool:
         """Whether the home listens."""
-        return self._way is not None and self._way.awake
+        return self._way is not None and not self._beside and self._way.awake
 
     @property
     def observes(self) -> bool:
@@ -96,9 +96,9 @@ class Seldom:
     def _loaded(self):
         if self._way is None:
             if self._beside:
-                from firmware.radio import beside  # spares memory: see the head of this file
+                from firmware.radio import near  # spares memory: see the head of this file
 
-                self._way = beside.Beside(*self._arguments)
+                self._way = near.Near(self._arguments[0], self._arguments[2], True)
             else:
                 from firmware.radio import ble  # spares memory: see the head of this file
 

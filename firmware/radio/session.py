@@ -41,7 +41,8 @@ class Session:
         self._again_ms = None  # before this a home that does not know us is not believed
         self._kept = kept
         self._calm = calm
-        self._under_way = False
+        self.introducing = False  # under way
+        self.give_way = _nothing  # called when an introduction begins, whose code is large
         if kept is not None:
             self._wake(kept.get_link())
 
@@ -85,7 +86,7 @@ class Session:
     @property
     def disturbed(self) -> bool:
         """Whether an introduction is under way that has to be given up."""
-        return self._under_way and self._calm.holding
+        return self.introducing and self._calm.holding
 
     async def introduce(self, carry, now_ms, alive):
         """Make the link, or leave None when nobody answered as our home does.
@@ -98,13 +99,14 @@ class Session:
         gc.collect()
         agreed = None
         self.strange = False
-        self._under_way = True
+        self.introducing = True
+        self.give_way()
         try:
             agreed = await self._introduce(carry, now_ms, alive)
         except errors.ProtocolError:
             self.strange = True
         finally:
-            self._under_way = False
+            self.introducing = False
             once.forget(*_ONCE)
         now = now_ms()
         self._again_ms = now + self._wait_ms
@@ -173,3 +175,7 @@ class Session:
             agreed = cbor.decode(data)
             if agreed.pop() == self._partners():
                 self._begin(agreed)
+
+
+def _nothing():
+    pass

@@ -39,6 +39,9 @@ _GET_SECRET = const(29)
 _SET_SECRET = const(30)
 _HEAD_BYTES = const(5)
 _LARGEST_BYTES = const(600)
+# Of an event, of an answer inside one, and of an answer: the stock port has its own memory, so these are there from the start, where
+# they are measured and added to the firmware's heap.
+_BUFFERS = bytearray(_LARGEST_BYTES), bytearray(_LARGEST_BYTES), bytearray(_LARGEST_BYTES)
 
 
 class UUID:
@@ -79,14 +82,13 @@ class BLE:
         self._settings = {"mtu": 256, "rxbuf": 256}
         self._socket = None
         self._written = None  # handle and value of the write that is being told
-        self._into = None
+        self._telling = False
 
     def active(self, on=None):
         """Return whether the radio is on, or switch it."""
         if on is None:
             return self._active
         if on and self._socket is None:
-            self._into = bytearray(_LARGEST_BYTES)
             self._listen()
         self._active = bool(on)
         self._do(_ACTIVE, bytes((1 if on else 0,)))
@@ -161,7 +163,7 @@ class BLE:
         self._do(_BUFFER, struct.pack("<HHB", value_handle, length, append))
 
     def _do(self, what, body):
-        answer = bytearray(_LARGEST_BYTES)
+        answer = _BUFFERS[1 if self._telling else 2]  # an event may come before the program has read its answer
         return bytes(answer[: wire.ask(wire.BLUETOOTH, 0, answer, bytes((what,)) + body)])
 
     # events
@@ -178,8 +180,10 @@ class BLE:
                 micropython.schedule(tell, None)
                 return
             try:
-                self._tell(head[0], head[1] | head[2] << 8, self._into[: head[3] | head[4] << 8])
+                self._telling = True
+                self._tell(head[0], head[1] | head[2] << 8, _BUFFERS[0][: head[3] | head[4] << 8])
             finally:
+                self._telling = False
                 told.release()
 
         def wait(readinto, into):
@@ -195,7 +199,7 @@ class BLE:
                         pass
                 told.acquire()
 
-        _thread.start_new_thread(wait, (self._socket.readinto, self._into))
+        _thread.start_new_thread(wait, (self._socket.readinto, _BUFFERS[0]))
 
     def _tell(self, event, number, payload):
         answer = b""

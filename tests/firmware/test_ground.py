@@ -218,8 +218,8 @@ def test_the_heap_stays_in_one_piece_over_a_hundred_readings(tmp_path: Path) -> 
 PAIRING = ["firmware/pairing.mpy", "firmware/crypto/new_key.mpy", "protocol/pairing.mpy"]
 LOOKING = ["firmware/radio/seeking.mpy", "firmware/radio/meeting.mpy"]
 # By the radio that was chosen, what is not there; over Bluetooth its code is let go of while anything is measured (`radio/seldom.py`).
-PHONES = ["firmware/radio/beside.mpy", "firmware/radio/phones.mpy", "firmware/radio/consents.mpy", "protocol/sig.mpy"]  # if asked for
-BLUETOOTH = ["firmware/radio/ble.mpy", "firmware/radio/bonds.mpy", "protocol/frames.mpy", "protocol/nearby.mpy", *PHONES]
+PHONES = ["firmware/radio/phones.mpy", "firmware/radio/consents.mpy", "protocol/sig.mpy"]  # if asked for
+BLUETOOTH = ["firmware/radio/ble.mpy", "firmware/radio/near.mpy", "firmware/radio/bonds.mpy", "protocol/frames.mpy", "protocol/nearby.mpy", *PHONES]
 ABSENT = {
     "wifi": ["firmware/radio/seldom.mpy", "firmware/radio/either.mpy", "firmware/radio/meeting.mpy", *BLUETOOTH],
     "ble": ["firmware/radio/wifi.mpy", "firmware/radio/either.mpy", "firmware/radio/seeking.mpy", *PHONES],

@@ -4,6 +4,7 @@ The layouts are decoded here from the specifications, not by the code that made 
 """
 
 import asyncio
+import contextlib
 import secrets
 import struct
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from bumble.profiles.device_information_service import DeviceInformationServiceP
 
 from protocol import commands
 from simulator.air.ble import Air
+from simulator.house import House
 from simulator.people.person import Person
 from tests.firmware.living import until
 from tests.gateway.test_ble_devices import an_air
@@ -28,7 +30,8 @@ from tests.gateway.test_pairings import flash, home, kid_of_only_device, new_dev
 from tests.simulator.air.hosts import a_host
 
 PERSON = Person("Ada", 61.3)
-WEIGHT_SCALE, BODY, ENVIRONMENT, USER_DATA = 0x181D, 0x181B, 0x181A, 0x181C
+WEIGHT_SCALE, BODY, ENVIRONMENT, BLOOD_PRESSURE = 0x181D, 0x181B, 0x181A, 0x1810
+TEMPERATURE, HUMIDITY, PRESSURE = 0x2A6E, 0x2A6F, 0x2A35
 MEASUREMENT, FEATURE, CONTROL, INDEX, LANGUAGE = 0x2A9D, 0x2A9E, 0x2A9F, 0x2A9A, 0x2AA2
 REGISTER, CONSENT, DELETE = 1, 2, 3
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
@@ -166,3 +169,77 @@ async def test_a_scale_tells_a_bonded_phone_with_consent_what_it_weighs(tmp_path
             await phone.connection.disconnect()
             await until(lambda: device.display[1] == "arrived", 60)
         assert flash(device)["settings.cbor"]["phones"] == 1
+
+
+async def test_a_room_is_read_by_bonded_phones_only_and_none_bonds_outside_the_window(tmp_path: Path) -> None:
+    """A babyphone's temperature and humidity as Environmental Sensing has them; after a power cut the phone that is bonded still reads them,
+    and another that would bond is refused and cut off.
+    """
+    label = secrets.token_bytes(16)
+    async with an_air() as air, home(tmp_path, air) as (_, page, house, coap_port):
+        device = new_device(house, "nursery", coap_port, label, "babyphone")
+        await device.start()
+        await paired(page, house, device, label)
+        kid = await kid_of_only_device(page)
+        await choose(page, kid, 1)
+        async with a_phone(air, "parent's", "F0:00:00:00:00:0A") as phone, a_phone(air, "thief's", "F0:00:00:00:00:0B") as thief:
+            await phone.connect(ENVIRONMENT)
+            assert await phone.refused(TEMPERATURE) == 0x0F
+            await phone.connection.pair()
+            await the_room(phone, house)
+            await phone.connection.disconnect()
+            await device.cut_power()
+            await device.restore_power()
+            await thief.connect(ENVIRONMENT)
+            ended = asyncio.Event()
+            thief.connection.on("disconnection", lambda _: ended.set())
+            with contextlib.suppress(BaseBumbleError, asyncio.CancelledError):
+                await thief.connection.pair()
+                assert await thief.refused(TEMPERATURE) == 0x05
+            await asyncio.wait_for(ended.wait(), 30)
+            await phone.connect(ENVIRONMENT)
+            await phone.connection.encrypt()
+            await the_room(phone, house)
+            await phone.connection.disconnect()
+
+
+async def the_room(phone: Phone, house: House) -> None:
+    """Wait until a phone reads the room as it is."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                Cel, percent = struct.unpack("<h", await phone.read(TEMPERATURE)), struct.unpack("<H", await phone.read(HUMIDITY))
+                break
+            except (att.ATT_Error, struct.error):  # the device has not measured yet
+                await asyncio.sleep(0.1)
+    truth = house.look()["nursery"]
+    assert Cel[0] / 100 == pytest.approx(float(str(truth["room_Cel"])), abs=0.5)
+    assert percent[0] / 100 == pytest.approx(float(str(truth["room_percent"])), abs=3)
+
+
+@pytest.mark.long
+async def test_a_cuff_tells_a_phone_the_pressure(tmp_path: Path) -> None:
+    """Its Bluetooth gives way while it measures; the phone comes again, consents again and is told, in millimetres of mercury."""
+    label = secrets.token_bytes(16)
+    somebody = Person("Ada", 61.3, 120.0, 78.0, 64.0, seed=5)
+    async with an_air() as air, home(tmp_path, air) as (_, page, house, coap_port):
+        device = new_device(house, "cuff", coap_port, label, "cuff", radio="ble")
+        await device.start()
+        await paired(page, house, device, label)
+        kid = await kid_of_only_device(page)
+        await choose(page, kid, 1)
+        async with a_phone(air, "phone", "F0:00:00:00:00:0A") as phone:
+            await phone.connect(BLOOD_PRESSURE)
+            await phone.connection.pair()
+            await phone.listen(PRESSURE)
+            assert await phone.ask(REGISTER, *struct.pack("<H", 7)) == bytes((0x20, REGISTER, 1, 0))
+            await house.wrap_and_press("cuff", somebody)
+            await until(lambda: "/" in device.display[0], 120)
+            await phone.connect(BLOOD_PRESSURE)
+            await phone.connection.encrypt()
+            await phone.listen(PRESSURE)
+            assert await phone.ask(CONSENT, 0, *struct.pack("<H", 7)) == bytes((0x20, CONSENT, 1))
+            flags, systolic, diastolic, _, pulse, user, _ = struct.unpack("<BHHHHBH", await asyncio.wait_for(phone.measured.get(), 30))
+            assert (flags, user) == (0b11100, 0xFF)
+            assert (systolic, diastolic, pulse) == (pytest.approx(120, abs=6), pytest.approx(78, abs=6), pytest.approx(64, abs=3))
+            assert f"{systolic}/{diastolic}" == device.display[0]
