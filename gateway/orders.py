@@ -131,7 +131,7 @@ def first_state(device_kind: str, kind: int, origin: str) -> str:
 
 
 def arguments(kind: int, given: Mapping[int, int], origin: str = HOME) -> dict[int, int] | None:
-    """Return the arguments of a command if they are what `protocol/commands.py` allows, and whoever asks may give them; None: they are not."""
+    """Return the arguments of a command if `protocol/commands.py` allows them, and to whoever asks; None: it does not."""
     rules = commands.ARGUMENTS.get(kind)
     if rules is None or not set(given) <= set(rules) or (origin == SITE and set(given) & ARGUMENTS_AT_HOME):
         return None

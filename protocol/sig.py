@@ -1,8 +1,8 @@
 """What phones are told over Bluetooth: the SIG's own layouts, little-endian; GATT Specification Supplement, and each service's document.
 
-Weight Scale 1.0, Body Composition 1.0, Blood Pressure 1.1, Environmental Sensing 1.0, User Data 1.1, Device Information 1.2. Left out: a time
-stamp, because theirs is the phone's local time and no device knows a zone; imperial units; whose a measurement is: a device does not know, so
-the user is always the unknown one; and the share of fat, which the home works out with what only it knows.
+Weight Scale 1.0, Body Composition 1.0, Blood Pressure 1.1, Environmental Sensing 1.0, User Data 1.1, Device Information 1.2. Left out: a
+time stamp, because theirs is the phone's local time and no device knows a zone; imperial units; whose a measurement is: a device does not
+know, so the user is always the unknown one; and the share of fat, which the home works out with what only it knows.
 """
 
 WEIGHT_SCALE, WEIGHT_MEASUREMENT, WEIGHT_FEATURE = 0x181D, 0x2A9D, 0x2A9E

@@ -219,7 +219,14 @@ PAIRING = ["firmware/pairing.mpy", "firmware/crypto/new_key.mpy", "protocol/pair
 LOOKING = ["firmware/radio/seeking.mpy", "firmware/radio/meeting.mpy"]
 # By the radio that was chosen, what is not there; over Bluetooth its code is let go of while anything is measured (`radio/seldom.py`).
 PHONES = ["firmware/radio/phones.mpy", "firmware/radio/consents.mpy", "protocol/sig.mpy"]  # if asked for
-BLUETOOTH = ["firmware/radio/ble.mpy", "firmware/radio/near.mpy", "firmware/radio/bonds.mpy", "protocol/frames.mpy", "protocol/nearby.mpy", *PHONES]
+BLUETOOTH = [
+    "firmware/radio/ble.mpy",
+    "firmware/radio/near.mpy",
+    "firmware/radio/bonds.mpy",
+    "protocol/frames.mpy",
+    "protocol/nearby.mpy",
+    *PHONES,
+]
 ABSENT = {
     "wifi": ["firmware/radio/seldom.mpy", "firmware/radio/either.mpy", "firmware/radio/meeting.mpy", *BLUETOOTH],
     "ble": ["firmware/radio/wifi.mpy", "firmware/radio/either.mpy", "firmware/radio/seeking.mpy", *PHONES],
@@ -231,14 +238,14 @@ RADIOS = pytest.mark.parametrize("radio", ["wifi", "ble"])
 @RADIOS
 @pytest.mark.parametrize("device", build.DEVICES)
 def test_a_pairings_bytecode_stays_within_60_KiB(device: str, radio: str, tmp_path: Path) -> None:
-    """Everything but what only a device that measures imports: as if all of it were imported at once; 66 KiB over Bluetooth."""
+    """Everything but what only a device that measures imports: as if all of it were imported at once; 68 KiB over Bluetooth."""
     files = {name: data for name, data in build.files(device, tmp_path).items() if name not in ABSENT[radio]}
     measuring = (f"firmware/{device}/", "firmware/drivers/", "firmware/sending", "firmware/signing", "firmware/cable", "protocol/improv")
     measuring += ("firmware/crypto/ecdh", "protocol/edhoc", "firmware/update/", "firmware/crypto/verify")
     measuring += tuple(name.replace(".", "/") for name in updating._ONCE)
     sizes = {name: len(data) for name, data in files.items() if name.endswith(".mpy") and not name.startswith(measuring)}
     assert set(PAIRING) < set(sizes)
-    assert sum(sizes.values()) <= (66 if radio == "ble" else 60) * 1024
+    assert sum(sizes.values()) <= (68 if radio == "ble" else 60) * 1024
 
 
 def test_below_the_heaps_floor_a_device_restarts_and_well_below_it_it_could_still_have_sent(tmp_path: Path) -> None:

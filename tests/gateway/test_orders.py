@@ -83,8 +83,16 @@ def test_arguments_are_what_the_wire_allows(kind: int, given: dict[int, int], fi
     """A form's numbers become a command only in the ranges of protocol/commands.py, and then encode."""
     known = orders.arguments(kind, given)
     assert (known is not None) == fits
+    assert orders.arguments(kind, given, orders.SITE) == known
     if known is not None:
         assert commands.encode({commands.KIND: kind, commands.NUMBER: 1, commands.UNTIL: [1, 1], **known})
+
+
+def test_who_may_read_a_device_from_beside_it_is_said_at_home() -> None:
+    """Phones are turned on and off by whoever stands beside the device, never from the site."""
+    for chosen in (0, 1):
+        assert orders.arguments(commands.CHOOSE, {commands.PHONES: chosen}) == {commands.PHONES: chosen}
+        assert orders.arguments(commands.CHOOSE, {commands.PHONES: chosen}, orders.SITE) is None
 
 
 class Evenings(RuleBasedStateMachine):

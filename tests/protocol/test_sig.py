@@ -49,6 +49,7 @@ def test_a_temperature_may_be_below_zero(centi_Cel: int) -> None:
 def test_what_a_device_can_is_said_bit_by_bit() -> None:
     """Several users everywhere; a scale's resolution of 5 g is number 7 of its list; a cuff tells an irregular pulse."""
     (weight,), (body,), (pressure,) = (
-        struct.unpack(layout, data) for layout, data in (("<I", sig.WEIGHT_FEATURES), ("<I", sig.BODY_FEATURES), ("<H", sig.PRESSURE_FEATURES))
+        struct.unpack(layout, data)
+        for layout, data in (("<I", sig.WEIGHT_FEATURES), ("<I", sig.BODY_FEATURES), ("<H", sig.PRESSURE_FEATURES))
     )
     assert (weight >> 1 & 1, weight >> 3 & 15, body, pressure) == (1, 7, 2, 0b100100)

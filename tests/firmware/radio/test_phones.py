@@ -37,6 +37,11 @@ REGISTER, CONSENT, DELETE = 1, 2, 3
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
 class Phone:
     """A phone of the household: an independent GATT client."""
 
@@ -122,7 +127,7 @@ async def choose(page: Browser, kid: str, phones: int) -> None:
     assert answer.status_code == 303
 
 
-@pytest.mark.parametrize("radio", ["wifi", "ble"])
+@pytest.mark.parametrize("radio", [pytest.param("wifi", marks=pytest.mark.long), "ble"])
 async def test_a_scale_tells_a_bonded_phone_with_consent_what_it_weighs(tmp_path: Path, radio: str) -> None:
     """Off until the owner turns it on; then a phone bonds in the window, registers with a code, and has the weight by the specification.
     Nothing without bond, without consent, or with a wrong code; and the home has its reading all the same.
@@ -143,7 +148,9 @@ async def test_a_scale_tells_a_bonded_phone_with_consent_what_it_weighs(tmp_path
                 assert device.bluetooth.address == ""
             await choose(page, kid, 1)
             await phone.connect(WEIGHT_SCALE)
-            assert BODY in {int.from_bytes(each.uuid.uuid_bytes[:2], "little") for each in phone.peer.services if len(each.uuid.uuid_bytes) == 2}
+            assert BODY in {
+                int.from_bytes(each.uuid.uuid_bytes[:2], "little") for each in phone.peer.services if len(each.uuid.uuid_bytes) == 2
+            }
             assert await phone.refused(FEATURE) in (0x05, 0x0F)
             await phone.connection.pair()
             assert struct.unpack("<I", await phone.read(FEATURE))[0] >> 1 & 1 == 1  # several users
@@ -171,9 +178,10 @@ async def test_a_scale_tells_a_bonded_phone_with_consent_what_it_weighs(tmp_path
         assert flash(device)["settings.cbor"]["phones"] == 1
 
 
+@pytest.mark.long
 async def test_a_room_is_read_by_bonded_phones_only_and_none_bonds_outside_the_window(tmp_path: Path) -> None:
-    """A babyphone's temperature and humidity as Environmental Sensing has them; after a power cut the phone that is bonded still reads them,
-    and another that would bond is refused and cut off.
+    """A babyphone's temperature and humidity as Environmental Sensing has them; after a power cut the phone that is bonded still reads
+    them, and another that would bond is refused and cut off.
     """
     label = secrets.token_bytes(16)
     async with an_air() as air, home(tmp_path, air) as (_, page, house, coap_port):
