@@ -138,7 +138,9 @@ def _send(visitor: Visitor, home: Home, order: steering_.Order) -> None:
 def _said(each: steering_.Said, language: str) -> tuple[str, str, str]:
     """Return what was asked, what became of it, and why not, to be said in a language."""
     name = FUNCTIONS[each.function][0] if each.function in FUNCTIONS else "?"
-    return name, STATES.get(each.state, STATES["waiting"]), str(SENTENCES.get(each.fault, {}).get(language, ""))
+    why = str(SENTENCES.get(each.fault, {}).get(language, ""))
+    # a device's display has the straight one alone
+    return name, STATES.get(each.state, STATES["waiting"]), why.replace("'", "’")
 
 
 def _number(words: str | None) -> int | None:

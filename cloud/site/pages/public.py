@@ -12,8 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from cloud import consents
-from cloud.site.languages import LANGUAGES, preferred
+from cloud.site.languages import LANGUAGES, N_, preferred
 from cloud.site.premises import FOLDER, go, language_of, premises_of, show, visitor_of
+
+# What consents.LEGAL_BASES says of the purposes in the register, named here so that it is said in French too.
+BASES = (
+    N_("contract (GDPR 6(1)(b), Law 78-17 art. 5 2°)"),
+    N_("contract (GDPR 6(1)(b), Law 78-17 art. 82: strictly necessary)"),
+    N_("consent (GDPR 6(1)(a), Law 78-17 art. 5 1°)"),
+)
 
 
 async def choose_language(request: Request) -> Response:

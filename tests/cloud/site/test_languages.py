@@ -9,6 +9,7 @@ from babel.messages.extract import extract_from_dir
 
 from cloud import consents
 from cloud.site.languages import Tongue, preferred, translations, zone_or_utc
+from cloud.site.pages.public import BASES
 from cloud.site.premises import FOLDER
 
 METHODS = [("**.py", "python"), ("**.html", "jinja2")]
@@ -25,6 +26,11 @@ def test_every_sentence_has_its_french_and_no_french_is_left_over() -> None:
     """What templates and pages say is what the catalogue holds."""
     assert len(sentences()) > 100
     assert sentences() == set(translations("fr"))
+
+
+def test_the_register_is_said_in_french_too() -> None:
+    """Each legal basis that the register shows is among what is translated."""
+    assert {consents.LEGAL_BASES[purpose] for purpose in (*consents.NEEDED, *consents.CHOICES)} == set(BASES)
 
 
 def test_french_says_the_same_facts_and_is_set_as_french_is() -> None:
