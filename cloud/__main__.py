@@ -16,6 +16,7 @@ sentence on standard error.
 """
 
 import argparse
+import importlib
 import json
 import os
 import signal
@@ -30,7 +31,6 @@ from cloud.admission import Admission
 from cloud.configuration import Configuration
 from cloud.errors import CannotStart
 from cloud.logs import configure
-from cloud.site import serving
 
 PARTS = ("all", "ingest", "site", "keys", "campaign", "letter")
 PARTS_HELP = (
@@ -71,7 +71,8 @@ def main(arguments: list[str]) -> int:
         if given.part == "ingest":
             ingest.run(settings, stop, log)
         elif given.part == "site":
-            serving.run(settings, stop, log)
+            # by its name, so that no ingester carries the site with it: 19 MB
+            importlib.import_module("cloud.site.serving").run(settings, stop, log)
         else:
             return supervision.run(given.configuration, settings.site.address, stop, log)
     except CannotStart as error:
