@@ -6,7 +6,11 @@ back that was withdrawn, nobody's receipt is another's to read, and whoever come
 
 import os
 import queue
+import re
+import socket
+import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -24,6 +28,7 @@ from protocol.envelope import ALREADY, CONFLICT, ERASED, STORED, WITHDRAWN, Row
 from protocol.errors import BadEnvelope
 from tests.cloud.counterpart import WAIT_S, Device, Gateway, Person, _open, weight
 from tests.cloud.test_ingest import rows_in
+from tools import broker as broker_tool
 
 UTC_S = 1_790_000_000
 NOT_AUTHORIZED = 0x87
@@ -52,6 +57,37 @@ def answers(client: mqtt.Client, ask: Callable[[], Any]) -> list[int]:
     client.on_subscribe = lambda _client, _data, _mid, given, _properties: codes.put(given)
     ask()
     return [code.value for code in codes.get(timeout=WAIT_S)]
+
+
+CONNECT = b"\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x04eve1"
+CONNACK = b"\x20"
+
+
+def first_answer(broker: broker_tool.Broker, context: ssl.SSLContext) -> bytes:
+    """Return the first byte that the broker answers somebody who connects, or none if it hangs up."""
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", broker.port), WAIT_S) as bare,
+            context.wrap_socket(bare, server_hostname="127.0.0.1") as line,
+        ):
+            line.sendall(CONNECT)
+            return line.recv(1)
+    except (ssl.SSLError, ConnectionError):
+        return b""
+
+
+def test_the_broker_speaks_to_its_own_certificates_and_nothing_older_than_tls_1_3(broker: broker_tool.Broker, tmp_path: Path) -> None:
+    """With a certificate of its authority it answers; with none, with somebody else's, or at TLS 1.2 it does not (threats T26)."""
+    alias = broker_tool.gateway_alias()
+    own = broker_tool.client_context(broker.authority, broker.issue(alias))
+    none = ssl.create_default_context(cafile=str(broker.authority))
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = broker_tool.client_context(broker.authority, broker_tool.make(tmp_path / "elsewhere", broker.port).issue(alias))
+    older = broker_tool.client_context(broker.authority, broker.issue(alias))
+    older.minimum_version = older.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert [first_answer(broker, context) for context in (own, none, elsewhere, older)] == [CONNACK, b"", b"", b""]
+    # all that the certificate tells is random
+    assert re.fullmatch(r"[0-9a-f]{16}", alias)
 
 
 def test_another_gateways_topics_are_refused(cloud: Any, ingester: Any, gateway: Gateway, eve: Gateway) -> None:

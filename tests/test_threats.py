@@ -1,0 +1,112 @@
+"""Which tests mount which attack thought of in advance, as far as account and home, commands and the account store go (T1 to T26).
+
+What cannot be prevented stands in docs/privacy.md. The numbers are stable; a test that is renamed is renamed here.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+
+MOUNTED = {
+    "T1 an account's key that is not the one in the code": (
+        "protocol/test_linking.py::test_another_key_has_another_fingerprint",
+        "gateway/test_links.py::test_only_a_key_that_fits_leads_to_linked",
+        "gateway/test_sending.py::test_a_key_that_does_not_fit_the_code_gets_nothing",
+    ),
+    "T2 a person moved, shared or erased behind their account's back": (
+        "gateway/test_talking.py::test_a_linked_reading_moves_only_when_its_account_says_so",
+        "gateway/test_talking.py::test_one_more_account_reads_along_only_with_the_firsts_word",
+        "cloud/site/test_homes.py::test_only_the_accounts_session_decides",
+    ),
+    "T3 a broker that reads along": (
+        "gateway/test_sealing_tells_nothing.py::test_the_broker_cannot_tell_names_apart",
+        "gateway/test_sealing_tells_nothing.py::test_an_opened_batch_carries_nothing_of_another_name",
+        "cloud/test_stores.py::test_readings_store_holds_pseudonym_minute_id_and_sealed_bytes_alone",
+    ),
+    "T4 writing, withdrawing or erasing for another": (
+        "cloud/test_ingest.py::test_same_id_with_other_bytes_is_a_conflict_set_aside",
+        "cloud/test_ingest_under_attack.py::test_nobody_withdraws_or_erases_for_another",
+        "gateway/test_custody.py::test_nobody_withdraws_or_erases_what_another_home_wrote",
+        "cloud/site/test_take.py::test_only_the_write_key_can_order_an_erasure",
+    ),
+    "T5 a restored backup, the password known": (
+        "cloud/test_accounts.py::test_destroying_the_erasure_key_erases_even_for_who_knows_the_password",
+        "cloud/site/test_take.py::test_a_restored_backup_is_erased_again_and_opens_nothing_before",
+        "cloud/test_postgres.py::test_the_whole_data_directory_says_nothing_and_after_an_erasure_opens_nothing",
+    ),
+    "T6 a stolen accounts store, and common passwords": (
+        "cloud/test_accounts.py::test_a_stolen_accounts_store_with_pepper_and_erasure_keys_opens_nothing",
+        "cloud/test_accounts.py::test_passwords_that_anybody_would_try_are_refused",
+        "cloud/test_accounts.py::test_recovery_codes_have_128_bits_and_forgive_handwriting",
+    ),
+    "T7 a passkey without its PRF": (
+        "cloud/test_passkeys.py::test_only_the_prf_of_a_passkey_opens_what_lies_under_it",
+        "cloud/test_passkeys.py::test_a_password_alone_is_no_session_where_a_passkey_is_asked_besides",
+    ),
+    "T8 a session fixed, copied or left over": (
+        "cloud/site/test_routes_under_attack.py::test_a_session_is_never_fixed_beforehand",
+        "cloud/site/test_pages.py::test_signing_out_ends_the_session_in_the_store",
+        "cloud/site/test_routes_under_attack.py::test_logs_hold_nothing_that_was_sent",
+    ),
+    "T9 a row moved, changed, dropped, or told by its length": (
+        "protocol/test_seals.py::test_clear_columns_are_bound_to_the_seal",
+        "protocol/test_seals.py::test_a_changed_byte_does_not_open",
+        "protocol/test_seals.py::test_the_length_tells_no_kind",
+        "gateway/test_custody.py::test_a_row_that_the_store_drops_moves_or_brings_back_is_seen",
+        "cloud/site/test_homes.py::test_the_page_says_when_the_store_dropped_a_row",
+    ),
+    "T10 a partner who reads more, longer or onwards": (
+        "cloud/site/test_share.py::test_a_grant_has_no_leaf_that_was_not_granted",
+        "cloud/site/test_share.py::test_revoked_means_from_the_next_request_on",
+        "cloud/site/test_share.py::test_a_partners_copy_carries_no_signature_key_or_number",
+        "cloud/site/test_share.py::test_the_key_of_a_link_stands_in_no_address_and_no_log",
+        "cloud/site/test_share.py::test_a_stolen_store_and_erasure_keys_open_no_grant",
+    ),
+    "T11 a guardian who stays, a room that is taken for its child": (
+        "gateway/test_talking.py::test_one_more_account_reads_along_only_with_the_firsts_word",
+        "gateway/test_talking.py::test_an_account_that_leaves_is_believed_and_nothing_stays_there",
+        "gateway/test_sealing_tells_nothing.py::test_two_names_of_one_home_share_no_key",
+    ),
+    "T12 what nobody owns, and a queue that comes back": (
+        "gateway/test_sending.py::test_readings_before_the_link_wait_at_home_and_then_go",
+        "cloud/test_readings.py::test_an_erased_pseudonym_takes_nothing_and_says_so",
+        "cloud/test_readings.py::test_what_nobody_asks_after_for_13_months_lapses",
+        "cloud/test_readings.py::test_a_withdrawal_and_its_row_may_come_in_any_order",
+    ),
+    "T13 a device or a gateway in other hands": (
+        "gateway/test_enrolments.py::test_its_keys_are_refused_and_its_readings_stay",
+        "gateway/test_enrolments.py::test_the_page_says_what_a_finder_could_read",
+        "gateway/test_talking.py::test_after_a_theft_everything_goes_under_names_of_a_new_secret",
+    ),
+    "T15 an order forged, repeated or late": (
+        "gateway/test_steering.py::test_the_same_order_again_is_refused",
+        "gateway/test_steering.py::test_two_orders_under_one_challenge_are_one",
+        "gateway/test_steering.py::test_another_account_cannot_order_as_somebody",
+        "gateway/test_steering.py::test_an_order_made_long_ago_is_refused",
+    ),
+    "T25 a receipt that the broker made": (
+        "protocol/test_envelope.py::test_no_broker_can_make_a_receipt",
+        "gateway/test_sending.py::test_only_the_ingesters_word_about_these_bytes_empties_the_queue",
+    ),
+    "T26 whoever watches or joins the line": (
+        "cloud/test_ingest_under_attack.py::test_the_broker_speaks_to_its_own_certificates_and_nothing_older_than_tls_1_3",
+        "cloud/test_ingest_under_attack.py::test_another_gateways_topics_are_refused",
+        "gateway/test_sealing_tells_nothing.py::test_the_broker_sees_one_length_for_all_that_is_usual",
+    ),
+}
+
+
+@pytest.mark.parametrize("threat", MOUNTED)
+def test_every_attack_is_mounted(threat: str) -> None:
+    """Each test that is named here is there."""
+    for node in MOUNTED[threat]:
+        path, _, name = node.partition("::")
+        assert re.search(rf"^(async )?def {name}\(", (TESTS / path).read_text(encoding="utf-8"), re.MULTILINE), node
+
+
+def test_no_threat_is_left_out() -> None:
+    """T1 to T13, T15, T25 and T26, in order."""
+    assert [threat.split()[0] for threat in MOUNTED] == [f"T{number}" for number in (*range(1, 14), 15, 25, 26)]
