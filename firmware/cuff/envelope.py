@@ -6,10 +6,12 @@ running mean lowers and widens the top. Everything yields often: the arithmetic 
 """
 
 import math
+from array import array
 from collections import namedtuple
 
 from micropython import const
 
+from firmware.cuff import ranks
 from firmware.cuff.recording import CENTI, RATE_per_s
 
 _HIGH_PASS_Hz = 0.4
@@ -28,10 +30,45 @@ _LIKE = 0.45  # a window less like itself has no rhythm
 _REACH_percent = const(55)  # of a period, to each side, within which a top is the highest
 BANDWIDTH_mmHg = 9.0
 _LOOKS = const(300)
+_ROUGHEST = const(65_535)
 _LEAST_WEIGHT = 0.01
 
 # at: the top, in samples, between two
 Beat = namedtuple("Beat", ("at", "cuff_mmHg", "height_mmHg"))
+
+
+class Beats:
+    """Beats in their order, as three arrays: a list of tuples of numbers takes seven times the memory, and a fast pulse makes hundreds."""
+
+    def __init__(self, most: int):
+        self.at, self.cuff_mmHg, self.height_mmHg = numbers(most), numbers(most), numbers(most)
+        self._count = 0
+
+    def append(self, beat: Beat) -> None:
+        """Take one more, up to `most`."""
+        self.at[self._count], self.cuff_mmHg[self._count], self.height_mmHg[self._count] = beat
+        self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: int) -> Beat:
+        if number >= self._count:
+            raise IndexError
+        return Beat(self.at[number], self.cuff_mmHg[number], self.height_mmHg[number])
+
+    def only(self, wanted) -> "Beats":
+        """Return those for which wanted(number, beat) holds."""
+        chosen = Beats(sum(1 for number, beat in enumerate(self) if wanted(number, beat)))
+        for number, beat in enumerate(self):
+            if wanted(number, beat):
+                chosen.append(beat)
+        return chosen
+
+
+def numbers(count: int):
+    """Return so many zeros in one piece: what grows moves, and leaves holes in the heap that nothing large fits into."""
+    return array("f", bytes(4 * count))
 
 
 def band_pass(samples, first: int, end: int, waves, low_pass_Hz: float):
@@ -122,11 +159,11 @@ def _rhythm(waves, start, energy):
     return 0.0, 0.0
 
 
-def beats(samples, waves, first: int, end: int, rhythm: float, found):
-    """Append to `found` a Beat for each top that is the highest within most of a period on both sides. Yields often."""
+def beats(samples, waves, first: int, end: int, rhythm: float):
+    """Return the Beats whose tops are the highest within most of a period on both sides. A generator that yields often."""
     reach = max(3, int(rhythm * _REACH_percent / 100))
     half = max(3, int(rhythm / 2 + 0.5))
-    tops = []
+    tops = array("h")
     at = first + 1
     while at < end - 1:
         value = waves[at]
@@ -138,6 +175,7 @@ def beats(samples, waves, first: int, end: int, rhythm: float, found):
         at += 1
         if at & 127 == 0:
             yield
+    found = Beats(sum(first <= top - half and top + half < end for top in tops))
     for number, top in enumerate(tops):
         before = max(tops[number - 1] if number else first, top - int(rhythm * 1.3))
         after = min(tops[number + 1] if number + 1 < len(tops) else end - 1, top + int(rhythm * 1.3))
@@ -154,16 +192,19 @@ def beats(samples, waves, first: int, end: int, rhythm: float, found):
         found.append(Beat(place, cuff / (2 * half + 1) / CENTI, (height - floor) / MILLI))
         if number & 7 == 7:
             yield
+    return found
 
 
 def roughness_mmHg(samples, first: int, end: int) -> float:
     """Return how rough the calmest quarter of the series is between 5 and 9 Hz, where hardly any pulse is left and no hum either."""
-    found = []
-    for at in range(first, end - 5, max(1, (end - first) // _LOOKS)):
+    step = max(1, (end - first) // _LOOKS)
+    found = array("H", bytes(2 * ((end - 5 - first + step - 1) // step)))
+    for number in range(len(found)):
+        at = first + number * step
         # the fourth difference of sums of two, which takes away what lies at half of the rate
         one, two, three, four, five, six = samples[at : at + 6]
-        found.append(abs(one + six - 3 * (two + five) + 2 * (three + four)))
-    return sorted(found)[len(found) // 4] / CENTI
+        found[number] = min(_ROUGHEST, abs(one + six - 3 * (two + five) + 2 * (three + four)))
+    return ranks.nth(found, len(found) // 4, len(found)) / CENTI
 
 
 def _lowest(waves, start, end):
@@ -184,14 +225,14 @@ def _vertex(waves, at):
     return at + shift, middle - 0.25 * (left - right) * shift
 
 
-def height(kept: list[Beat], weights, cuff_mmHg: float) -> float:
+def height(kept: Beats, weights, cuff_mmHg: float) -> float:
     """Return the usual height of a beat at this cuff pressure: a parabola through the near beats, a mean where they are few."""
     s0 = s1 = s2 = s3 = s4 = t0 = t1 = t2 = 0.0
-    for number, beat in enumerate(kept):
-        x = (beat.cuff_mmHg - cuff_mmHg) / BANDWIDTH_mmHg
+    for number in range(len(kept)):
+        x = (kept.cuff_mmHg[number] - cuff_mmHg) / BANDWIDTH_mmHg
         if -3 < x < 3:
             weight = weights[number] * math.exp(-0.5 * x * x)
-            y = beat.height_mmHg
+            y = kept.height_mmHg[number]
             s0 += weight
             t0 += weight * y
             weight *= x

@@ -9,6 +9,8 @@ import math
 
 from micropython import const
 
+from firmware.cuff import envelope, ranks
+
 _TOPS = const(12)
 _WIDTHS_mmHg = (12.0, 20.0, 34.0)
 _LEAST_mmHg, _MOST_mmHg = 7.0, 70.0
@@ -19,11 +21,15 @@ _LEAST_SPREAD = 0.08  # of the top: breathing alone moves beats so far
 
 def sort(beats, found):
     """Append to `found` whether each beat belongs to the hill, and return the usual distance as a share of its top. Yields often."""
-    bell = yield from _coarse(beats)
+    count = len(beats)
+    distances, sizes = envelope.numbers(count), envelope.numbers(count)
+    bell = yield from _coarse(beats, distances, sizes)
     spread = _LEAST_SPREAD * bell[0]
     for _ in range(_ROUNDS):
-        distances = [beat.height_mmHg - _height(bell, beat.cuff_mmHg) for beat in beats]
-        spread = max(_LEAST_SPREAD * bell[0], 1.48 * _middle([abs(distance) for distance in distances]))
+        for number, beat in enumerate(beats):
+            distances[number] = beat.height_mmHg - _height(bell, beat.cuff_mmHg)
+            sizes[number] = abs(distances[number])
+        spread = max(_LEAST_SPREAD * bell[0], 1.48 * ranks.median(sizes, count))
         if not _refine(bell, beats, distances, spread):
             break
         yield
@@ -34,37 +40,45 @@ def sort(beats, found):
     return spread / 1.48 / max(0.01, bell[0])
 
 
-def _middle(values):
-    return sorted(values)[len(values) // 2]
-
-
 def _height(bell, cuff_mmHg):
     away = (cuff_mmHg - bell[1]) / (bell[2] if cuff_mmHg > bell[1] else bell[3])
     return bell[0] * math.exp(-0.5 * away * away)
 
 
-def _coarse(beats):
-    """Return [top_mmHg, at_mmHg, width above, width below] of the coarse bell that most beats lie near to, measured by their height."""
-    lowest = min(beat.cuff_mmHg for beat in beats)
-    highest = max(beat.cuff_mmHg for beat in beats)
+def _coarse(beats, shapes, scratch):
+    """Return [top_mmHg, at_mmHg, width above, width below] of the coarse bell that most beats lie near to, measured by their height.
+
+    shapes, scratch: arrays with room for a number for each beat.
+    """
+    count, heights = len(beats), beats.height_mmHg
+    lowest, highest = min(beats.cuff_mmHg), max(beats.cuff_mmHg)
     best, least = None, 0.0
-    for number in range(_TOPS):
-        at = lowest + (highest - lowest) * (number + 0.5) / _TOPS
+    for top in range(_TOPS):
+        at = lowest + (highest - lowest) * (top + 0.5) / _TOPS
         for above in _WIDTHS_mmHg:
             for below in _WIDTHS_mmHg:
                 bell = [1.0, at, above, below]
-                shapes = [_height(bell, beat.cuff_mmHg) for beat in beats]
-                tall = [beat.height_mmHg / shape for beat, shape in zip(beats, shapes) if shape > 0.3]
-                if len(tall) >= 5:
-                    bell[0] = _middle(tall)
-                    distance = _middle([abs(beat.height_mmHg - bell[0] * shape) for beat, shape in zip(beats, shapes)])
+                tall = 0
+                for number in range(count):
+                    shapes[number] = _height(bell, beats.cuff_mmHg[number])
+                    if shapes[number] > 0.3:
+                        scratch[tall] = heights[number] / shapes[number]
+                        tall += 1
+                if tall >= 5:
+                    bell[0] = ranks.median(scratch, tall)
+                    for number in range(count):
+                        scratch[number] = abs(heights[number] - bell[0] * shapes[number])
+                    distance = ranks.median(scratch, count)
                     distance /= max(0.05, bell[0])
                     # two beats alone explain nothing: a bell shall stand over many
-                    distance += 0.1 * (1 - len(tall) / len(beats))
+                    distance += 0.1 * (1 - tall / count)
                     if best is None or distance < least:
                         best, least = bell, distance
             yield
-    return best or [_middle([beat.height_mmHg for beat in beats]), (lowest + highest) / 2, 30.0, 30.0]
+    if best:
+        return best
+    scratch[:] = heights
+    return [ranks.median(scratch, count), (lowest + highest) / 2, 30.0, 30.0]
 
 
 def _refine(bell, beats, distances, spread):

@@ -35,7 +35,7 @@ _WORDS = {
 }
 # Numbers leave garbage at a thousand bytes a sample: swept often, what stays lies together, and large pieces remain.
 _SWEEP_BYTES = const(8192)
-_ARITHMETIC = ("oscillometry", "envelope", "hill", "walls")
+_ARITHMETIC = ("oscillometry", "envelope", "hill", "walls", "ranks")
 # kinds and arguments as in `protocol/commands.py`, which is loaded only while a command is read
 _ARM = const(1)
 _STOP = const(2)

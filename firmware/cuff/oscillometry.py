@@ -10,7 +10,7 @@ from array import array
 
 from micropython import const
 
-from firmware.cuff import envelope, hill, walls
+from firmware.cuff import envelope, hill, ranks, walls
 from firmware.cuff.recording import RATE_per_s
 from firmware.cuff.results import Estimate
 from firmware.errors import RefusedMeasurement
@@ -93,19 +93,19 @@ def steps(samples, count: int, step_mmHg: float = 0.0, stairs=None):
         raise RefusedMeasurement(_without_rhythm(waves, first, end))
     low_pass_Hz = envelope.low_pass_Hz(rhythm[0], step_mmHg)
     yield from envelope.band_pass(level, first, end, waves, low_pass_Hz)
-    found = []
-    yield from envelope.beats(samples, waves, first, end, rhythm[0], found)
+    found = yield from envelope.beats(samples, waves, first, end, rhythm[0])
+    waves = None  # its room is wanted below
     if falling:
         half = rhythm[0] / 2
-        found = [beat for beat in found if falling.whole(int(beat.at - half), int(beat.at + half))]
+        found = found.only(lambda _, beat: falling.whole(int(beat.at - half), int(beat.at + half)))
     if len(found) < _FEWEST_BEATS:
         raise RefusedMeasurement(faults.CUFF_TOO_FEW_BEATS, beats=len(found))
-    belongs = []
+    belongs = bytearray()
     spread = yield from hill.sort(found, belongs)
-    kept = [beat for beat, belonging in zip(found, belongs) if belonging and beat.height_mmHg > 0]
+    kept = found.only(lambda number, beat: belongs[number] and beat.height_mmHg > 0)
     if len(kept) < _FEWEST_BEATS or len(kept) < (1 - _MOST_STRAYS) * len(found):
         raise RefusedMeasurement(faults.CUFF_MOVED, beats=len(found), kept=len(kept))
-    weights = array("f", [1.0] * len(kept))
+    weights = envelope.numbers(len(kept))
     rough = yield from _weigh(kept, weights)
     curve, lowest = yield from _curve(kept, weights)
     peak = max(range(len(curve)), key=lambda at: curve[at])
@@ -113,7 +113,7 @@ def steps(samples, count: int, step_mmHg: float = 0.0, stairs=None):
     noise_mmHg = 0.0 if step_mmHg > _COARSE_mmHg else _NOISE_HEIGHT * envelope.roughness_mmHg(samples, first, end)
     if top < max(_WEAKEST_mmHg, _WEAKEST_steps * step_mmHg, _WEAKEST_noises * noise_mmHg):
         raise RefusedMeasurement(faults.CUFF_NO_PULSE, height_mmHg=top)
-    if len([beat for beat in kept if beat.height_mmHg > top / 2]) < _FEWEST_HIGH_BEATS:
+    if sum(height_mmHg > top / 2 for height_mmHg in kept.height_mmHg) < _FEWEST_HIGH_BEATS:
         raise RefusedMeasurement(faults.CUFF_TOO_FEW_BEATS, beats=len(kept))
     strays = 1 - len(kept) / len(found)
     if rough > _MOST_ROUGH or spread > _MOST_SPREAD or rhythm[1] < _RHYTHM_LEAST:
@@ -162,15 +162,18 @@ def _without_rhythm(waves, first, end):
 
 
 def _weigh(kept, weights):
-    """Lower the weight of beats that lie off the curve through the others, twice; return their usual distance as a share of it."""
-    rough = 0.0
+    """Weigh all beats alike, then twice those less that lie off the curve through the others; return their usual distance as its share."""
+    rough, count = 0.0, len(kept)
+    distances, sizes = envelope.numbers(count), envelope.numbers(count)
+    for number in range(count):
+        weights[number] = 1.0
     for _ in range(2):
-        distances = array("f", bytes(4 * len(kept)))
         for number, beat in enumerate(kept):
             fitted = max(0.05, envelope.height(kept, weights, beat.cuff_mmHg))
             distances[number] = (beat.height_mmHg - fitted) / fitted
+            sizes[number] = abs(distances[number])
             yield
-        rough = sorted(abs(distance) for distance in distances)[len(kept) // 2]
+        rough = ranks.median(sizes, count)
         reach = max(0.1, 6 * rough)
         for number, distance in enumerate(distances):
             share = min(1.0, abs(distance) / reach)
@@ -180,9 +183,8 @@ def _weigh(kept, weights):
 
 def _curve(kept, weights):
     """Return the envelope every 2 mmHg, and the pressure it begins at."""
-    lowest = int(min(beat.cuff_mmHg for beat in kept))
-    highest = max(beat.cuff_mmHg for beat in kept)
-    curve = array("f", bytes(4 * (int(highest - lowest) // _GRID_mmHg + 1)))
+    lowest, highest = int(min(kept.cuff_mmHg)), max(kept.cuff_mmHg)
+    curve = envelope.numbers(int(highest - lowest) // _GRID_mmHg + 1)
     for place in range(len(curve)):
         curve[place] = envelope.height(kept, weights, lowest + place * _GRID_mmHg)
         yield
@@ -212,12 +214,14 @@ def ratios(width_mmHg: float) -> tuple[float, float]:
 
 def _holes(kept, systolic_mmHg, diastolic_mmHg, rhythm):
     """Return the widest stretch without a beat between the two pressures and a little beyond, and the share of its beats that are there."""
-    near = [beat for beat in kept if diastolic_mmHg - _BEYOND_mmHg < beat.cuff_mmHg < systolic_mmHg + _BEYOND_mmHg]
+    lowest, highest = diastolic_mmHg - _BEYOND_mmHg, systolic_mmHg + _BEYOND_mmHg
+    near = kept.only(lambda _, beat: lowest < beat.cuff_mmHg < highest)
     widest = 0.0
-    for earlier, later in zip(kept, kept[1:]):  # noqa: RUF007 - no itertools here
-        if later.cuff_mmHg < systolic_mmHg + _BEYOND_mmHg and earlier.cuff_mmHg > diastolic_mmHg - _BEYOND_mmHg:
-            widest = max(widest, earlier.cuff_mmHg - later.cuff_mmHg)
-    lasted = near[-1].at - near[0].at if near else 0
+    for number in range(1, len(kept)):
+        earlier, later = kept.cuff_mmHg[number - 1], kept.cuff_mmHg[number]
+        if later < highest and earlier > lowest:
+            widest = max(widest, earlier - later)
+    lasted = near.at[-1] - near.at[0] if len(near) else 0
     return widest, (len(near) - 1) * rhythm / lasted if lasted else 0.0
 
 
@@ -252,16 +256,23 @@ def _vertex(curve, peak):
 
 def _pulse(beats, top, rhythm, falling):
     """Return the pulse, and whether it is irregular: weak beats, gaps and steps do not count."""
-    intervals = []
-    for earlier, later in zip(beats, beats[1:]):  # noqa: RUF007 - no itertools here
+    intervals, count = envelope.numbers(len(beats)), 0
+    for number in range(1, len(beats)):
+        earlier, later = beats[number - 1], beats[number]
         if min(earlier.height_mmHg, later.height_mmHg) >= _WEAK_BEAT * top:
             interval = later.at - earlier.at
             if interval <= _GAP_PERIODS * rhythm and not (falling and not falling.whole(int(earlier.at), int(later.at))):
-                intervals.append(interval)
-    if len(intervals) < _FEWEST_HIGH_BEATS:
+                intervals[count] = interval
+                count += 1
+    if count < _FEWEST_HIGH_BEATS:
         return round(60 * RATE_per_s / rhythm), False
-    usual = sorted(intervals)[len(intervals) // 2]
-    near = [interval for interval in intervals if abs(interval - usual) < usual / 2]
-    mean = sum(near) / len(near)
-    off = len([interval for interval in intervals if abs(interval - mean) >= _IRREGULAR_SHARE * mean])
-    return round(60 * RATE_per_s / mean), 100 * off >= _IRREGULAR_percent * len(intervals)
+    usual = ranks.median(intervals, count)
+    total = near = off = 0
+    for number in range(count):
+        if abs(intervals[number] - usual) < usual / 2:
+            total += intervals[number]
+            near += 1
+    mean = total / near
+    for number in range(count):
+        off += abs(intervals[number] - mean) >= _IRREGULAR_SHARE * mean
+    return round(60 * RATE_per_s / mean), 100 * off >= _IRREGULAR_percent * count

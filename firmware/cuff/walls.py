@@ -37,8 +37,8 @@ def pressures(kept, weights, rough: float, harmonics: float, systolic_mmHg: floa
     sure = (0.0, 1 / _RATIOS_mmHg**2, 1 / _RATIOS_mmHg**2, 1 / _COLLAPSED_SCATTER**2, 1 / _FILLED_SCATTER**2)
     most = (0.0, 8.0, 8.0, 0.3, 0.3)
     now = list(before)
-    top_mmHg = max(beat.height_mmHg for beat in kept)
-    held = max(0.1, max(_shape(now, beat.cuff_mmHg)[0] for beat in kept))
+    top_mmHg = max(kept.height_mmHg)
+    held = max(0.1, max(_shape(now, cuff_mmHg)[0] for cuff_mmHg in kept.cuff_mmHg))
     now[0] = top_mmHg / held
     scatter_mmHg = top_mmHg * max(_LEAST_SCATTER, 1.5 * rough)
     for _ in range(_ROUNDS):

@@ -200,7 +200,7 @@ def test_ten_minutes_of_a_night(tmp_path: Path) -> None:
 def test_a_night_of_ten_hours(tmp_path: Path) -> None:
     """Three times crying, a window that is forgotten, a heater that is forgotten, a lost device: one alarm each, and no other.
 
-    Between them what no parent wants to get up for: talk, tunes, laughter, doors, rain, a passing lorry, one short cry, a window for five
+    Between them what no parent wants to get up for: talk, tunes, laughter, doors, rain, a passing lorry, one short cry, a window for three
     minutes, and hours of nothing.
     """
     night = Night(tmp_path, 8)
@@ -218,7 +218,7 @@ def test_a_night_of_ten_hours(tmp_path: Path) -> None:
     night.hears(9 * HOUR_S, "morning", sounds.talk(300, chance, 120), 75.0)
     window_s, heater_s, lost_s, draught_s = 5 * HOUR_S, 7 * HOUR_S, 6 * HOUR_S + 1800, int(2.2 * HOUR_S)
     night.at(draught_s, night.air.open_window)
-    night.at(draught_s + 5 * MINUTE_S, night.air.close_window)
+    night.at(draught_s + 3 * MINUTE_S, night.air.close_window)
     night.at(window_s, night.air.open_window)
     night.at(window_s + 40 * MINUTE_S, night.air.close_window)
     night.at(heater_s, lambda at_s: night.air.heat(1.0, at_s))
