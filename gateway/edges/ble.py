@@ -304,7 +304,11 @@ class Nearby:
         return len(self._visits) >= self._most_visits and any(self._is_due(heard, now_s) for heard in self._heard.values())
 
     async def _converse(self, client: BleakClient, packets: list[bytes], lost: asyncio.Event) -> None:
-        stream = frames.Stream(client.mtu_size - nearby.HEADER_BYTES, _LARGEST_BYTES)
+        inbox = client.services.get_characteristic(nearby.INBOX)
+        if inbox is None:
+            raise BleakError("no inbox")
+        # not the client's own figure: on BlueZ only a value knows the link's, and the client says 23
+        stream = frames.Stream(inbox.max_write_without_response_size, _LARGEST_BYTES)
         who = Near(stream.send, f"bluetooth {client.address}")
         loop = asyncio.get_running_loop()
         began_s = quiet_s = loop.time()
@@ -317,7 +321,7 @@ class Nearby:
                     self._take(whole, who)
             while (packet := stream.poll(now_ms)) is not None:
                 quiet_s = loop.time()
-                await client.write_gatt_char(nearby.INBOX, packet, response=False)
+                await client.write_gatt_char(inbox, packet, response=False)
             if stream.failed:
                 raise TimeoutError
             patience_s = _QUIET_AWAITED_S if self._awaited() else _QUIET_S
