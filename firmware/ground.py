@@ -35,7 +35,6 @@ SAFE_REST_MS = const(600_000)
 _SENDING_LIMIT_MS = const(20_000)
 _MEASURING_LIMIT_MS = const(5000)
 _BUTTON_LOOK_MS = const(100)
-_PHONES_LOOK_MS = const(50)
 _REST_LOOK_MS = const(1000)
 _FIRST_RETRY_MS = const(900_000)  # of a sleeping device with unsent readings; doubling from wake to wake
 _LEAST_PIECE = const(256)
@@ -107,7 +106,9 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     if chosen["phones"] and chosen["radio"] == "ble":
         near = link
     elif chosen["phones"] and measuring is not None and not alone:
-        near, serving = _beside(chosen, keys, clock, watch.expect("phones", _SENDING_LIMIT_MS))
+        from firmware.radio import seldom  # spares memory
+
+        near, serving = seldom.beside(chosen, keys, clock, watch.expect("phones", _SENDING_LIMIT_MS))
     signer = Signer(owner, numbers, box, clock, battery, calm)
 
     async def keep_status(kind, fields, reserve=False):
@@ -213,24 +214,6 @@ def _radio(chosen):
     from firmware.radio import wifi  # spares memory
 
     return wifi.Wifi
-
-
-def _beside(chosen, keys, clock, alive):
-    """Return a radio for phones alone, beside a way home over Wi-Fi, and the task that serves them; it gives way to an introduction."""
-    from firmware.radio import seldom  # spares memory
-
-    near = seldom.Seldom(chosen, keys, clock, alive, beside=True)
-    keys.give_way = near.off
-
-    async def serve():
-        while True:
-            alive()
-            if not keys.introducing:
-                near.begin()
-                near.hear()
-            await asyncio.sleep_ms(_PHONES_LOOK_MS)
-
-    return near, serve()
 
 
 def _identity():

@@ -128,11 +128,9 @@ class Constants:
         """Return the constants that are imported by their own names."""
         bound = _bindings(tree)
         return {
-            alias.asname or alias.name: (node.module, alias.name)
-            for node in _nodes(tree)
-            if isinstance(node, ast.ImportFrom) and node.module in self._known
-            for alias in node.names
-            if alias.name in self._known[node.module] and (alias.asname or alias.name) not in bound
+            name: (module, key)
+            for name, (module, key) in _imported(tree).items()
+            if module in self._known and key in self._known[module] and name not in bound
         }
 
     def _needless(self, module: str, name: str) -> bool:
@@ -140,10 +138,12 @@ class Constants:
         return f"{module}.{name}" in self._trees or name in self._known.get(module, {})
 
     def _values(self, tree: ast.AST) -> set[str]:
-        """Return the modules that this source hands around as values."""
+        """Return the modules that this source hands around as values, or under a name that means something else there, too."""
         modules = _modules(tree, self._trees)
+        several = {f"{package}.{name}" for meant in _imports_of(tree).values() if len(meant) > 1 for package, name in meant}
         asked = {id(node.value) for node in _nodes(tree) if isinstance(node, ast.Attribute)}
-        return {modules[node.id] for node in _nodes(tree) if isinstance(node, ast.Name) and node.id in modules and id(node) not in asked}
+        handed = {modules[node.id] for node in _nodes(tree) if isinstance(node, ast.Name) and node.id in modules and id(node) not in asked}
+        return handed | (several & self._trees.keys())
 
     def _imports(self, tree: ast.AST, wanted: set[str]) -> Iterator[tuple[ast.AST, str]]:
         """Yield what becomes of imports of modules of which nothing is asked any more."""
@@ -162,12 +162,27 @@ def _nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
 
 def _modules(tree: ast.AST, known: Mapping[str, object]) -> dict[str, str]:
     """Return the modules that names of this source stand for, wherever they mean nothing else in it."""
-    found = {}
+    bound = _bindings(tree)
+    found = {alias: f"{package}.{name}" for alias, (package, name) in _imported(tree).items()}
+    return {alias: module for alias, module in found.items() if module in known and alias not in bound}
+
+
+def _imported(tree: ast.AST) -> dict[str, tuple[str, str]]:
+    """Return what each name is imported as, (module, its name there), wherever it is; a name that is imported as two things is neither."""
+    return {name: next(iter(meant)) for name, meant in _imports_of(tree).items() if len(meant) == 1}
+
+
+@lru_cache(maxsize=1024)
+def _imports_of(tree: ast.AST) -> dict[str, set[tuple[str, str]]]:
+    found: dict[str, set[tuple[str, str]]] = {}
     for node in _nodes(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found.update({each.asname or each.name: f"{node.module}.{each.name}" for each in node.names})
-    bound = _bindings(tree)
-    return {alias: module for alias, module in found.items() if module in known and alias not in bound}
+            for each in node.names:
+                found.setdefault(each.asname or each.name, set()).add((node.module, each.name))
+        elif isinstance(node, ast.Import):
+            for each in node.names:
+                found.setdefault((each.asname or each.name).partition(".")[0], set()).add((each.name, ""))
+    return found
 
 
 @lru_cache(maxsize=1024)

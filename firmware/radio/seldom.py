@@ -10,6 +10,7 @@ from micropython import const
 from firmware import once
 
 _LOOK_MS = const(20)
+_PHONES_LOOK_MS = const(50)
 _CODE = ("firmware.radio.ble", "firmware.radio.near", "firmware.radio.phones", "firmware.radio.consents", "firmware.radio.bonds")
 _CODE += ("protocol.frames", "protocol.nearby", "protocol.sig")
 _MOST_MEASURED = const(2)
@@ -108,3 +109,19 @@ class Seldom:
         while self._measured:
             self._way.measured(*self._measured.pop(0))
         return self._way
+
+
+def beside(settings, session, clock, alive):
+    """Return a radio for phones alone, beside a way home over Wi-Fi, and the task that serves them; it gives way to an introduction."""
+    near = Seldom(settings, session, clock, alive, beside=True)
+    session.give_way = near.off
+
+    async def serve():
+        while True:
+            alive()
+            if not session.introducing:
+                near.begin()
+                near.hear()
+            await asyncio.sleep_ms(_PHONES_LOOK_MS)
+
+    return near, serve()

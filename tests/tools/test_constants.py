@@ -25,6 +25,12 @@ SOURCES = {
     "protocol.faults": "LATE = -5\nSHOWN = 7\n",
     "firmware.teller": 'from protocol import faults\n\n\ndef tell():\n    return f"{faults.SHOWN}", faults.LATE\n',
     "firmware.boards.one": "PIN = 4\n",
+    "protocol.kinds": "LATE = 9\nEARLY = 1\n",
+    "firmware.two": (
+        "from protocol import kinds\n\n\ndef one():\n    from protocol import seldom as kinds\n\n    return kinds.LATE\n\n\n"
+        "def other():\n    return kinds.LATE\n"
+    ),
+    "protocol.seldom": "LATE = 11\n",
     "firmware.shadow": "from protocol import faults\n\n\ndef of(faults):\n    return faults.LATE\n",
 }
 
@@ -50,6 +56,14 @@ def test_values_stand_where_names_stood_and_lines_stay() -> None:
     assert taker[5] == "    return 1, TABLE, 'two'"
     assert known.inlined("firmware.boards.one") == SOURCES["firmware.boards.one"]
     assert known.inlined("firmware.shadow") == SOURCES["firmware.shadow"], "a parameter of that name is no module"
+
+
+def test_a_name_that_is_imported_as_two_things_is_left_alone() -> None:
+    """Which of the two is meant is the interpreter's to say: both keep what may be asked for."""
+    known = Constants(SOURCES)
+    assert known.inlined("firmware.two") == SOURCES["firmware.two"]
+    assert "LATE = 9" in known.inlined("protocol.kinds")
+    assert "LATE = 11" in known.inlined("protocol.seldom")
 
 
 def test_what_comes_over_the_cable_finds_its_names() -> None:
