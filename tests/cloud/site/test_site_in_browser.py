@@ -24,7 +24,7 @@ from tests.cloud.counterpart import Device, Gateway, Person
 from tests.cloud.postbox import Postbox
 from tests.cloud.site.conftest import ADDRESS, PASSWORD, Premises
 from tests.cloud.site.test_consents import go_back_to_the_first_terms
-from tests.cloud.site.test_devices import Linked
+from tests.cloud.site.test_devices import CUFF, Linked
 from tests.cloud.site.test_entry import join, link_in
 from tests.cloud.site.test_homes import ask
 from tests.cloud.site.test_live_in_browser import OUTPUT, PATIENCE_MS, a_night, publish, some_weeks
@@ -311,7 +311,7 @@ def pages_of_a_home(folder: Path) -> dict[str, tuple[bytes, str]]:
     said = [steering.Said(commands.REPORT, "refused", int(time.time()) - 90, 125)]
     linked.leave(
         made=[
-            steering.DeviceNotice(kind.encode()[:4], kind, name, list(orders.FUNCTIONS[kind]), int(time.time()) - 3600, said)
+            CUFF._replace(kid=kind.encode()[:4], kind=kind, name=name, functions=list(orders.FUNCTIONS[kind]), said=said)
             for kind, name in (("scale", "Bathroom scale"), ("cuff", "Dad's cuff"), ("babyphone", "Nursery"))
         ]
     )
