@@ -12,7 +12,7 @@ Left out: the ciphers and HKDF, which are handed in, and how long a challenge li
 
 from collections import namedtuple
 
-from protocol import cbor, seals
+from protocol import cbor, commands, seals
 from protocol.errors import BadOrder, NotCBOR, SealBroken
 
 TYPE_CHECKING = False
@@ -31,6 +31,15 @@ LARGEST_ORDER_BYTES = 1024
 NOTICE_INFO = b"foyer notice 1"
 MOST_DEVICES = 40
 _BEFORE_UPDATES = 6  # fields of a device in the notice of a home that says nothing of updates yet
+# how both pages name what a command may carry besides itself
+COMFORTS = {
+    "language": commands.LANGUAGE,
+    "unit": commands.UNIT,
+    "level": commands.LEVEL,
+    "sound": commands.SOUND,
+    "loudness": commands.LOUDNESS,
+    "minutes": commands.MINUTES,
+}
 _ALIAS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 
 Message = namedtuple("Message", ("kind", "slot", "body"))

@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[2]
 SILENT = "[discovery]\nannounce = false\n"  # a test says so when it wants to be found
 
 
-def configure(folder: Path, more: str = "", **home: object) -> Path:
-    """Write a configuration for a gateway on free ports of this machine."""
+def configure(folder: Path, more: str = "", messages_per_s: int = 100, **home: object) -> Path:
+    """Write a configuration for a gateway on free ports of this machine; messages_per_s: of one address."""
     path = folder / "gateway.toml"
     extra = "".join(f"{key} = {json.dumps(value)}\n" for key, value in home.items())
     path.write_text(
-        f'[home]\ndata = "data"\n{extra}[coap]\nbind = "127.0.0.1"\nport = 0\n'
+        f'[home]\ndata = "data"\n{extra}[coap]\nbind = "127.0.0.1"\nport = 0\nmessages_per_s = {messages_per_s}\n'
         f'[page]\nbind = "127.0.0.1"\nport = 0\nhost_names = ["localhost", "127.0.0.1", "gateway.test"]\n'
         f"{'' if '[discovery]' in more else SILENT}{more}"
     )

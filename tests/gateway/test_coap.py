@@ -332,8 +332,7 @@ async def test_a_device_gone_wild_is_held_and_the_others_never_notice(tmp_path: 
     wild, calm = Counterpart(), Counterpart()
     for device in (wild, calm):
         device.enrol(tmp_path / "data")
-    path = configure(tmp_path)
-    path.write_text(path.read_text().replace("[coap]\n", "[coap]\nmessages_per_s = 5\n"))
+    path = configure(tmp_path, messages_per_s=5)
     async with gateway(path) as home:
         port = (await home.event("gateway.ready"))["coap_port"]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:

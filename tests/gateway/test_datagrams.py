@@ -85,8 +85,7 @@ async def test_no_datagram_makes_the_gateway_fail(tmp_path: Path, count: int) ->
     hostile, calm = Counterpart(), Counterpart("cuff")
     for device in (hostile, calm):
         device.enrol(tmp_path / "data")
-    path = configure(tmp_path)
-    path.write_text(path.read_text().replace("[coap]\n", "[coap]\nmessages_per_s = 100000\n"))
+    path = configure(tmp_path, messages_per_s=100_000)
     async with gateway(path) as home:
         port = (await home.event("gateway.ready"))["coap_port"]
         fuzz = Fuzz(7, hostile, await asyncio.to_thread(hostile.context, port))
@@ -115,8 +114,7 @@ async def test_a_paired_device_at_a_thousand_a_second_is_held_and_another_is_not
     wild, calm = Counterpart(), Counterpart("cuff")
     for device in (wild, calm):
         device.enrol(tmp_path / "data")
-    path = configure(tmp_path)
-    path.write_text(path.read_text().replace("[coap]\n", "[coap]\nmessages_per_s = 10\n"))
+    path = configure(tmp_path, messages_per_s=10)
     async with gateway(path) as home:
         port = (await home.event("gateway.ready"))["coap_port"]
         context = await asyncio.to_thread(wild.context, port)

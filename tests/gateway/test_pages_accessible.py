@@ -32,7 +32,9 @@ PAGES = ("", "inbox", "readings", "people", "devices", "nursery", "settings", "l
 
 @asynccontextmanager
 async def a_lived_in_home(folder: Path) -> AsyncIterator[tuple[Gateway, Browser]]:
-    """Every kind of device, two people, readings in several states, one in the inbox, orders, a room whose child cries."""
+    """Every kind of device, one sold, two people, readings in several states, one in the inbox, orders, a room whose child cries."""
+    sold = Counterpart("cuff")
+    sold.enrol(folder / "data")
     devices = {kind: Counterpart(kind) for kind in ("scale", "cuff", "babyphone")}
     for device in devices.values():
         device.enrol(folder / "data")
@@ -41,6 +43,7 @@ async def a_lived_in_home(folder: Path) -> AsyncIterator[tuple[Gateway, Browser]
         await page.set_up()
         await page.post("/en/people", name="Anna", usual_kg="72.4")
         await page.post("/en/people", name="Ben", usual_kg="84")
+        await page.post(f"/en/devices/{sold.kid.hex()}/gone", sure="yes")
         state = await page.state()
         kids = {device["kind"]: device["kid"] for device in state["devices"]}
         await page.post(f"/en/devices/{kids['cuff']}", used_by=state["people"][0]["subject"])

@@ -50,14 +50,6 @@ UPDATES = {
     "given_back": N_("Update %(version)s: given back, %(when)s."),
     "refused": N_("Update %(version)s: not taken, %(when)s."),
 }
-_ARGUMENTS = {
-    "language": commands.LANGUAGE,
-    "unit": commands.UNIT,
-    "level": commands.LEVEL,
-    "sound": commands.SOUND,
-    "loudness": commands.LOUDNESS,
-    "minutes": commands.MINUTES,
-}
 
 
 class Home(NamedTuple):
@@ -115,7 +107,7 @@ def _order(notice: steering_.Notice, words: dict[str, str]) -> steering_.Order |
     if device is None or function is None or function not in device.functions or function not in FUNCTIONS:
         return None
     rules, arguments = commands.ARGUMENTS[function], {}
-    for name, key in _ARGUMENTS.items():
+    for name, key in steering_.COMFORTS.items():
         if key in rules and words.get(name):
             value = _number(words[name])
             if value is None or not rules[key][1] <= value <= rules[key][2]:

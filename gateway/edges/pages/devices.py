@@ -20,20 +20,10 @@ from gateway.edges.pages.views import PERSON, ROOM
 from gateway.edges.pages.words import Words
 from gateway.orders import Wanted
 from gateway.updates import CHOICES
-from protocol import commands
+from protocol import commands, steering
 from protocol.sentences import SENTENCES
 
-_ARGUMENTS = {
-    "who": commands.WHO,
-    "seconds": commands.SECONDS,
-    "language": commands.LANGUAGE,
-    "unit": commands.UNIT,
-    "phones": commands.PHONES,
-    "level": commands.LEVEL,
-    "sound": commands.SOUND,
-    "loudness": commands.LOUDNESS,
-    "minutes": commands.MINUTES,
-}
+_ARGUMENTS = {"who": commands.WHO, "seconds": commands.SECONDS, "phones": commands.PHONES, **steering.COMFORTS}
 _DECISIONS = {"agree": orders.AGREED, "decline": orders.SAID_NO, "take_back": orders.TAKEN_BACK}
 
 
