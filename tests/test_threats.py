@@ -1,4 +1,4 @@
-"""Which tests mount which attack thought of in advance, as far as account and home, commands and the account store go (T1 to T26).
+"""Which tests mount which attack thought of in advance (T1 to T28).
 
 What cannot be prevented stands in docs/privacy.md. The numbers are stable; a test that is renamed is renamed here.
 """
@@ -81,11 +81,65 @@ MOUNTED = {
         "gateway/test_enrolments.py::test_the_page_says_what_a_finder_could_read",
         "gateway/test_talking.py::test_after_a_theft_everything_goes_under_names_of_a_new_secret",
     ),
+    "T14 a cuff that fills from afar, and what only a home may agree to": (
+        "firmware/cuff/test_arming.py::test_arming_moves_nothing",
+        "firmware/cuff/test_arming.py::test_after_a_minute_the_arming_is_gone",
+        "firmware/cuff/test_life_of_cuff.py::test_a_start_from_afar_only_arms_and_a_stop_from_afar_empties",
+        "gateway/test_orders.py::test_to_stop_comes_before_everything_else",
+        "gateway/test_orders.py::test_from_the_site_only_what_pauses_the_nursery_asks_at_home",
+    ),
     "T15 an order forged, repeated or late": (
         "gateway/test_steering.py::test_the_same_order_again_is_refused",
         "gateway/test_steering.py::test_two_orders_under_one_challenge_are_one",
         "gateway/test_steering.py::test_another_account_cannot_order_as_somebody",
         "gateway/test_steering.py::test_an_order_made_long_ago_is_refused",
+    ),
+    "T16 a stolen device's key, a recording, and names on the air": (
+        "protocol/test_edhoc.py::test_a_stolen_device_key_cannot_play_the_home",
+        "protocol/test_edhoc.py::test_a_recording_stays_closed_when_both_static_keys_are_lost",
+        "protocol/test_edhoc.py::test_nothing_on_the_air_names_either_end",
+        "protocol/test_edhoc.py::test_two_first_messages_have_nothing_in_common",
+    ),
+    "T17 a nonce used twice, after a restart, a restored backup or beside a second gateway": (
+        "protocol/test_link.py::test_over_bad_air_an_answer_is_authentic_and_a_nonce_never_comes_twice",
+        "gateway/test_introductions.py::test_no_two_links_share_a_key_or_a_nonce",
+        "gateway/test_introductions.py::test_two_gateways_hear_one_device_and_only_its_own_opens",
+        "gateway/test_coap.py::test_a_request_recorded_before_a_restart_opens_nothing",
+        "gateway/test_backup.py::test_a_restored_home_neither_loses_nor_repeats_a_reading",
+    ),
+    "T18 signed bytes brought to another pairing or kind": (
+        "protocol/test_cose.py::test_signed_bytes_fit_no_other_kind_pairing_version_or_role",
+    ),
+    "T19 keys without randomness": (
+        "firmware/crypto/test_new_key.py::test_no_key_is_made_while_the_radio_is_off",
+        "firmware/crypto/test_new_key.py::test_a_chip_without_randomness_still_makes_keys_of_its_own",
+    ),
+    "T20 a guessed label, a neighbour's gateway, an owner before this one": (
+        "gateway/test_pairing.py::test_a_neighbours_gateway_cannot_answer",
+        "gateway/test_pairing.py::test_digits_that_differ_end_it",
+        "gateway/test_pairing.py::test_five_failed_tries_end_it_and_two_minutes_do",
+        "gateway/test_pairings.py::test_a_neighbours_gateway_gets_five_tries_and_nothing",
+        "gateway/test_pairings.py::test_a_reset_device_belongs_to_whoever_pairs_it_next_and_to_nobody_else",
+    ),
+    "T21 forged tags without end, and what an answer's time tells": (
+        "gateway/test_introductions.py::test_a_million_failed_tags_end_a_link",
+        "firmware/test_session.py::test_a_million_forged_answers_are_the_end_of_a_link",
+        "gateway/test_introductions.py::test_a_stranger_costs_what_a_forger_costs",
+        "gateway/test_reception.py::test_an_unknown_key_and_a_bad_signature_are_one_answer_after_the_same_work",
+    ),
+    "T22 a room listened to from elsewhere, or without its lamp": (
+        "gateway/test_listening.py::test_a_browser_at_home_hears_what_its_key_opens_and_nothing_of_it_stays",
+        "gateway/test_listening.py::test_only_addresses_of_a_home_may_listen",
+        "firmware/babyphone/test_life_of_babyphone.py::test_a_parent_hears_the_room_and_the_lamp_says_so",
+    ),
+    "T23 another site's form, a rebound name": (
+        "gateway/test_pages_attacked.py::test_another_site_and_a_rebound_name_get_nothing",
+        "gateway/test_pages_attacked.py::test_every_form_carries_a_token_and_nothing_works_without",
+        "gateway/test_pages.py::test_a_form_from_elsewhere_is_refused",
+    ),
+    "T24 a page that nobody has set up": (
+        "gateway/test_pages.py::test_before_set_up_nothing_works_but_set_up",
+        "gateway/test_pages_attacked.py::test_five_wrong_codes_end_set_up_however_they_come",
     ),
     "T25 a receipt that the broker made": (
         "protocol/test_envelope.py::test_no_broker_can_make_a_receipt",
@@ -95,6 +149,16 @@ MOUNTED = {
         "cloud/test_ingest_under_attack.py::test_the_broker_speaks_to_its_own_certificates_and_nothing_older_than_tls_1_3",
         "cloud/test_ingest_under_attack.py::test_another_gateways_topics_are_refused",
         "gateway/test_sealing_tells_nothing.py::test_the_broker_sees_one_length_for_all_that_is_usual",
+    ),
+    "T27 a release withheld, older, altered, or of a stolen key": (
+        "firmware/update/test_updates.py::test_what_is_bad_input_is_refused_before_anything_is_changed",
+        "firmware/update/test_updates.py::test_the_next_key_signs_once_the_old_one_is_lost_and_a_release_can_leave_the_old_one_out",
+        "protocol/test_shelf.py::test_a_word_of_the_newest_that_makes_no_sense_is_refused",
+    ),
+    "T28 a gateway that lies": (
+        "protocol/test_cose.py::test_a_single_changed_bit_is_refused",
+        "firmware/update/test_updates.py::test_a_broken_release_is_given_back_by_itself_and_the_next_good_one_is_taken",
+        "protocol/test_shelf.py::test_a_changed_byte_anywhere_is_refused",
     ),
 }
 
@@ -108,5 +172,5 @@ def test_every_attack_is_mounted(threat: str) -> None:
 
 
 def test_no_threat_is_left_out() -> None:
-    """T1 to T13, T15, T25 and T26, in order."""
-    assert [threat.split()[0] for threat in MOUNTED] == [f"T{number}" for number in (*range(1, 14), 15, 25, 26)]
+    """T1 to T28, in order."""
+    assert [threat.split()[0] for threat in MOUNTED] == [f"T{number}" for number in range(1, 29)]
