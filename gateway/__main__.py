@@ -38,7 +38,7 @@ from gateway.edges.enrolments import Enrolments
 from gateway.edges.forwarding import Forwarding
 from gateway.edges.home_secret import another_home_secret_in, home_secrets_in
 from gateway.edges.ledger import BROKER, DEVICE, Ledger
-from gateway.edges.link_key import link_key_in
+from gateway.edges.link_key import another_link_key_in, link_key_in
 from gateway.edges.linking import Linking
 from gateway.edges.listening import Listenings
 from gateway.edges.mdns import Announcement
@@ -70,6 +70,8 @@ from protocol.linking import is_word
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 _PATIENCE_S = 5
+_PAIR_AGAIN = "No device takes the stolen gateway for its home once it is reset and paired again here; until then it takes nobody else."
+_STILL_TRUSTED = "The devices still take the stolen gateway for their home, if it comes near: `renew --devices` ends that."
 
 
 async def run(settings: Configuration, log: FilteringBoundLogger, stop: asyncio.Event) -> None:
@@ -357,14 +359,19 @@ async def _main(settings: Configuration) -> None:
     log.info("gateway.stopped")
 
 
-async def _renew(settings: Configuration) -> int:
-    """Give whoever has an account a new name under a new home secret; return for how many. The next start sends under it."""
+async def _renew(settings: Configuration, *, devices: bool = False) -> int:
+    """Give whoever has an account a new name under a new home secret; return for how many. The next start sends under it.
+
+    devices: another key for links, too, which no device knows until it is paired again.
+    """
     folder = _folder(settings.home.data)
     let_in = _alone_in(folder)
     try:
         buffer = await open_home(folder / "home.db", settings.home.largest_MiB, logging.begin())
         try:
             with master_key.opened(settings.home.master_key_file, folder) as master:
+                if devices:
+                    another_link_key_in(folder / "keys", master)
                 newest = another_home_secret_in(folder / "keys", master)
                 keyring = Keyring(tuple(home_secrets_in(folder / "keys", master)))
             book = Custody(keyring.keys, secrets.token_bytes, newest)
@@ -426,16 +433,20 @@ def main() -> int:
     parser.add_argument("file", nargs="?", type=Path, help="backup, restore: the file of the backup")
     parser.add_argument("--configuration", type=Path, required=True, help="the TOML file described in docs/settings.md")
     parser.add_argument("--check", action="store_true", help="say what is wrong with the configuration, and do nothing else")
+    parser.add_argument("--devices", action="store_true", help="renew: another key for the devices, each of which is to be paired again")
     parser.add_argument("--passphrase-file", type=Path, help="backup, restore: a file with the passphrase (default: it is asked for)")
     arguments = parser.parse_args()
     if (arguments.file is None) != (arguments.work in ("serve", "renew")):
         parser.error("backup and restore need the file of the backup, and nothing else does")
+    if arguments.devices and arguments.work != "renew":
+        parser.error("only renew has --devices")
     try:
         if arguments.check:
             return _check(arguments.configuration)
         if arguments.work == "renew":
-            count = asyncio.run(_renew(configuration.read(arguments.configuration)))
+            count = asyncio.run(_renew(configuration.read(arguments.configuration), devices=arguments.devices))
             print(f"A new home secret is made, and new names for {count}. Revoke the stolen gateway's certificate at the broker now.")
+            print(_PAIR_AGAIN if arguments.devices else _STILL_TRUSTED)
             return 0
         if arguments.work != "serve":
             return _keep(arguments)

@@ -1,8 +1,9 @@
 """The gateway's own key for links: a static Diffie-Hellman key on P-256, made at the first start, known to every device as its home.
 
-Devices learn its public half when they are provisioned and speak to nobody else, so it is written once and never replaced: a gateway
-restored without it would have to provision every device again. The public half stands beside it in clear (`link.public`), for whoever
-provisions; who does so before the gateway's first start makes the key, which that start closes under the master key.
+Devices learn its public half when they are provisioned and speak to nobody else, so it stays: a gateway restored without it would have to
+provision every device again. Only after a theft another may take its place, and then every device is reset and paired again. The public
+half stands beside it in clear (`link.public`), for whoever provisions; who does so before the gateway's first start makes the key, which
+that start closes under the master key.
 """
 
 from pathlib import Path
@@ -34,6 +35,19 @@ def link_key_in(folder: Path, master: MasterKey, name: str = "link.key") -> ec.E
     except OSError as error:
         raise FileUnusable(path, error.strerror or str(error), "check its folder and its owner") from None
     return key
+
+
+def another_link_key_in(folder: Path, master: MasterKey) -> None:
+    """Make another key in the place of the one that somebody else may know: no device takes this home for its own until it is paired again.
+
+    Raises FileUnusable.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    try:
+        master.write(folder / "link.key", _private_bytes(key))
+        _show(folder, key)
+    except OSError as error:
+        raise FileUnusable(folder, error.strerror or str(error), "check its owner, and that its disk has room") from None
 
 
 def public_half_in(folder: Path) -> bytes:

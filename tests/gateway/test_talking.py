@@ -255,6 +255,35 @@ async def test_after_a_theft_everything_goes_under_names_of_a_new_secret(tmp_pat
         assert sorted(entry[seals.NUMBER] for entry in outside.entries()) == [0, 0, 1]
 
 
+async def test_after_a_theft_devices_believe_the_old_key_no_more_once_they_are_paired_again(tmp_path: Path) -> None:
+    """`renew --devices` makes another key for links: a device of before is not let in, one that learns the new key is, and whoever kept
+    the old one cannot play this home to it."""
+    known, paired = Counterpart(), Counterpart("cuff")
+    known.enrol(tmp_path / "data")
+    configuration = configure(tmp_path)
+    async with gateway(configuration) as home:
+        port = (await home.event("gateway.ready"))["coap_port"]
+        await asyncio.to_thread(known.agree, port)
+        assert await home.stop() == 0
+    public = tmp_path / "data/keys/link.public"
+    old, closed = public.read_bytes(), (tmp_path / "data/keys/link.key").read_bytes()
+    command = (sys.executable, "-m", "gateway", "renew", "--devices", "--configuration", str(configuration))
+    renewing = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    said, _ = await renewing.communicate()
+    assert (renewing.returncode, b"paired again" in said) == (0, True)
+    new = public.read_bytes()
+    assert (new == old, (tmp_path / "data/keys/link.key").read_bytes() == closed) == (False, False)
+    paired.enrol(tmp_path / "data")
+    async with gateway(configuration) as home:
+        port = (await home.event("gateway.ready"))["coap_port"]
+        await asyncio.to_thread(paired.agree, port)
+        public.write_bytes(old)  # whom a device of before looks for, and whom a thief with the old key would be
+        for device in (known, paired):
+            with pytest.raises(ValueError, match="MacVerificationFailed"):  # lakers' word for: that is not my home
+                await asyncio.to_thread(device.agree, port)
+        assert await home.stop() == 0
+
+
 def _person_ids(path: Path) -> list[bytes]:
     with contextlib.closing(sqlite3.connect(path)) as home:
         return [row[0] for row in home.execute("SELECT person_id FROM subjects")]
