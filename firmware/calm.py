@@ -4,10 +4,15 @@ Whoever measures sets `holding`; signatures and introductions, which are made in
 """
 
 import asyncio
+import gc
 
 from micropython import const
 
 _LOOK_MS = const(20)
+
+
+def _nothing():
+    pass
 
 
 class Calm:
@@ -17,10 +22,16 @@ class Calm:
         self.holding = False
         self.busy = False
 
-    async def turn(self) -> None:
-        """Give everybody else their turn, and wait until nobody must not be kept waiting."""
+    @property
+    def disturbed(self) -> bool:
+        """Whether somebody uses the device now."""
+        return self.holding or self.busy
+
+    async def turn(self, alive=_nothing) -> None:
+        """Give everybody else their turn, and wait until nobody must not be kept waiting; alive(): the task still runs."""
         await asyncio.sleep_ms(0)
         while self.holding:
+            alive()
             await asyncio.sleep_ms(_LOOK_MS)
 
     async def through(self, steps, alive) -> object:
@@ -31,4 +42,13 @@ class Calm:
             except StopIteration as end:
                 return end.value
             alive()
-            await self.turn()
+            await self.turn(alive)
+
+    async def unswept(self, steps, alive) -> object:
+        """Return the same, of long arithmetic: collecting at every few numbers would make it half as long again."""
+        sweep_bytes = gc.threshold()
+        gc.threshold(-1)
+        try:
+            return await self.through(steps, alive)
+        finally:
+            gc.threshold(sweep_bytes)

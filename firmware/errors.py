@@ -96,6 +96,10 @@ class BatteryEmpty(DeviceError):
     fault = faults.BATTERY_LOW
 
 
+class GaveWay(DeviceError):
+    """An update made room for somebody who measures, and goes on afterwards; nobody is told."""
+
+
 class CountersBroken(FlashError):
     """The counters cannot be read, so no number can be given without the risk of giving it twice. Facts: path."""
 

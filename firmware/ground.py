@@ -33,6 +33,7 @@ FORGETTING = "/state/forgetting"  # see `flash/forgetting.py`
 SAFE_AFTER = const(5)  # bad ends in a row
 SAFE_REST_MS = const(600_000)
 _SENDING_LIMIT_MS = const(20_000)
+_UPDATING_LIMIT_MS = const(180_000)  # a request is repeated for a minute, and waits for one that is
 _MEASURING_LIMIT_MS = const(5000)
 _BUTTON_LOOK_MS = const(100)
 _REST_LOOK_MS = const(1000)
@@ -188,7 +189,7 @@ async def live(display, held, cause: int, measuring, screen, cells) -> None:
     gc.threshold(-1)
     console.ready(chosen["device"], numbers.boot, gc.mem_free(), _largest_bytes())
     pressed = _button(board, clock, display, held, may_pair, doing, watch.expect("button", _MEASURING_LIMIT_MS))
-    updates = updating.run(watch.expect("updating", _SENDING_LIMIT_MS))
+    updates = updating.run(watch.expect("updating", _UPDATING_LIMIT_MS))
     await asyncio.gather(watch.run(), sending.run(), reporting.run(), updates, pressed, own, *([serving] if serving else []))
 
 

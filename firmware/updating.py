@@ -9,6 +9,7 @@ import gc
 from micropython import const
 
 from firmware import ROOT, once
+from firmware.errors import GaveWay
 from firmware.flash import replacing
 from protocol import faults
 
@@ -17,6 +18,8 @@ _UPDATE = const(4)
 _SEQUENCE = const(19)
 _BYTES = const(20)
 _LOOK_MS = const(500)
+_AGAIN_MS = const(5000)  # until the home is told again what it has not heard, doubling
+_LONGEST_AGAIN_MS = const(600_000)
 ALONE = "/state/alone"  # an update's order for the next life
 _SWEEP_BYTES = const(4096)  # of garbage, so that what is loaded and let go of lies together, as `boot.py` has it
 _NAMES = ("opening", "staging", "fetching", "trying", "slots", "record", "own")
@@ -57,22 +60,26 @@ class Updating:
     async def run(self, alive) -> None:
         """Do what is to be done about an update, for ever; alive(): the task still runs."""
         pending = _unsettled() or replacing.read("/state/update.cbor") is not None
+        wait_ms, next_ms = _AGAIN_MS, 0
         while True:
             alive()
-            if pending or self.order:
-                pending = False
-                await self._live(alive)
+            if (self.order or (pending and self.clock.up_ms() >= next_ms)) and not self.calm.disturbed:
+                pending = not await self._live(alive)
+                next_ms = self.clock.up_ms() + wait_ms
+                wait_ms = min(2 * wait_ms, _LONGEST_AGAIN_MS) if pending else _AGAIN_MS
             await asyncio.sleep_ms(_LOOK_MS)
 
     async def _live(self, alive):
         sweep_bytes = gc.threshold()
         gc.collect()
         gc.threshold(_SWEEP_BYTES)
-        short = False
+        short = over = False
         try:
             from firmware.update import life  # these spare memory: seldom in a device's life
 
-            await life.Life(self, alive).run()
+            over = await life.Life(self, alive).run()
+        except GaveWay:
+            pass  # it is not over, and goes on when nobody measures
         except MemoryError:
             if self.alone or not self.order:
                 raise
@@ -80,16 +87,17 @@ class Updating:
         finally:
             gc.threshold(sweep_bytes)
             life = None  # a name that stays keeps the code
-            self.busy = False
+            self.busy = self.order is not None
             once.forget("firmware.update.life", *["firmware.update." + name for name in _NAMES], *_ONCE)
         if short:
             await self._go_alone(alive)
+        return over
 
     async def _go_alone(self, alive):
         """Take the order into the next life, in which nothing is measured, as soon as a restart disturbs nobody."""
         self.busy = True
         replacing.replace(ALONE, b"%d %d" % self.order)
-        while not self.sending.may_rest or self.calm.holding or self.calm.busy:
+        while not self.sending.may_rest or self.calm.disturbed:
             alive()
             await asyncio.sleep_ms(_LOOK_MS)
         self.restart()

@@ -56,6 +56,11 @@ _COMMAND = {
     11: "for, s",
     12: "language",
     13: "unit",
+    14: "level, %",
+    15: "sound",
+    16: "volume, %",
+    17: "for, minutes",
+    18: "key",
     19: "sequence of the release",
     20: "bytes of its manifest",
 }

@@ -45,6 +45,13 @@ def agree_steps(comb, private_key: bytes):
 
 def product_steps(comb, scalar: int):
     """Yield, and return the affine coordinates of scalar, in 1..n-1, times the point whose comb `point_steps` returned."""
+    x, y, z = yield from jacobian_steps(comb, scalar)
+    d = z * z % _P
+    return (yield from p256.affine_steps(x, y, d, d * z % _P))
+
+
+def jacobian_steps(comb, scalar: int):
+    """Yield, and return X, Y and Z of the same product: x = X/Z^2, y = Y/Z^3; Z is 0 if a sum met its own point on the way."""
     p = _P
     # as in p256.py: digit i is 2 bit_i - 1, and the top digit of a column is the sign of the whole
     bits = (scalar + (1 << _DIGITS) - 1) * ((_N + 1) >> 1) % _N + _N * (p256.urandom(1)[0] % 254)
@@ -74,8 +81,7 @@ def product_steps(comb, scalar: int):
         y = (r * (b - x) - y * g) % p
         z = z * h % p
         yield
-    d = z * z % p
-    return (yield from p256.affine_steps(x, y, d, d * z % p))
+    return x, y, z
 
 
 def shared_secret(private_key: bytes, public_key: bytes) -> bytes:

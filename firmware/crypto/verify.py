@@ -23,24 +23,27 @@ def holds_steps(public_key: bytes, message_hash: bytes, signature: bytes):
     inverse = yield from p256._inverse_steps(s, _N)
     try:
         comb = yield from ecdh.point_steps(public_key)
-        x, y = yield from ecdh.product_steps(comb, r * inverse % _N)
+        x, y, z = yield from ecdh.jacobian_steps(comb, r * inverse % _N)
         comb = None
         of_base = int.from_bytes(message_hash, "big") * inverse % _N
         if of_base:
-            x = yield from _sum_x_steps(x, y, *(yield from p256._multiply_steps(of_base)))
+            x, z = _sum(x, y, z, *(yield from p256._multiply_steps(of_base)))
     except (errors.PointOffCurve, p256.SelfTestFailed):
         return False  # the second: a sum met its own point on the way, which only numbers chosen for it make happen
-    return x is not None and x % _N == r
+    if not z:
+        return False  # likewise, or the point at infinity
+    square = z * z % _P
+    return (x - r * square) % _P == 0 or (r + _N < _P and (x - (r + _N) * square) % _P == 0)
 
 
-def _sum_x_steps(x1: int, y1: int, x2: int, y2: int):
-    """Yield, and return the x of the sum of two points, or None when it is the point at infinity."""
-    if x1 != x2:
-        over, under = y2 - y1, x2 - x1
-    elif y1 == y2:
-        over, under = 3 * (x1 - 1) * (x1 + 1), y1 + y1  # a = -3
-    else:
-        return None
-    inverse = yield from p256._inverse_steps(under % _P, _P)
-    slope = over * inverse % _P
-    return (slope * slope - x1 - x2) % _P
+def _sum(x1: int, y1: int, z1: int, x2: int, y2: int) -> tuple[int, int]:
+    """Return X and Z of the sum of a point in Jacobian coordinates and an affine one: to compare x needs no inverse."""
+    p = _P
+    square = z1 * z1 % p
+    apart = (x2 * square - x1) % p
+    rise = (y2 * square * z1 - y1) % p
+    if not apart and not rise and z1:
+        x, _, z = ecdh._double(x1, y1, z1)
+        return x, z
+    across = apart * apart % p
+    return (rise * rise - apart * across - 2 * x1 * across) % p, z1 * apart % p

@@ -1,7 +1,8 @@
 """An update on its way: asked for block by block (RFC 7959), checked, and laid into the other slot.
 
-Only `ask` knows over which radio. Between two blocks everybody else has their turn, readings first; while the cuff holds air, or
-somebody must not be kept waiting, nothing moves. Whatever is not there is asked for again by the next attempt, file by file.
+Only `ask` knows over which radio. Between two blocks everybody else has their turn, readings first; when somebody begins to measure, all
+of it is let go of, because a measurement needs the room, and begun again afterwards. Whatever is not there is asked for again by the next
+attempt, file by file.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import gc
 from micropython import const
 
 from firmware import once
-from firmware.errors import LinkError, UpdateRefused
+from firmware.errors import GaveWay, LinkError, UpdateRefused
 from protocol import blocks, errors, faults, manifest, updates
 
 _EXPONENT = const(4)  # blocks of 256 bytes: with what protects them they fit the radio's buffer
@@ -20,7 +21,8 @@ _HURRIED_MS = const(20)
 
 
 class Fetching:
-    """ask(segments, options): the home's answer, or None when something else could not wait, raises LinkError; calm: as in `calm.py`;
+    """ask(segments, options): the home's answer, or None when something else could not wait, raises LinkError; calm: as in `calm.py`,
+    given way to whenever it is disturbed;
     own: as in `own.py`;
     percent(): of the battery, None on mains; slots: as in `slots.py`; kept_free(): blocks of flash that readings may still need;
     tell(percent); alive(): still at work.
@@ -29,7 +31,7 @@ class Fetching:
     def __init__(self, ask, calm, own, percent, slots, kept_free, tell, alive):
         self._ask = ask
         self._calm = calm
-        self._through = lambda steps: calm.through(steps, alive)
+        self._still = alive
         self._own = own
         self._percent = percent
         self._slots = slots
@@ -43,7 +45,7 @@ class Fetching:
 
         folder = self._slots.beside
         staging.check_room(folder, opened, self._kept_free())
-        if not await self._through(staging.begin_steps(folder, opened)):
+        if not await self._steps(staging.begin_steps(folder, opened)):
             _, _, size, digest = opened.head[manifest.LIST]
             await self._fetch(staging.Incoming(folder, staging.LIST, size, digest), size, digest)
         staging.check_list(folder, opened)
@@ -51,7 +53,7 @@ class Fetching:
             self._check_battery(opened)
             await self._file(staging, folder, path, size, digest)
             await self._tell(100 * done // opened.head[manifest.LIST][0])
-        await self._through(staging.finish_steps(folder, opened, self._own.kind))
+        await self._steps(staging.finish_steps(folder, opened, self._own.kind))
 
     async def _open(self, sequence, manifest_bytes):
         signed = bytearray()
@@ -61,7 +63,7 @@ class Fetching:
         from firmware.update import opening  # spares memory: the curve's code goes before the files come
 
         gc.collect()
-        opened = await self._through(opening.open_steps(signed, self._own, self._percent()))
+        opened = await self._calm.unswept(opening.open_steps(signed, self._own, self._percent()), self._alive)
         opening = None
         once.forget("firmware.update.opening", "firmware.crypto.verify", "firmware.crypto.ecdh", "protocol.sign1")
         if opened.head[manifest.SEQUENCE] != sequence:  # another was offered meanwhile, and the home will ask for that one
@@ -70,29 +72,33 @@ class Fetching:
 
     async def _file(self, staging, folder, path, size, digest):
         """Have one file in its place: it is there, or it is copied, or it comes from the home."""
-        if await self._through(staging.is_right_steps(f"{folder}/{path}", size, digest)):
+        if await self._steps(staging.is_right_steps(f"{folder}/{path}", size, digest)):
             return
         running = f"{self._slots.running}/{path}"
-        if await self._through(staging.is_right_steps(running, size, digest)):
-            await self._through(staging.copy_steps(running, staging.Incoming(folder, path, size, digest)))
+        if await self._steps(staging.is_right_steps(running, size, digest)):
+            incoming = staging.Incoming(folder, path, size, digest)
+            await self._into(incoming, self._steps(staging.copy_steps(running, incoming)))
             return
         await self._fetch(staging.Incoming(folder, path, size, digest), size, digest)
 
     async def _fetch(self, incoming, size, digest):
         """Let a file come from the home."""
+        await self._into(incoming, self._download((updates.name_of(digest).encode(),), size, incoming.take))
+        incoming.finish()
+
+    async def _into(self, incoming, work):
         try:
-            await self._download((updates.name_of(digest).encode(),), size, incoming.take)
-        except (LinkError, UpdateRefused, asyncio.CancelledError):
+            await work
+        except (LinkError, UpdateRefused, GaveWay, asyncio.CancelledError):
             incoming.drop()
             raise
-        incoming.finish()
 
     async def _download(self, segments, most_bytes, take):
         """Hand what the home has there, at most so many bytes, to take(piece). Raises UpdateRefused, LinkError."""
         download = blocks.Download(max(most_bytes, 1), _EXPONENT)
         silences = 0
         while not download.over:
-            await self._calm.turn()
+            await self._calm.turn(self._alive)
             try:
                 answer = await self._ask(segments, download.options())
             except LinkError:
@@ -112,6 +118,15 @@ class Fetching:
             if download.state in (blocks.CHANGED, blocks.REFUSED):
                 raise UpdateRefused(faults.UPDATE_WITHDRAWN, code=answer.code)
             take(piece)
+
+    def _alive(self):
+        """Say so. Raises GaveWay: somebody measures, which needs the memory."""
+        self._still()
+        if self._calm.disturbed:
+            raise GaveWay
+
+    async def _steps(self, steps):
+        return await self._calm.through(steps, self._alive)
 
     def _check_battery(self, opened):
         percent = self._percent()

@@ -3,14 +3,13 @@
 Every step is written down before it is told, so a device that is switched off anywhere goes on, or says how far it came, at its next start.
 """
 
-import asyncio
 import gc
 import sys
 
 from micropython import const
 
 from firmware import once
-from firmware.errors import LinkError, UpdateRefused
+from firmware.errors import GaveWay, LinkError, UpdateRefused
 from firmware.update import own, record
 from firmware.update.record import Record
 from firmware.update.slots import GIVEN_BACK, SETTLED, Slots
@@ -18,16 +17,15 @@ from protocol import faults, updates
 
 _URI_PATH = const(11)
 _SERVER_ERROR = const(0xA0)
-_LOOK_MS = const(100)
-_AGAIN_MS = const(5000)
-_LONGEST_AGAIN_MS = const(600_000)
 _PERCENT_STEP = const(10)
 _ENOSPC = const(28)
-_ROOM_BYTES = const(20 * 1024)  # to fetch and verify takes 12 KiB; a scale has 33 here, a cuff 29, a babyphone 13
+# To fetch and verify takes 12 KiB and leaves crumbs; a scale has 33 here, a cuff 29, of which a measurement would miss what is gone, and a
+# babyphone 13.
+_ROOM_BYTES = const(31 * 1024)
 
 
 class Life:
-    """updating: as in `updating.py`; alive(): still at work. Raises MemoryError: an update wants a life of its own."""
+    """updating: as in `updating.py`; alive(): still at work."""
 
     def __init__(self, updating, alive):
         self._of = updating
@@ -35,8 +33,11 @@ class Life:
         self._slots = Slots()
         self._said_percent = 0
 
-    async def run(self) -> None:
-        """Prove what is on trial, tell what is not told, do what is asked; return when nothing is left."""
+    async def run(self) -> bool:
+        """Prove what is on trial, tell what is not told, do what is asked; return whether nothing is left.
+
+        Raises GaveWay: somebody measures; MemoryError: an update wants a life of its own.
+        """
         state = self._slots.state()
         if state != SETTLED:
             from firmware.update import trying  # spares memory: only on trial
@@ -47,10 +48,11 @@ class Life:
                 await trying.prove(self._of, self._slots, state, self._alive)
             trying = None  # a name that stays keeps the code
             once.forget("firmware.update.trying", "firmware.crypto.verify", "firmware.crypto.ecdh")
-        await self._tell()
+        told = await self._tell()
         while self._of.order:
             await self._update(*self._of.order)
-            await self._tell()
+            told = await self._tell()
+        return told
 
     # --- an order
 
@@ -64,6 +66,9 @@ class Life:
         except UpdateRefused as error:
             print(error)
             fault = error.fault
+        except GaveWay:
+            record.forget()
+            raise
         except LinkError:
             updating.order = None  # the home asks again when it hears us again
             record.forget()
@@ -79,7 +84,7 @@ class Life:
             once.forget("firmware.update.fetching", "firmware.update.staging", "protocol.manifest", "protocol.blocks")
         if not fault:
             await self._say(updates.encode(updates.READY, sequence))
-            await self._quiet()
+            self._give_way()
             record.save(Record(sequence, updates.TRYING, 0, 0))
             self._slots.commit()
             updating.restart()
@@ -98,7 +103,7 @@ class Life:
 
         self._said_percent = 0
         await self._say(updates.encode(updates.FETCHING, sequence, 0))
-
+        self._give_way()
         gc.collect()
         if not self._of.alone and gc.mem_free() < _ROOM_BYTES:
             raise MemoryError
@@ -115,9 +120,12 @@ class Life:
         await work.run(sequence, manifest_bytes)
 
     def _percent(self):
-        """Return how full the battery is, or None on mains."""
+        """Return how full the battery is, or None on mains. Raises BatteryEmpty: nothing may be written any more."""
         cells = self._of.cells
-        return cells.percent if cells else None
+        if not cells:
+            return None
+        cells.check()
+        return cells.percent
 
     def _kept_free(self):
         return self._of.outbox.room
@@ -125,30 +133,26 @@ class Life:
     async def _ask(self, segments, options):
         sending = self._of.sending
         self._alive()
-        if sending.hurried():
+        if self._hurried():
             return None
         path = tuple([(_URI_PATH, segment) for segment in segments])
         async with sending.turn:
-            return await self._of.way_home.get(updates.PATH, path + options, sending.hurried)
+            return await self._of.way_home.get(updates.PATH, path + options, self._hurried)
+
+    def _hurried(self):
+        return self._of.sending.hurried() or self._of.calm.disturbed
 
     # --- words
 
     async def _tell(self):
-        """Tell the home how the newest update ended, until it has heard it."""
+        """Tell the home how the newest update ended; return whether it knows."""
         last = record.load()
         if last is None or last.state not in updates.OVER:
-            return
-        wait_ms = _AGAIN_MS
-        while not await self._say(updates.encode(last.state, last.sequence, None, last.fault)):
-            self._of.busy = False  # not worth staying awake for
-            until_ms = self._of.clock.up_ms() + wait_ms
-            wait_ms = min(2 * wait_ms, _LONGEST_AGAIN_MS)
-            while self._of.clock.up_ms() < until_ms and not self._of.order:
-                self._alive()
-                await asyncio.sleep_ms(_LOOK_MS)
-            if self._of.order:
-                return
-        record.forget()
+            return True
+        heard = await self._say(updates.encode(last.state, last.sequence, None, last.fault))
+        if heard:
+            record.forget()
+        return heard
 
     async def _say(self, report):
         """Return whether the home has heard a word of an update; a home that does not know such words has heard it, too."""
@@ -160,9 +164,8 @@ class Life:
             return False
         return answer.code < _SERVER_ERROR
 
-    async def _quiet(self):
-        """Return when a restart disturbs nobody."""
-        calm = self._of.calm
-        while calm.holding or calm.busy:
-            self._alive()
-            await asyncio.sleep_ms(_LOOK_MS)
+    def _give_way(self):
+        """Raises GaveWay: a restart now, or code in the way, would disturb somebody who measures."""
+        if self._of.calm.disturbed:
+            record.forget()
+            raise GaveWay

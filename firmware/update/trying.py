@@ -9,6 +9,7 @@ import asyncio
 from micropython import const
 
 from firmware.crypto import p256
+from firmware.errors import GaveWay
 from firmware.flash import endings
 from firmware.update import record
 from firmware.update.record import Record
@@ -42,24 +43,26 @@ def on_sleep(state: str) -> str:
 
 
 async def prove(updating, slots, state: str, alive) -> None:
-    """Return when the slot that runs is kept; end this life when it is the other one's turn. updating: as in `updating.py`."""
+    """Return when the slot that runs is kept; end this life when it is the other one's turn. updating: as in `updating.py`.
+
+    Raises GaveWay: somebody measures, and it is looked at again afterwards.
+    """
     updating.busy = True
     updating.asleep = lambda: _make(on_sleep(state), slots)
     while True:
         alive()
+        if updating.calm.disturbed:
+            raise GaveWay
         up_ms = updating.clock.up_ms()
         if up_ms > PATIENCE_MS:
             updating.busy = False  # a device that sleeps may do so: `asleep` above says whose turn it is then
         move = next_move(state, updating.parts_answer, up_ms > PARTS_MS, updating.sending.heard, up_ms > SILENT_MS)
         if move == SETTLE:
-            await updating.calm.through(known_answer_steps(), alive)
+            await updating.calm.unswept(known_answer_steps(), alive)
             updating.asleep = lambda: None
             _make(move, slots)
             return
         if move:
-            while updating.calm.holding or updating.calm.busy:
-                alive()
-                await asyncio.sleep_ms(_LOOK_MS)
             _make(move, slots)
             updating.restart()
         await asyncio.sleep_ms(_LOOK_MS)

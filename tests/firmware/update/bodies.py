@@ -304,7 +304,7 @@ def storms(seed, number):
         home = Home()
         memory = bytearray(start_memory)
         for _ in range(random.randint(2, 6)):
-            chip = CutFlash(memory, random.randint(1, 400), random.choice((0, 50, 100, "garbage")))
+            chip = CutFlash(memory, random.randint(1, 60), random.choice((0, 50, 100, "garbage")))  # of some 190 to the end
             on(chip, after, home, "storm")
             came += chip.dead
         on(CutFlash(memory), after, home, seed)

@@ -72,4 +72,4 @@ def test_storms_leave_a_device_that_runs_and_finishes(first: int) -> None:
         assert isinstance(found, int)
         came += found
     print(f"50 storms from seed {first}: {came} cuts")
-    assert came >= 100
+    assert came >= 100, "several cuts each"
