@@ -63,6 +63,7 @@ _COMMAND = {
     18: "key",
     19: "sequence of the release",
     20: "bytes of its manifest",
+    22: "phones may read",
 }
 _MANIFEST = {
     0: "version",

@@ -49,6 +49,9 @@ class Life:
             trying = None  # a name that stays keeps the code
             once.forget("firmware.update.trying", "firmware.crypto.verify", "firmware.crypto.ecdh")
         told = await self._tell()
+        if told and state not in (SETTLED, GIVEN_BACK):
+            self._give_way()
+            self._of.restart()  # what was loaded has left crumbs, in which a cuff's measurement finds no room
         while self._of.order:
             await self._update(*self._of.order)
             told = await self._tell()
