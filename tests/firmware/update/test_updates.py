@@ -264,7 +264,7 @@ def test_what_is_bad_input_is_refused_before_anything_is_changed(tmp_path: Path)
         other = made("scale", 7)
         home.offer(other)  # swapped: another release than the order names
         await refused(faults.UPDATE_WITHDRAWN, {**arguments, commands.MANIFEST_BYTES: len(home.offers[""])})
-        assert device.display[1] == "step on"
+        await until(lambda: device.display[1] == "step on", 30)
         assert not [line for line in device.console if "fault" in line]
         await order(home, home.offer(good), number + 1)  # and the good one is taken
         await until(lambda: over(home)[-1][0] == updates.KEPT, 90)
