@@ -149,6 +149,7 @@ MOUNTED = {
         "cloud/test_ingest_under_attack.py::test_the_broker_speaks_to_its_own_certificates_and_nothing_older_than_tls_1_3",
         "cloud/test_ingest_under_attack.py::test_another_gateways_topics_are_refused",
         "gateway/test_sealing_tells_nothing.py::test_the_broker_sees_one_length_for_all_that_is_usual",
+        "gateway/test_climate.py::test_what_happens_in_a_nursery_cannot_be_counted_outside_it",
     ),
     "T27 a release withheld, older, altered, or of a stolen key": (
         "firmware/update/test_updates.py::test_what_is_bad_input_is_refused_before_anything_is_changed",

@@ -1,6 +1,7 @@
 """A room's climate leaves the home as means of quarters and of hours, each once, whatever comes late; no single value does."""
 
 import os
+import random
 import sqlite3
 from hashlib import sha256
 
@@ -156,3 +157,22 @@ def test_values_whose_means_the_account_has_are_let_go_with_it() -> None:
     assert home.book.let_go(home.connection, 1, 100) == 3
     left = home.connection.execute("SELECT utc_s FROM readings WHERE place = 'home' AND kid != x''").fetchall()
     assert [row["utc_s"] for row in left] == [NOON_S + 3 * HOUR_S]
+
+
+def test_what_happens_in_a_nursery_cannot_be_counted_outside_it() -> None:
+    """Hour after hour of sleep, and hours of an open window, a heater and lost values: as many rows leave, at the same minutes (T26)."""
+    chance = random.Random(26)
+    asleep, lively = Home(), Home()
+    left: dict[Home, list[tuple[int, int]]] = {asleep: [], lively: []}
+    for second in range(0, 3 * HOUR_S, 10):
+        asleep.measure(NOON_S + second, 1900, 48)
+        if chance.random() < 0.7:
+            lively.measure(NOON_S + second, chance.randrange(-4000, 12500), chance.randrange(101))
+        if second % 30 == 0:
+            for home, seen in left.items():
+                home.look(NOON_S + second)
+                sealed = len(home.book.seal(home.connection, 10_000, 0))
+                if sealed:
+                    seen.append((second, sealed))
+    assert left[asleep] == left[lively]
+    assert [second for second, _ in left[asleep]] == [QUARTER_S * quarter + climate.SETTLED_S for quarter in range(1, 12)]
