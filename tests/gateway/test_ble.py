@@ -92,7 +92,7 @@ async def crowd(folder: Path, many: int, each: int) -> None:
 
         async def interfere() -> None:
             while True:
-                await asyncio.sleep(chance.uniform(1.0, 4.0))
+                await asyncio.sleep(chance.uniform(3.0, 10.0))
                 linked = [radio.name for radio in air.members if radio.le_connections]
                 if linked:
                     cut(air, chance.choice(linked))
