@@ -4,7 +4,6 @@ Whoever measures sets `holding`; signatures and introductions, which are made in
 """
 
 import asyncio
-import gc
 
 from micropython import const
 
@@ -34,7 +33,7 @@ class Calm:
             alive()
             await asyncio.sleep_ms(_LOOK_MS)
 
-    async def through(self, steps, alive) -> object:
+    async def through(self, steps, alive=_nothing) -> object:
         """Return what a generator returns, with everybody else's turn between its steps; alive(): the task still runs."""
         while True:
             try:
@@ -43,12 +42,3 @@ class Calm:
                 return end.value
             alive()
             await self.turn(alive)
-
-    async def unswept(self, steps, alive) -> object:
-        """Return the same, of long arithmetic: collecting at every few numbers would make it half as long again."""
-        sweep_bytes = gc.threshold()
-        gc.threshold(-1)
-        try:
-            return await self.through(steps, alive)
-        finally:
-            gc.threshold(sweep_bytes)

@@ -53,19 +53,11 @@ class Signer:
             payload = readings.encode(reading)
             signed_bytes = cose.sig_structure(self._protected, cose.reading_aad(kind, self._identity.pairing), payload)
             gc.collect()  # a signature makes 221 KB of garbage; what is kept after it shall not lie in between
-            signature = await self._sign(sha256(signed_bytes).digest())
+            digest = sha256(signed_bytes).digest()
+            signature = await self._calm.through(p256.sign_steps(self._identity.signing_key, digest, os.urandom(32)))
             console.stop("signed", kind, sequence, self._clock.up_ms())
             gc.collect()
             message = cose.assemble(self._protected, payload, signature)
             kept = self._outbox.keep(sequence, kind, cose.digest8(signed_bytes), message, reserve)
             console.stop("kept", kind, sequence, self._clock.up_ms())
             return kept
-
-    async def _sign(self, digest):
-        steps = p256.sign_steps(self._identity.signing_key, digest, os.urandom(32))
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                return done.value
-            await self._calm.turn()

@@ -22,7 +22,7 @@ _AGAIN_MS = const(5000)  # until the home is told again what it has not heard, d
 _LONGEST_AGAIN_MS = const(600_000)
 ALONE = "/state/alone"  # an update's order for the next life
 _SWEEP_BYTES = const(4096)  # of garbage, so that what is loaded and let go of lies together, as `boot.py` has it
-_NAMES = ("opening", "staging", "fetching", "trying", "slots", "record", "own")
+_NAMES = ("opening", "staging", "fetching", "trying", "slots", "record", "own", "unswept")
 _ONCE = ("firmware.crypto.verify", "firmware.crypto.ecdh", "protocol.manifest", "protocol.blocks", "protocol.sign1", "protocol.updates")
 
 
@@ -89,18 +89,13 @@ class Updating:
             life = None  # a name that stays keeps the code
             self.busy = self.order is not None
             once.forget("firmware.update.life", *["firmware.update." + name for name in _NAMES], *_ONCE)
-        if short:
-            await self._go_alone(alive)
+        if short:  # the order goes into a life in which nothing is measured, as soon as a restart disturbs nobody
+            replacing.replace(ALONE, b"%d %d" % self.order)
+            while not self.sending.may_rest or self.calm.disturbed:
+                alive()
+                await asyncio.sleep_ms(_LOOK_MS)
+            self.restart()
         return over
-
-    async def _go_alone(self, alive):
-        """Take the order into the next life, in which nothing is measured, as soon as a restart disturbs nobody."""
-        self.busy = True
-        replacing.replace(ALONE, b"%d %d" % self.order)
-        while not self.sending.may_rest or self.calm.disturbed:
-            alive()
-            await asyncio.sleep_ms(_LOOK_MS)
-        self.restart()
 
     def _asked(self, command):
         if self.order:

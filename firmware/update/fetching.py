@@ -12,6 +12,7 @@ from micropython import const
 
 from firmware import once
 from firmware.errors import GaveWay, LinkError, UpdateRefused
+from firmware.update import unswept
 from protocol import blocks, errors, faults, manifest, updates
 
 _EXPONENT = const(4)  # blocks of 256 bytes: with what protects them they fit the radio's buffer
@@ -63,7 +64,7 @@ class Fetching:
         from firmware.update import opening  # spares memory: the curve's code goes before the files come
 
         gc.collect()
-        opened = await self._calm.unswept(opening.open_steps(signed, self._own, self._percent()), self._alive)
+        opened = await unswept.through(self._calm, opening.open_steps(signed, self._own, self._percent()), self._alive)
         opening = None
         once.forget("firmware.update.opening", "firmware.crypto.verify", "firmware.crypto.ecdh", "protocol.sign1")
         if opened.head[manifest.SEQUENCE] != sequence:  # another was offered meanwhile, and the home will ask for that one

@@ -11,7 +11,7 @@ from micropython import const
 from firmware.crypto import p256
 from firmware.errors import GaveWay
 from firmware.flash import endings
-from firmware.update import record
+from firmware.update import record, unswept
 from firmware.update.record import Record
 from firmware.update.slots import LAST_TRY, LOOKING
 from protocol import faults, updates
@@ -58,7 +58,7 @@ async def prove(updating, slots, state: str, alive) -> None:
             updating.busy = False  # a device that sleeps may do so: `asleep` above says whose turn it is then
         move = next_move(state, updating.parts_answer, up_ms > PARTS_MS, updating.sending.heard, up_ms > SILENT_MS)
         if move == SETTLE:
-            await updating.calm.unswept(known_answer_steps(), alive)
+            await unswept.through(updating.calm, known_answer_steps(), alive)
             updating.asleep = lambda: None
             _make(move, slots)
             return
