@@ -27,7 +27,7 @@ _FRAMES_A_READ = const(1)
 _READ_MS = const(32)
 _READS_A_VALUE = const(16)  # about half a second: a sound is on the page within one
 _SWEEP_BYTES = const(8192)  # of garbage: left to itself the heap would be scattered with what lives on within a minute
-_RING_BYTES = const(10_240)  # 160 ms, of which 32 are read at once: the rest is what something else may take
+_RING_BYTES = const(8192)  # 128 ms, of which 32 are read at once: the rest is what something else may take
 _SPEAKER_RING_BYTES = const(3072)  # 192 ms: two chunks ahead, and the one that is written
 _LIGHT_Hz = const(1000)
 # kinds as in `protocol/commands.py`, which is loaded only while a command is read
