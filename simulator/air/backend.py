@@ -276,12 +276,12 @@ class Client(BaseBleakClient):
         await self._enciphered(lambda: self._value(characteristic).write_value(bytes(data), with_response=response))
 
     async def read_gatt_descriptor(self, descriptor: BleakGATTDescriptor, *, use_cached: bool = False, **_: Any) -> bytearray:
-        """Not modelled: bleak's interface asks for it, and a gateway reads no descriptor; notifications are `start_notify`'s."""
-        raise NotImplementedError("descriptors are not modelled")
+        """Refuse, because whatever came to read one would need it modelled first: nothing does, and notifications are `start_notify`'s."""
+        raise NotImplementedError("the simulated radio has no descriptors, because the gateway reads none: model them before it does")
 
     async def write_gatt_descriptor(self, descriptor: BleakGATTDescriptor, data: SizedBuffer) -> None:
-        """Not modelled, as `read_gatt_descriptor`."""
-        raise NotImplementedError("descriptors are not modelled")
+        """Refuse, as `read_gatt_descriptor`."""
+        raise NotImplementedError("the simulated radio has no descriptors, because the gateway writes none: model them before it does")
 
     async def start_notify(self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **_: Any) -> None:
         value = self._value(characteristic)
