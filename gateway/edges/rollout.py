@@ -138,6 +138,11 @@ class Rollout:
             return False
         return self.newest_made_s is None or self._now().timestamp() - self.newest_made_s > shelf.STALE_S
 
+    @property
+    def vouched(self) -> bool:
+        """Whether the site's word of the newest was ever had; a home that is new has had none yet."""
+        return self.newest_made_s is not None
+
     # --- what the devices' door asks
 
     def piece(self, device: Device, name: str) -> bytes | None:

@@ -157,6 +157,7 @@ async def test_withholding_is_noticed(house: House, site: Site) -> None:
     assert not house.rollout.stale
     house.now += datetime.timedelta(days=31)
     assert house.rollout.stale
+    assert house.rollout.vouched
 
 
 async def test_a_site_that_is_away_or_has_no_shelf_changes_nothing(house: House, site: Site, tmp_path: Path) -> None:
@@ -170,6 +171,7 @@ async def test_a_site_that_is_away_or_has_no_shelf_changes_nothing(house: House,
     alone = House(tmp_path, buffer, "http://127.0.0.1:9", release.point(site.made.public_key()))
     assert await alone.ask() == ["0.1.1"]
     assert alone.rollout.stale, "it never had a word of the newest"
+    assert not alone.rollout.vouched, "and the page does not say that it had one"
     await buffer.close()
 
 

@@ -19,7 +19,7 @@ def choices(frame: Frame) -> dict[str, Any] | None:
     """Return what the household chose and may choose; None: this home takes no updates."""
     if frame.rollout is None or not frame.rollout.shelf.keys:
         return None
-    return {"chosen": frame.rollout.choice, "all": updates.CHOICES, "stale": frame.rollout.stale}
+    return {"chosen": frame.rollout.choice, "all": updates.CHOICES, "stale": frame.rollout.stale, "vouched": frame.rollout.vouched}
 
 
 def shown(frame: Frame, kid: bytes, words: Words) -> dict[str, Any] | None:
