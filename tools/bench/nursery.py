@@ -9,10 +9,7 @@ stream, over HTTPS as a browser reads it. What a browser then needs to show it i
 
 import asyncio
 import json
-import os
-import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,8 +18,8 @@ from statistics import median, quantiles
 
 from simulator.people.person import Person
 from tools import build, micropython
+from tools.bench import counting
 from tools.bench.figures import Figure
-from tools.bench.wire import without_prefixes
 from tools.household import Household, Ports
 
 _RUNS = 25
@@ -90,10 +87,10 @@ def _counted(folder: Path) -> list[Figure]:
         (code / path).parent.mkdir(parents=True, exist_ok=True)
         (code / path).write_bytes(content)
     (code / "counted.py").write_text(_COUNTED, encoding="utf-8")
-    program = without_prefixes(folder / "program")
+    program = counting.without_prefixes(folder / "program")
 
     def instructions_M(what: str) -> float:
-        short, long = (_instructions(program, code, what, seconds) for seconds in (_SHORT_s, _LONG_s))
+        short, long = (counting.instructions(program, code, "counted.py", what, str(seconds)) for seconds in (_SHORT_s, _LONG_s))
         return (long - short) / (_LONG_s - _SHORT_s) / 1e6
 
     unit = "million instructions a second"
@@ -104,28 +101,6 @@ def _counted(folder: Path) -> list[Figure]:
         Figure("white noise alone", instructions_M("noise"), unit),
         Figure("all at once", instructions_M("ears heard lullaby"), unit, _REAL_TIME_M_PER_s),
     ]
-
-
-def _instructions(program: list[str], code: Path, what: str, seconds: int) -> int:
-    done = subprocess.run(
-        [
-            "valgrind",
-            "--tool=callgrind",
-            "--callgrind-out-file=/dev/null",
-            *program,
-            "-X",
-            "heapsize=160k",
-            "counted.py",
-            what,
-            str(seconds),
-        ],
-        env={**os.environ, "MICROPYPATH": f"{code}:.frozen"},
-        cwd=code,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(re.findall(r"Collected : (\d+)", done.stderr)[0])
 
 
 class Levels:

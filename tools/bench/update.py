@@ -4,16 +4,13 @@ Instructions are counted by callgrind over the 32-bit MicroPython with the devic
 interpreter that verifies nothing is counted too and taken off.
 """
 
-import os
-import re
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 from tools import build, micropython
+from tools.bench import counting
 from tools.bench.figures import Figure
-from tools.bench.wire import without_prefixes
 
 _LIMIT_M = 80.0  # issue 11: a second of an ESP32
 _TIMES = 5
@@ -38,23 +35,8 @@ def measure() -> list[Figure]:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
         (folder / "counted.py").write_text(_COUNTED, encoding="utf-8")
-        program = without_prefixes(folder / "program")
-        often, never = (_instructions(program, folder, times) for times in (_TIMES, 0))
+        program = counting.without_prefixes(folder / "program")
+        often, never = (counting.instructions(program, folder, "counted.py", str(times)) for times in (_TIMES, 0))
         return [Figure("one signature verified", (often - never) / _TIMES / 1e6, "million instructions", _LIMIT_M)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _instructions(program: list[str], code: Path, times: int) -> int:
-    done = subprocess.run(
-        [
-            *("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"),
-            *(*program, "-X", "heapsize=160k", "counted.py", str(times)),
-        ],
-        env={**os.environ, "MICROPYPATH": f"{code}:.frozen"},
-        cwd=code,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(re.findall(r"Collected : (\d+)", done.stderr)[0])

@@ -1,14 +1,12 @@
 """`foyer bench wire`: what the wire costs a device, the gateway and the air.
 
-A device's instructions are counted by callgrind over the 32-bit MicroPython, the same every time; its heap is the smallest with which a
-script of compiled files gets through. Valgrind stops at this build because of no-ops with a CS prefix, so it gets a copy of the program
-in which each such prefix is an ordinary no-op.
+A device's instructions are counted as `counting.py` does it; its heap is the smallest with which a
+script of compiled files gets through.
 """
 
 import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
 import statistics
@@ -27,11 +25,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gateway import devices, reception
 from protocol import cbor, cose, readings, receipts
 from tools import build, micropython
+from tools.bench import counting
 from tools.bench.figures import Figure
 
 CACHE = build.ROOT / ".foyer/cache"
 RUNS = 5
-_PREFIXED = (bytes.fromhex("2e8db42600000000"), bytes.fromhex("2e8d742600"), bytes.fromhex("2e8db600000000"))
 # Collected after each import, so that what the loading of one module leaves behind does not lie among the next.
 _READY = """
 import gc
@@ -91,7 +89,7 @@ def _device() -> list[Figure]:
         heap_KiB = _smallest_heap_KiB(interpreter.command, folder, _READY + _READING)
         found = [Figure("smallest heap in which a reading is encoded, signed and protected", heap_KiB, "KiB", 24)]
         if shutil.which("valgrind") and interpreter.word_bits == 32:
-            program = without_prefixes(folder / "program")
+            program = counting.without_prefixes(folder / "program")
             reading = _instructions(program, folder, _READY, _READING)
             found.append(Figure("encode, sign and protect a reading, 160 KiB heap", reading / 1e6, "million instructions", 20))
             introduction = _instructions(program, folder, _EDHOC_READY, _EDHOC)
@@ -113,33 +111,13 @@ def _smallest_heap_KiB(command: tuple[str, ...], folder: Path, script: str) -> i
     return 161
 
 
-def without_prefixes(target: Path) -> list[str]:
-    """Copy the interpreter and its libraries with the prefixes replaced; return its command."""
-    shutil.copytree(CACHE / "micropython", target, symlinks=True)
-    libraries = target / "usr/lib/i386-linux-gnu"
-    for path in (target / "usr/bin/micropython", *libraries.glob("*.so*")):
-        if path.is_file() and not path.is_symlink():
-            data = path.read_bytes()
-            for found in _PREFIXED:
-                data = data.replace(found, b"\x90" + found[1:])
-            path.write_bytes(data)
-    return [str(libraries / "ld-linux.so.2"), "--library-path", str(libraries), str(target / "usr/bin/micropython")]
-
-
 def _instructions(program: list[str], folder: Path, ready: str, work: str) -> int:
     """Return how many instructions `work` takes once everything is ready."""
     counts = []
     for script in (ready, ready + work):
         path = folder / "count.py"
         path.write_text(script, encoding="utf-8")
-        done = subprocess.run(
-            ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *program, "-X", "heapsize=160k", str(path)],
-            env={**os.environ, "MICROPYPATH": f"{folder}:.frozen"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        counts.append(int(re.findall(r"Collected : (\d+)", done.stderr)[0]))
+        counts.append(counting.instructions(program, folder, path.name))
     return counts[1] - counts[0]
 
 
