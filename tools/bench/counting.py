@@ -12,7 +12,7 @@ _PREFIXED = (bytes.fromhex("2e8db42600000000"), bytes.fromhex("2e8d742600"), byt
 
 
 def without_prefixes(target: Path) -> list[str]:
-    """Copy the interpreter and its libraries, each no-op with a CS prefix made an ordinary one, because valgrind stops at those; return its command."""
+    """Copy the interpreter, its no-ops with a CS prefix made ordinary ones, because valgrind stops at those; return its command."""
     shutil.copytree(build.ROOT / ".foyer/cache/micropython", target, symlinks=True)
     libraries = target / "usr/lib/i386-linux-gnu"
     for path in (target / "usr/bin/micropython", *libraries.glob("*.so*")):

@@ -1,7 +1,6 @@
 """`foyer bench wire`: what the wire costs a device, the gateway and the air.
 
-A device's instructions are counted as `counting.py` does it; its heap is the smallest with which a
-script of compiled files gets through.
+A device's instructions are counted as `counting.py` does it; its heap is the smallest with which a script of compiled files gets through.
 """
 
 import hashlib
