@@ -20,10 +20,13 @@ _SQUARINGS = const(16)  # between two yields
 
 
 def point_steps(public_key: bytes):
-    """Yield, and return what `agree_steps` needs of a public key: 32 bytes (x alone) or 65 (uncompressed).
+    """Yield, and return what `agree_steps` needs of a public key, as `coordinates_steps` takes it. Raises PointOffCurve."""
+    x, y = yield from coordinates_steps(public_key)
+    return (yield from _comb_steps(x, y))
 
-    Raises PointOffCurve.
-    """
+
+def coordinates_steps(public_key: bytes):
+    """Yield, and return the point that a public key is: of 32 bytes (x alone) or 65 (uncompressed). Raises PointOffCurve."""
     x = int.from_bytes(public_key[1:33] if len(public_key) == 65 else public_key, "big")
     if x >= _P or len(public_key) not in (32, 65) or (len(public_key) == 65 and public_key[0] != 4):
         raise errors.PointOffCurve(len(public_key))
@@ -34,7 +37,7 @@ def point_steps(public_key: bytes):
         y = yield from _root_steps(square)
     if y >= _P or (y * y - square) % _P:
         raise errors.PointOffCurve(len(public_key))
-    return (yield from _comb_steps(x, y))
+    return x, y
 
 
 def agree_steps(comb, private_key: bytes):
@@ -45,13 +48,6 @@ def agree_steps(comb, private_key: bytes):
 
 def product_steps(comb, scalar: int):
     """Yield, and return the affine coordinates of scalar, in 1..n-1, times the point whose comb `point_steps` returned."""
-    x, y, z = yield from jacobian_steps(comb, scalar)
-    d = z * z % _P
-    return (yield from p256.affine_steps(x, y, d, d * z % _P))
-
-
-def jacobian_steps(comb, scalar: int):
-    """Yield, and return X, Y and Z of the same product: x = X/Z^2, y = Y/Z^3; Z is 0 if a sum met its own point on the way."""
     p = _P
     # as in p256.py: digit i is 2 bit_i - 1, and the top digit of a column is the sign of the whole
     bits = (scalar + (1 << _DIGITS) - 1) * ((_N + 1) >> 1) % _N + _N * (p256.urandom(1)[0] % 254)
@@ -69,7 +65,7 @@ def jacobian_steps(comb, scalar: int):
             d = z * z % p
             x, y = x2 * d % p, y2 * d % p * z % p
             continue
-        x, y, z = _double(x, y, z)
+        x, y, z = double(x, y, z)
         # mixed addition; z becomes 0 if both points are one or opposite, and the check at the end finds it
         d = z * z % p
         h = (x2 * d - x) % p
@@ -81,7 +77,8 @@ def jacobian_steps(comb, scalar: int):
         y = (r * (b - x) - y * g) % p
         z = z * h % p
         yield
-    return x, y, z
+    d = z * z % p
+    return (yield from p256.affine_steps(x, y, d, d * z % p))
 
 
 def shared_secret(private_key: bytes, public_key: bytes) -> bytes:
@@ -89,14 +86,14 @@ def shared_secret(private_key: bytes, public_key: bytes) -> bytes:
     return p256._finish(agree_steps(p256._finish(point_steps(public_key)), private_key))
 
 
-def _double(x: int, y: int, z: int):
-    """Return twice a point in Jacobian coordinates, a = -3 ("dbl-2001-b")."""
+def double(x: int, y: int, z: int) -> tuple[int, int, int]:
+    """Return twice a point in Jacobian coordinates, x = X/Z^2 and y = Y/Z^3, a = -3 ("dbl-2001-b")."""
     p = _P
     d = z * z % p
     g = y * y % p
     b = x * g % p
     a = 3 * (x - d) * (x + d) % p
-    z = ((y + z) ** 2 - g - d) % p
+    z = (y * z << 1) % p  # a square costs as much as a product here
     b <<= 2
     x = (a * a - (b << 1)) % p
     return x, (a * (b - x) - (g * g << 3)) % p, z
@@ -129,7 +126,7 @@ def _comb_steps(x: int, y: int):
     powers = []
     for _ in range(_TEETH - 1):
         for number in range(_SPACING):
-            x, y, z = _double(x, y, z)
+            x, y, z = double(x, y, z)
             if number & 1:
                 yield
         powers.append((x, y, z))

@@ -41,13 +41,13 @@ def test_what_is_computed_does_not_follow_the_key(monkeypatch: pytest.MonkeyPatc
     """Every private key costs the same doublings and additions, and no two runs meet the same coordinates."""
     point = p256._finish(ecdh.point_steps(uncompressed(7)))
     seen, doublings = set(), []
-    double = ecdh._double
+    double = ecdh.double
 
     def recording(x: int, y: int, z: int) -> tuple[int, int, int]:
         doublings.append(z)
         return double(x, y, z)
 
-    monkeypatch.setattr(ecdh, "_double", recording)
+    monkeypatch.setattr(ecdh, "double", recording)
     for scalar in (3, 2**255 + 1, ORDER // 3, ORDER - 3):
         for _ in range(3):
             doublings.clear()

@@ -5,7 +5,7 @@ from hashlib import sha256
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firmware.crypto import p256
@@ -64,17 +64,27 @@ def test_what_is_no_signature_holds_on_neither_python() -> None:
     assert there(bodies.signatures_hold, crafted()) == expected
 
 
-def test_a_sum_of_two_equal_points_is_twice_the_point() -> None:
-    """A signature made so that both products are the same point holds, as OpenSSL says."""
-    key, nonce = 5, 7
-    x = int.from_bytes(uncompressed(nonce)[1:33], "big") % ORDER
-    # u1 G = u2 Q for u1 = u2 key: hash = r key (mod n); then s = (hash + r key) / nonce
-    hashed = x * key % ORDER
-    s = 2 * hashed * pow(nonce, -1, ORDER) % ORDER
-    row = (uncompressed(key), big(hashed), big(x) + big(s))
-    encoded = utils.encode_dss_signature(x, s)
-    openssl(key).public_key().verify(encoded, big(hashed), ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-    assert bodies.signatures_hold([row]) == [True]
+near_the_ends = st.integers(0, 600).map(lambda number: number // 2 if number & 1 else (ORDER - number // 2) % ORDER)
+
+
+@given(near_the_ends.filter(bool), near_the_ends, near_the_ends.filter(bool))
+@example(5, 35, 7)  # both products the same point
+@example(5, ORDER - 35, 7)  # opposite points
+@example(1, 0, 1)
+@settings(max_examples=60)
+def test_numbers_chosen_so_that_sums_meet_themselves_decide_as_openssl_does(key: int, of_base: int, of_key: int) -> None:
+    """Whatever two multiples a signature is made of, of_base G + of_key Q is their sum, twice the same point and infinity included."""
+    nonce = (of_base + of_key * key) % ORDER
+    if not nonce:
+        assert bodies.signatures_hold([(uncompressed(key), big(of_base), big(1) + big(pow(of_key, -1, ORDER)))]) == [False]
+        return
+    # u1 = hash / s, u2 = r / s
+    r = int.from_bytes(uncompressed(nonce)[1:33], "big") % ORDER
+    s = r * pow(of_key, -1, ORDER) % ORDER
+    hashed = of_base * s % ORDER
+    openssl(key).public_key().verify(utils.encode_dss_signature(r, s), big(hashed), ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+    rows = [(uncompressed(key), big(hashed), big(r) + big(s)), (uncompressed(key), big(hashed), big(r % (ORDER - 1) + 1) + big(s))]
+    assert bodies.signatures_hold(rows) == [True, False]
 
 
 @pytest.mark.parametrize("scalar", [1, 2, ORDER - 1, ORDER // 3])
