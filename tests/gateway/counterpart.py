@@ -4,9 +4,11 @@ It signs and sends as docs/wire.md says, so a slip of ours on either side shows.
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+ASK_AGAIN_s = 3.0
 KINDS = {"scale": 0, "cuff": 1, "babyphone": 2}
 
 
@@ -160,21 +163,58 @@ def claims(link_key: bytes) -> bytes:
 
 
 def in_clear(port: int, payload: bytes, wait_s: float = 5.0) -> bytes:
-    """Return what the gateway answers to an introduction's message. Raises NotIntroduced."""
+    """Return what the gateway answers to an introduction's message. Raises NotIntroduced, TimeoutError."""
     request = aiocoap.Message(code=aiocoap.POST, payload=payload, uri_path=(".well-known", "edhoc"), content_format=65)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
-        ours.settimeout(wait_s)
-        ours.sendto(datagram(request, secrets.randbelow(65536)), ("127.0.0.1", port))
-        answer = aiocoap.Message.decode(ours.recv(2000))
+    answer = aiocoap.Message.decode(answered(port, datagram(request, secrets.randbelow(65536)), wait_s))
     if not answer.code.is_successful():
         raise NotIntroduced(answer.code, answer.payload)
     return bytes(answer.payload)
 
 
+@dataclass
+class Sealed:
+    """A link of one request at a time, each of which may be given up; `said` is all that was said over it."""
+
+    context: MemoryContext
+    port: int
+    said: list[bytes] = field(default_factory=list)
+    number: int = field(default_factory=lambda: secrets.randbelow(60_000))
+
+    async def post(self, path: str, payload: bytes, content_format: int, wait_s: float) -> Any:
+        """Return the response; one in clear is from outside the link. Raises TimeoutError."""
+        request = aiocoap.Message(code=aiocoap.POST, uri_path=(path,), payload=payload, content_format=content_format)
+        request.direction = aiocoap.message.Direction.OUTGOING
+        sealed, about = self.context.protect(request)
+        self.number += 1
+        self.said.append(datagram(sealed, self.number))
+        response = aiocoap.Message.decode(await asyncio.to_thread(answered, self.port, self.said[-1], wait_s))
+        return response if response.opt.oscore is None else self.context.unprotect(response, about)[0]
+
+
+def answered(port: int, asked: bytes, wait_s: float) -> bytes:
+    """Return the response to a datagram, and to no earlier one. Raises TimeoutError.
+
+    It is asked again every few seconds, as CoAP wants: on a radio whose links break a message may be lost.
+    """
+    until_s = time.monotonic() + wait_s
+    again_s = 0.0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+        while (now_s := time.monotonic()) < until_s:
+            if now_s >= again_s:
+                again_s = now_s + ASK_AGAIN_s
+                ours.sendto(asked, ("127.0.0.1", port))
+            ours.settimeout(max(0.001, min(until_s, again_s) - now_s))
+            with contextlib.suppress(TimeoutError):
+                received = ours.recv(2000)
+                if received[1] and received[4:6] == asked[4:6]:  # not empty, and of the same token
+                    return received
+    raise TimeoutError
+
+
 def datagram(message: Any, mid: int, mtype: Any = aiocoap.CON) -> bytes:
     """Return a CoAP message's bytes, for a test that holds the datagram in its hand."""
     sent = message.copy()
-    sent.mtype, sent.mid, sent.token = mtype, mid, b"\x07"
+    sent.mtype, sent.mid, sent.token = mtype, mid, mid.to_bytes(2, "big")
     sent.direction = aiocoap.message.Direction.OUTGOING
     encoded: bytes = sent.encode()
     return encoded

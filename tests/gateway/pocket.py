@@ -86,7 +86,14 @@ class Pocket(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
 
+    async def visited(self) -> None:
+        """Wait for the home, as a device does before it asks anything."""
+        while self._stream is None:
+            await asyncio.sleep(0.01)
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if addr != self._asker:
+            self._queued.clear()  # whoever begins anew asks nothing more of what he asked before
         self._asker = addr
         if data not in self._queued:
             self._queued = [*self._queued[-3:], data]

@@ -6,6 +6,7 @@ import json
 import random
 import sqlite3
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import aiocoap
@@ -16,7 +17,7 @@ from gateway.edges.ble import Bonds
 from protocol import faults
 from protocol.sentences import SENTENCES
 from simulator.air.ble import Air, cut
-from tests.gateway.counterpart import Counterpart, NotIntroduced, link
+from tests.gateway.counterpart import Counterpart, NotIntroduced, Sealed, link
 from tests.gateway.ground import device as some_device
 from tests.gateway.pocket import Pocket
 from tests.gateway.process import Gateway, configure, gateway
@@ -55,15 +56,15 @@ async def send_all(pocket: Pocket, sequences: range) -> None:
     """Send readings one after the other as a device does, again until each has its receipt, then say that none waits."""
     due = list(sequences)
     while due:
-        with contextlib.suppress(NotIntroduced, TimeoutError, ValueError, aiocoap.error.NetworkError):
-            async with link(pocket.device, pocket.port) as way:
-                while due:
-                    message = pocket.device.signed(pocket.device.fields(due[0]))
-                    response = await asyncio.wait_for(way.post("r", message), 20)
-                    if response.code != aiocoap.CHANGED:
-                        break  # what was repeated over another link is a replay: a new introduction, as the firmware does it
-                    assert cbor2.loads(response.payload)[1] == due[0]
-                    due.pop(0)
+        await pocket.visited()
+        with contextlib.suppress(NotIntroduced, TimeoutError):
+            way = Sealed(await asyncio.to_thread(pocket.device.context, pocket.port), pocket.port)
+            while due:
+                response = await way.post("r", pocket.device.signed(pocket.device.fields(due[0])), 18, 20.0)
+                if response.code != aiocoap.CHANGED:
+                    break  # what was repeated over another link is a replay: a new introduction, as the firmware does it
+                assert cbor2.loads(response.payload)[1] == due[0]
+                due.pop(0)
     pocket.waiting = False
 
 
@@ -84,9 +85,24 @@ async def test_a_reading_over_both_radios_counts_once(tmp_path: Path, mtu: int) 
     assert kept(tmp_path) == [(device.kid, 1)]
 
 
+async def test_what_was_asked_in_vain_is_not_answered_in_place_of_what_is_asked_now(tmp_path: Path) -> None:
+    """A device that began anew several times while nobody heard it is introduced at its first try once it is heard."""
+    device = Counterpart(patience_s=0.2)
+    async with at_home(tmp_path, [device]) as (air, _), Pocket(air, device, "scale").on() as pocket:
+        air.carry_away("scale")
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.to_thread(device.agree, pocket.port)
+        device.patience_s = 60.0
+        air.bring_back("scale")
+        async with link(device, pocket.port) as way:
+            assert (await way.send(device.signed(device.fields(1))))[1] == 1
+
+
 async def crowd(folder: Path, many: int, each: int) -> None:
     """Let devices of all kinds send so many readings over a lossy air whose links break at random; all must arrive once and in order."""
     chance = random.Random(11)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * many))  # each device waits for its answers in one
     devices = [Counterpart(("scale", "cuff", "babyphone")[number % 3]) for number in range(many)]
     async with at_home(folder, devices, loss=0.05, spill=0.05, throughput_bit_per_s=200_000.0, supervision_s=1.0) as (air, _):
 
