@@ -71,8 +71,7 @@ class Acquaintance:
     def doubtful(self, _now_ms) -> bool:
         return False
 
-    def renew(self, _now_ms) -> bool:
-        return False
+    renew = doubtful
 
     async def introduce(self, carry, now_ms, _alive) -> None:
         """Say hello; `link` is there if it was answered by somebody who knows the label."""
@@ -198,14 +197,13 @@ class Finding:
         self._presses.pressed = False
         display.show(code, "same")
         await self._post(told, pairing.DEVICE, pairing.STATE)
-        await self._agree(code)
-        if self._chosen["radio"] == "ble":
-            self._radio.keep()
+        state = await self._agree(code)
+        learned = self._radio.keep(state)
         if homeless:
-            self._keep(own, home)
+            self._keep(own, home, learned)
 
     async def _agree(self, code):
-        """Wait until the home has it on disk and the person has pressed the button. Raises NotPaired, GatewayStrange."""
+        """Return the home's word once it has it on disk and the person has pressed the button. Raises NotPaired, GatewayStrange."""
         shown = False
         while True:
             self._alive()
@@ -222,18 +220,16 @@ class Finding:
             if state[pairing.DECISION] == pairing.NO:
                 raise NotPaired(state.get(pairing.FAULT_CODE, faults.PAIRING_NOT_THE_SAME))
             if state[pairing.DECISION] == pairing.TAKE and pressed:
-                return
+                return state
             if self._clock.up_ms() >= self._until_ms:
                 raise NotPaired(faults.PAIRING_TOO_LATE)
             await asyncio.sleep_ms(_ASK_MS)
 
-    def _keep(self, own, home):
+    def _keep(self, own, home, learned):
         """Put the home into force, settings first: the identity is what makes it so."""
-        if self._radio.found:
-            settings.save(dict(self._chosen, gateway=self._radio.found))
-        fields = {name: self._fields[name] for name in ("serial", "label")}
-        for name in ("signing_key", "link_key", "link_public"):
-            fields[name] = own[name]
+        if learned:
+            settings.save(dict(self._chosen, **learned))
+        fields = {name: own[name] for name in ("serial", "label", "signing_key", "link_key", "link_public")}
         fields["kid"] = sha256(own["signing_public"]).digest()[:4]
         fields["pairing"] = home[pairing.PAIRING]
         fields["gateway_key"] = home[pairing.HOME_KEY]
@@ -266,7 +262,7 @@ class Finding:
 
 def _radio(chosen):
     """Return the radio that looks for a home; the code of the other would fill the heap."""
-    if chosen["radio"] == "ble":
+    if chosen["radio"] == "ble" or not chosen["ssid"]:
         from firmware.radio import meeting  # spares memory
 
         return meeting.Meeting

@@ -92,7 +92,9 @@ class Memory:
 
 
 class Pairing:
-    """One typed label. random(n): n random bytes; taken(id): whether a link already goes by that id."""
+    """One typed label. random(n): n random bytes; taken(id): whether a link already goes by that id; network: name and password of the
+    home's Wi-Fi, for a device that has none, told with the last word over an enciphered radio and forgotten when it is over.
+    """
 
     def __init__(
         self,
@@ -103,6 +105,7 @@ class Pairing:
         random: Callable[[int], bytes],
         taken: Callable[[bytes], bool],
         memory: Memory,
+        network: tuple[str, str] | None = None,
     ) -> None:
         self.state = LISTENING
         self.fault = 0  # why it failed, or what is odd so far
@@ -114,6 +117,7 @@ class Pairing:
         self._random = random
         self._taken = taken
         self._memory = memory
+        self._network = network
         self._runs: dict[bytes, Run] = {}
         self._tries = 0
 
@@ -164,14 +168,15 @@ class Pairing:
         if self._tries >= pairing.MOST_TRIES:
             self._fail(faults.PAIRING_TOO_MANY)
 
-    def take(self, run: Run, payload: bytes, now_s: float) -> tuple[bytes, bool]:
+    def take(self, run: Run, payload: bytes, now_s: float, enciphered: bool = False) -> tuple[bytes, bool]:
         """Return the answer to a protected message, and whether the newcomer must be on disk before it is given.
 
+        enciphered: whether the radio enciphers what is said, with keys that the label does not open when somebody reads it later.
         Raises ProtocolError: it is none of the exchange's messages, or not its turn; that was a try.
         """
         self.look(now_s)
         try:
-            return self._take(run, payload)
+            return self._take(run, payload, enciphered)
         except ProtocolError:
             self.failed_try(faults.PAIRING_REPLAYED)
             raise
@@ -188,6 +193,7 @@ class Pairing:
         """The device that was taken has introduced itself."""
         if self.state == TAKEN and self.current and self.current.newcomer and self.current.newcomer.signing_key == signing_key:
             self.happened(INTRODUCED)
+            self._network = None
 
     def _begin(self, nonce: bytes, now_s: float) -> Run:
         while True:
@@ -208,7 +214,7 @@ class Pairing:
             self._until_s = max(self._until_s, now_s + _WINDOW_S)  # the device's own window is not older
         return run
 
-    def _take(self, run: Run, payload: bytes) -> tuple[bytes, bool]:
+    def _take(self, run: Run, payload: bytes, enciphered: bool) -> tuple[bytes, bool]:
         if self.state == FAILED:
             return _state(pairing.NO, self.fault), False
         rules = _rules_of(payload)
@@ -225,7 +231,7 @@ class Pairing:
         if rules is pairing.DEVICE:
             self._meet(run, said)
             return _state(pairing.WAIT), False
-        return self._asked(run, bool(said[pairing.PRESSED]))
+        return self._asked(run, bool(said[pairing.PRESSED]), self._network if enciphered else None)
 
     def _meet(self, run: Run, said: dict[int, Any]) -> None:
         """Take who the device says it is. Raises BadPairing: not what it closed before, or not proved."""
@@ -247,17 +253,18 @@ class Pairing:
             self.current = run
             self.happened(SHOWN)
 
-    def _asked(self, run: Run, pressed: bool) -> tuple[bytes, bool]:
+    def _asked(self, run: Run, pressed: bool, network: tuple[str, str] | None) -> tuple[bytes, bool]:
         if run is not self.current:
             return _state(pairing.WAIT), False
         if self.state in (TAKEN, PAIRED):
-            return _state(pairing.TAKE), False
+            return _state(pairing.TAKE, network=network), False
         if self.state == ALIKE and pressed:
-            return _state(pairing.TAKE), True
+            return _state(pairing.TAKE, network=network), True
         return _state(pairing.WAIT), False
 
     def _fail(self, fault: int) -> None:
         self.fault = fault
+        self._network = None
         if REFUSED in TRANSITIONS[self.state]:
             self.happened(REFUSED)
 
@@ -272,8 +279,10 @@ def _rules_of(payload: bytes) -> dict[int, Any]:
     return pairing.DEVICE
 
 
-def _state(decision: int, fault: int = 0) -> bytes:
+def _state(decision: int, fault: int = 0, network: tuple[str, str] | None = None) -> bytes:
     said: dict[int, object] = {pairing.DECISION: decision}
+    if network:
+        said[pairing.SSID], said[pairing.PASSWORD] = network
     if fault:
         said[pairing.FAULT_CODE] = fault
     return pairing.encode(said, pairing.STATE)

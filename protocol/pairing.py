@@ -6,7 +6,7 @@ home that was given the label answers likewise, and from label and both numbers 
     device → home   OPEN      what the device will reveal, closed in a digest
     device ← home   HOME      the home's link key, the pairing's name, a number
     device → home   DEVICE    the device's number and keys, signed; both ends now compute the same six digits
-    device ← home   STATE     wait, take it, or no
+    device ← home   STATE     wait, take it (and the home's Wi-Fi, for a device that has none), or no
     device → home   ASK       has the person pressed? as often as need be; each is answered by STATE
 
 The digest comes before the home's number and the device's number after it, so nobody in between can try keys until the digits of both
@@ -31,7 +31,7 @@ WINDOW_MS, MOST_TRIES = 120_000, 5
 MAX_MESSAGE_BYTES = 512
 
 VERSION, NONCE, TAG, DIGEST, HOME_KEY, PAIRING, SIGNING_KEY = 0, 1, 2, 3, 4, 5, 6
-LINK_KEY, SERIAL, DEVICE_KIND, PROOF, DECISION, PRESSED, FAULT_CODE = 7, 8, 9, 10, 11, 12, 21
+LINK_KEY, SERIAL, DEVICE_KIND, PROOF, DECISION, PRESSED, SSID, PASSWORD, FAULT_CODE = 7, 8, 9, 10, 11, 12, 13, 14, 21
 WAIT, TAKE, NO = 0, 1, 2
 KINDS = ("scale", "cuff", "babyphone")
 
@@ -39,6 +39,7 @@ _NONCE = (bytes, NONCE_BYTES, NONCE_BYTES, True)
 _KEY = (bytes, 65, 65, True)
 _TAG = (bytes, TAG_BYTES, TAG_BYTES, True)
 _PAIRING = (bytes, 8, 8, True)
+_NETWORK = (str, 0, 63, False)
 HELLO: "fields.Rules" = {VERSION: (int, 1, 1, True), NONCE: _NONCE, TAG: _TAG}
 ANSWER: "fields.Rules" = {NONCE: _NONCE, TAG: _TAG}
 OPEN: "fields.Rules" = {DIGEST: (bytes, 32, 32, True)}
@@ -52,7 +53,12 @@ DEVICE: "fields.Rules" = {
     DEVICE_KIND: (int, 0, 2, True),
     PROOF: (bytes, 64, 64, True),
 }
-STATE: "fields.Rules" = {DECISION: (int, WAIT, NO, True), FAULT_CODE: (int, 1, 65535, False)}
+STATE: "fields.Rules" = {
+    DECISION: (int, WAIT, NO, True),
+    SSID: _NETWORK,
+    PASSWORD: _NETWORK,
+    FAULT_CODE: (int, 1, 65535, False),
+}
 ASK: "fields.Rules" = {PRESSED: (int, 0, 1, True)}
 REFUSAL: "fields.Rules" = {FAULT_CODE: (int, 1, 65535, True)}  # the device's, in place of DEVICE
 _IN_CLEAR = (HELLO, ANSWER)

@@ -7,9 +7,11 @@
 | language    | "en" or "fr"                                                  | "en"        |
 | radio       | "wifi", "ble", or "both": Bluetooth while Wi-Fi is away; a     | "wifi"      |
 |             | babyphone has Wi-Fi only                                      |             |
-| ssid        | name of the Wi-Fi, up to 32 bytes; with "ble" none is needed  | refused     |
+| ssid        | name of the Wi-Fi, up to 32 bytes; "" when it has none, which | refused; ""  |
+|             | a pairing may tell it; not with "wifi"                        | likewise     |
 | password    | of the Wi-Fi                                                  | ""          |
-| gateway     | [address, UDP port]; until a pairing finds it, all the network | as shown    |
+| gateway     | [address, UDP port]; until a pairing finds it, all the network; | as shown   |
+|             | with Bluetooth: foyer.local                                   |             |
 | unit        | of weights on the display: "kg", "lb" or "st"                 | "kg"        |
 | sleep_ms    | a scale falls asleep after a weighing, 5 s to 1 h; 0 never    | 15,000      |
 | calibration | whole numbers or lists of them by name (docs/devices)         | {}          |
@@ -46,8 +48,9 @@ def check(settings: object) -> dict:
     full = dict(settings)
     for name, value in _DEFAULTS:
         full.setdefault(name, value)
-    if full["radio"] == "ble":
-        full.setdefault("ssid", "none")
+    if full["radio"] != "wifi":
+        full.setdefault("ssid", "")
+        full.setdefault("gateway", ["foyer.local", 5683])  # its name in the network that a pairing over Bluetooth may tell of
     full.setdefault("calibration", {})
     full.setdefault("gateway", ["255.255.255.255", 5683])
     gateway = full.get("gateway")
@@ -56,7 +59,7 @@ def check(settings: object) -> dict:
         ("board", isinstance(full["board"], str)),
         ("language", full["language"] in ("en", "fr")),
         ("radio", full["radio"] == "wifi" or (full["radio"] in ("ble", "both") and full.get("device") != "babyphone")),
-        ("ssid", isinstance(full.get("ssid"), str) and 0 < len(full["ssid"].encode()) <= 32),
+        ("ssid", isinstance(full.get("ssid"), str) and (full["radio"] == "wifi") <= len(full["ssid"].encode()) <= 32),
         ("password", isinstance(full["password"], str)),
         ("gateway", isinstance(gateway, list) and len(gateway) == 2 and isinstance(gateway[0], str) and _lies(gateway[1], 1, 65535)),
         ("calibration", isinstance(full["calibration"], dict) and all(_numbers(value) for value in full["calibration"].values())),

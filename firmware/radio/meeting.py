@@ -2,7 +2,7 @@
 
 from firmware.flash import replacing
 from firmware.radio import ble, bonds
-from protocol import nearby
+from protocol import nearby, pairing
 
 _FOLDER = "/state"
 
@@ -16,7 +16,6 @@ class Meeting(ble.Ble):
         self._hurry = True
         self._bonds.open = True
         self._bonds.keep = _not_yet
-        self.found = None  # no address to keep
 
     @property
     def station(self):
@@ -26,10 +25,13 @@ class Meeting(ble.Ble):
     def settle(self) -> None:
         """Do nothing: there is nobody else on the link."""
 
-    def keep(self) -> None:
-        """The pairing is made: keep the bond. Raises OSError."""
+    def keep(self, told):
+        """The pairing is made: keep the bond; return the settings that name the home's Wi-Fi, if we were told of it. Raises OSError."""
         replacing.make_folder(_FOLDER)  # before a device's first life there is none
         bonds.Bonds.keep(self._bonds)
+        if pairing.SSID in told:
+            return {"ssid": told[pairing.SSID], "password": told.get(pairing.PASSWORD, "")}
+        return None
 
 
 def _not_yet():

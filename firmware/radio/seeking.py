@@ -26,15 +26,14 @@ class Seeking(wifi.Wifi):
         """Speak to nobody else from now on."""
         self._to = self._from
 
-    @property
-    def found(self):
-        """Return address and port of whom we speak to, as settings have them; None: whom they name already."""
+    def keep(self, _):
+        """Return the settings that name whom we speak to; None: whom they name already."""
         if not self._asked_everybody:
             return None
-        if isinstance(self._to, tuple):
-            return [self._to[0], self._to[1]]
-        _, address, port = socket.sockaddr(self._to)[:3]  # where addresses are bytes, as in MicroPython's unix build
-        return [".".join([str(part) for part in address]), port]
+        address, port = self._to[:2] if isinstance(self._to, tuple) else socket.sockaddr(self._to)[1:3]
+        if not isinstance(address, str):  # where addresses are bytes, as in MicroPython's unix build
+            address = ".".join([str(part) for part in address])
+        return {"gateway": [address, port]}
 
     def _open(self):
         if self._socket is None:

@@ -27,6 +27,7 @@ from gateway.devices import Device
 from gateway.edges import arrivals
 from gateway.edges.arrivals import Arrivals
 from gateway.edges.attendance import Attendance, Present
+from gateway.edges.ble import Near
 from gateway.edges.contexts import Contexts, DeviceContext
 from gateway.edges.datagrams import HELLO, INTRODUCTION, Datagrams
 from gateway.edges.introductions import Refused
@@ -102,7 +103,7 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
             self._refuse(pipe, "not_opened")
         else:
             if isinstance(context, PairingContext):
-                response = await self._pair(context, inner)
+                response = await self._pair(context, inner, isinstance(request.remote, Near))
             else:
                 self._contexts.confirm(context)
                 if inner.code is not Code.FETCH or _unacceptable(inner) is not None:
@@ -173,10 +174,10 @@ class Front(interfaces.Resource):  # type: ignore[misc]  # aiocoap's interface i
         silent = None if pipe.request.mtype is aiocoap.CON else _SILENCE
         pipe.add_response(aiocoap.Message(code=Code.UNAUTHORIZED, no_response=silent), is_last=True)
 
-    async def _pair(self, context: PairingContext, request: Any) -> Any:
-        """Return the response to an opened message of a pairing."""
+    async def _pair(self, context: PairingContext, request: Any, enciphered: bool) -> Any:
+        """Return the response to an opened message of a pairing; enciphered: by the radio, too."""
         right = request.code is Code.POST and request.opt.uri_path == PAIRING and len(request.payload) <= MAX_MESSAGE_BYTES
-        answer = await self._pairings.answer(context, request.payload) if right else None
+        answer = await self._pairings.answer(context, request.payload, enciphered) if right else None
         if answer is None:
             self._way.refuse("pairing")
             return _refusal(Code.BAD_REQUEST, faults.PAIRING_REPLAYED)

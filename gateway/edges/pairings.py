@@ -57,8 +57,11 @@ class Pairings:
 
     # --- the person's side
 
-    def begin(self, typed: str, name: str) -> None:
-        """Begin a pairing with the device whose label was typed. Raises BadLabelText; NotNow: five came to nothing just now."""
+    def begin(self, typed: str, name: str, network: tuple[str, str] | None = None) -> None:
+        """Begin a pairing with the device whose label was typed. Raises BadLabelText; NotNow: five came to nothing just now.
+
+        network: name and password of the Wi-Fi that the device is to be told.
+        """
         label = labels.secret_of(typed)
         now_s = self._clock_s()
         self._end()
@@ -66,7 +69,7 @@ class Pairings:
         if len(self._wrong_s) >= MOST_TRIES:
             raise NotNow
         self._contexts.clear()
-        self.pairing = pairing.Pairing(label, name, self._home_key, now_s, secrets.token_bytes, self._taken, self._memory)
+        self.pairing = pairing.Pairing(label, name, self._home_key, now_s, secrets.token_bytes, self._taken, self._memory, network)
         self._log.info("pairing.began")
         self._changed()
 
@@ -117,14 +120,14 @@ class Pairings:
             self.pairing.failed_try(faults.PAIRING_REPLAYED)
             self._moved()
 
-    async def answer(self, context: PairingContext, payload: bytes) -> bytes | None:
-        """Return the answer to an opened message, or None: it is none of the exchange's."""
+    async def answer(self, context: PairingContext, payload: bytes, enciphered: bool) -> bytes | None:
+        """Return the answer to an opened message, or None: it is none of the exchange's. enciphered: as in `Pairing.take`."""
         current = self.pairing
         if current is None:
             return None
         before = current.state
         try:
-            answer, must_be_kept = current.take(context.run, payload, self._clock_s())
+            answer, must_be_kept = current.take(context.run, payload, self._clock_s(), enciphered)
         except ProtocolError:
             self._moved()
             return None

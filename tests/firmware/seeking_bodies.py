@@ -47,6 +47,6 @@ def found(where, port):
         await radio._carry(first)
         radio.settle()
         await radio._carry(second)
-        return [first.answer, second.answer, radio.found]
+        return [first.answer, second.answer, radio.keep({})]
 
     return asyncio.run(asyncio.wait_for(ask(), 10))

@@ -39,4 +39,4 @@ def test_whoever_answers_is_found(asked: str, listens: str) -> None:
     ours.close()
     assert (first, second) == (b"here", b"here")
     assert got == [b"is anybody there"] * 2
-    assert found == (["127.0.0.1", port] if asked.endswith(".255") else None)
+    assert found == ({"gateway": ["127.0.0.1", port]} if asked.endswith(".255") else None)

@@ -7,13 +7,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 
-from protocol import labels
+from gateway.edges.ble import Bonds, Near, Nearby
+from protocol import cbor, coap, faults, labels
+from protocol.sentences import sentence
+from simulator.air import backend
 from simulator.air.ble import Air
+from simulator.house import House
 from simulator.people.person import Person
-from tests.firmware.living import said, until
+from tests.firmware.living import CACHE, said, until
 from tests.gateway.test_pages import Browser
-from tests.gateway.test_pairings import arrived, flash, home, kid_of_only_device, new_device, paired, readings_of
+from tests.gateway.test_pairings import arrived, flash, home, kid_of_only_device, new_device, paired, readings_of, shows
+from tools.micropython import find
 
 PERSON = Person("Ada", 61.3)
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
@@ -54,6 +60,104 @@ async def test_a_device_is_paired_over_bluetooth_and_its_readings_come_that_way(
         whole = b"\0".join(air.record)
         assert [each for each in hidden if each in whole] == []
         assert device.relay.carried == 0
+
+
+async def test_a_device_learns_the_wifi_in_its_pairing_and_comes_home_that_way(tmp_path: Path) -> None:
+    """One that has both radios and no network is paired over Bluetooth, is told the home's Wi-Fi in it, and its weight comes over that;
+    whoever heard it all, even inside the links, has neither name nor password, and the home keeps neither.
+    """
+    label, name, password = secrets.token_bytes(16), "Les Tilleuls " + secrets.token_hex(4), secrets.token_hex(16)
+    async with an_air() as air, home(tmp_path, air) as (_, page, house, coap_port):
+        air.record = []
+        device = new_device(house, "bathroom", coap_port, label, "scale", radio="both", ssid="", password="")
+        await device.start()
+        wrong = await page.post("/en/pair", code=labels.write_secret(label), wifi=name, wifi_password="short")
+        assert (wrong.status_code, "its password 8 to 63" in wrong.text) == (400, True)
+        await paired(page, house, device, label, wifi=name, wifi_password=password)
+        kid = await kid_of_only_device(page)
+        await house.step_on(device, PERSON, 9.0)
+        await weights(page, kid, 1)
+        assert device.relay.carried > 0
+        kept = flash(device)["settings.cbor"]
+        assert (kept["ssid"], kept["password"]) == (name, password)
+        whole = b"\0".join(air.record)
+        whole += b"".join(each.read_bytes() for each in (tmp_path / "data").rglob("*") if each.is_file())
+        assert name.encode() not in whole
+        assert password.encode() not in whole
+
+
+class Forger:
+    """A neighbour's gateway: it answers every hello, and does not know the label."""
+
+    def __init__(self) -> None:
+        self.hellos: list[bytes] = []
+
+    def take(self, datagram: bytes, who: Near) -> None:
+        message = coap.decode(datagram)
+        self.hellos.append(message.payload)
+        forged = cbor.encode({1: secrets.token_bytes(16), 2: secrets.token_bytes(8)})
+        who.carry(coap.encode(coap.Message(coap.ACK, coap.CHANGED, message.message_id, message.token, (), forged)))
+
+
+class Uncounted:
+    """Where a neighbour's gateway counts; nobody reads it."""
+
+    def count(self, _: str) -> None: ...
+
+    def refuse(self, _: str) -> None: ...
+
+
+async def test_a_neighbours_gateway_on_the_air_gets_five_tries_and_nothing(tmp_path: Path) -> None:
+    """It connects first, bonds and answers at once; after five tries the device gives up and says so, its flash as it was."""
+    interpreter = find(CACHE)
+    assert interpreter is not None
+    forger = Forger()
+    async with an_air() as air, House(tmp_path / "house", interpreter.command, seed=3, air=air) as house:
+        backend.use(f"127.0.0.1:{air.port}", tmp_path / "theirs")
+        bonds = Bonds(tmp_path / "bonds.json")
+        log = structlog.wrap_logger(structlog.ReturnLogger())
+        near = Nearby(list, forger.take, bonds, Uncounted(), log, pairing=lambda: True, backend=backend)  # type: ignore[arg-type]
+        running = asyncio.create_task(near.run())
+        try:
+            device = new_device(house, "bathroom", 1, secrets.token_bytes(16), "scale", radio="ble")
+            before = flash(device)
+            await device.start()
+            await until(lambda: device.display[1] == "press to pair me", 60)
+            assert forger.hellos == [], "without its button it says nothing to anybody"
+            house.press(device)
+            await until(lambda: device.display == (f"! {faults.PAIRING_TOO_MANY}", "not paired"), 90)
+            assert len([line for line in device.console if f"code={faults.PAIRING_NOT_THIS_HOME}" in line]) == 5
+            await device.cut_power()
+            assert flash(device) == before
+            assert len({cbor.decode(hello)[1] for hello in forger.hellos}) == 5  # type: ignore[index]
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            await backend.close()
+
+
+@pytest.mark.long
+async def test_a_device_that_has_a_home_says_so_to_another_on_the_air(tmp_path: Path) -> None:
+    """A second home types its label and its button is held: both say that it has a home; it keeps home, keys and bond, and comes home."""
+    label = secrets.token_bytes(16)
+    async with an_air() as air, home(tmp_path / "one", air) as (_, page, house, coap_port):
+        device = new_device(house, "bathroom", coap_port, label, "scale", radio="ble")
+        await device.start()
+        await paired(page, house, device, label)
+        kid = await kid_of_only_device(page)
+        await house.step_on(device, PERSON, 9.0)
+        await weights(page, kid, 1)
+        async with home(tmp_path / "two", air) as (_, others, _, _):
+            assert (await others.post("/fr/pair", code=labels.write_secret(label))).status_code == 303
+            house.press(device, 4.0)
+            await shows(others, sentence(faults.PAIRING_HAS_HOME, "fr"), language="fr")
+            await until(lambda: said(device, f"fault code={faults.PAIRING_HAS_HOME}"), 60)
+            assert (await others.state())["devices"] == []
+        assert flash(device)["identity.cbor"]["kid"].hex() == kid
+        await until(lambda: device.display[1] == "step on", 60)
+        await house.step_on(device, PERSON, 9.0)
+        await weights(page, kid, 2)
 
 
 @pytest.mark.long

@@ -34,10 +34,11 @@ def new_device(
     kind: str = "babyphone",
     instead: dict[str, str] | None = None,
     radio: str = "wifi",
+    **chosen: object,
 ) -> Device:
-    """Put a device as it leaves the workshop into the house; it is not switched on. instead: sources that are its own."""
+    """Put a device as it leaves the workshop into the house; it is not switched on. instead: sources that are its own; chosen: settings."""
     port = house.reserve_port(name)
-    settings = {**SETTINGS, "calibration": house.calibration(name, kind), "radio": radio}
+    settings = {**SETTINGS, "calibration": house.calibration(name, kind), "radio": radio, **chosen}
     made = provision.provision(kind, name, ("127.0.0.1", port), settings=settings, label=label)
     interpreter = find(CACHE)
     assert interpreter is not None
@@ -91,10 +92,10 @@ def digits(text: str) -> str:
     return found[1]
 
 
-async def paired(page: Browser, house: House, device: Device, label: bytes, name: str = "") -> None:
-    """Do what a person does, from the label to the page that says so."""
+async def paired(page: Browser, house: House, device: Device, label: bytes, name: str = "", **form: str) -> None:
+    """Do what a person does, from the label to the page that says so; form: what else they type."""
     await until(lambda: device.display[1] == "press to pair me", 60)
-    assert (await page.post("/en/pair", code=labels.write_secret(label), name=name)).status_code == 303
+    assert (await page.post("/en/pair", code=labels.write_secret(label), name=name, **form)).status_code == 303
     house.press(device)
     code = digits(await shows(page, "same digits"))
     await until(lambda: device.display == (code, "same? press me"), 60)

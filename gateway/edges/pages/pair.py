@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway import pairing
 from gateway.edges.pages.frame import BOTH, DO, Addresses, Frame
-from gateway.edges.pages.typed import name_in
+from gateway.edges.pages.typed import name_in, network_in
 from gateway.edges.pages.words import Words
 from gateway.errors import NotNow
 from protocol import faults
@@ -29,8 +29,13 @@ async def pair(frame: Frame, request: Request, words: Words) -> Response:
     known = name_in(name) if name.strip() else ""
     if known is None:
         return _show(frame, request, words, words("pair.name_wrong"), 400)
+    network = None
+    if form.get("wifi"):
+        network = network_in(form["wifi"], form.get("wifi_password", ""))
+        if network is None:
+            return _show(frame, request, words, words("pair.wifi_wrong"), 400)
     try:
-        frame.pairings.begin(typed, known)
+        frame.pairings.begin(typed, known, network)
     except BadLabelText:
         return _show(frame, request, words, words("pair.no_code"), 400)
     except NotNow:

@@ -8,6 +8,8 @@ from typing import Any
 from gateway import people
 from gateway.body import FEMALE, MALE, Facts
 
+_SSID_BYTES = 32
+_WIFI_PASSWORD = re.compile(r"[ -~]{8,63}")  # WPA2's passphrase
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,40}")
 
 
@@ -15,6 +17,14 @@ def name_in(typed: object) -> str | None:
     """Return a typed name without needless spaces; None: empty, longer than 40 characters, or with control characters."""
     name = " ".join(typed.split()) if isinstance(typed, str) else ""
     return name if _NAME.fullmatch(name) else None
+
+
+def network_in(name: object, password: object) -> tuple[str, str] | None:
+    """Return name and password of a Wi-Fi as typed; None: no network has such a name (32 bytes) or password (8 to 63 letters of ASCII)."""
+    if not isinstance(name, str) or not isinstance(password, str):
+        return None
+    right = 0 < len(name.encode()) <= _SSID_BYTES and name.isprintable() and (password == "" or _WIFI_PASSWORD.fullmatch(password))
+    return (name, password) if right else None
 
 
 def grams(typed: object) -> int | None:
