@@ -106,5 +106,6 @@ UPDATE_WITHDRAWN = 167
 UPDATE_UNPROVED = 168
 UPDATE_PARTS_SILENT = 169
 UPDATE_UNHEARD = 170
+UPDATE_IMAGE = 171
 
 FAULTS = {code: name for name, code in list(globals().items()) if isinstance(code, int)}

@@ -11,6 +11,7 @@ from protocol import cbor, errors, fields
 
 VERSION, VENDOR, CLASS, BOARDS, SEQUENCE, ABI, LIST, BATTERY, NAME = 0, 1, 2, 3, 4, 5, 6, 7, 8
 ENGLISH, FRENCH = 9, 10  # what the release brings, for people
+IMAGE = 11  # MicroPython itself, where the release brings it: its size and SHA-256
 AAD = b"foyer manifest"
 ID_BYTES = 16
 DIGEST_BYTES = 32
@@ -18,6 +19,7 @@ MAX_FILES = 128
 MAX_PATH_BYTES = 64
 MAX_FILE_BYTES = 1 << 20
 MAX_LIST_BYTES = 16 * 1024
+MAX_IMAGE_BYTES = 1 << 22
 MAX_MANIFEST_BYTES = 1200
 MAX_BOARDS = 8
 MAX_BOARD_BYTES = 16
@@ -36,6 +38,7 @@ RULES = {
     NAME: (str, 1, 32, True),
     ENGLISH: (str, 1, 400, True),
     FRENCH: (str, 1, 400, True),
+    IMAGE: (list, 2, 2, False),
 }
 
 
@@ -74,6 +77,10 @@ def check(manifest: object) -> "dict[int, object]":
             raise errors.BadManifest(LIST, number)
     if not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES:
         raise errors.BadManifest(LIST, digest)
+    if IMAGE in known:
+        size, digest = known[IMAGE]  # type: ignore[misc]  # of two, as the rules have it
+        if not fields.is_integer(size) or not 0 < size <= MAX_IMAGE_BYTES or not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES:
+            raise errors.BadManifest(IMAGE, size)
     return known
 
 

@@ -1,7 +1,7 @@
 """Releases as they lie on a shelf and are carried by hand: one file each, and a word of which is the newest. For computers only.
 
 A release file is a line of text, the length of the signed manifest in four bytes, the manifest (a COSE_Sign1 as `manifest.py` has it), the
-list of files that it pins, then those files, byte after byte in its order. The word of the newest (a COSE_Sign1 with external_aad "foyer
+list of files that it pins, then those files, byte after byte in its order, and MicroPython's own image if it brings one. The word of the newest (a COSE_Sign1 with external_aad "foyer
 newest") is made anew at least every 30 days and says to how many homes in a hundred each release is offered yet: a shelf that withholds it
 shows by its age (threats T27).
 """
@@ -20,7 +20,7 @@ NEWEST_AAD = b"foyer newest"
 KEYS_FILE = "release.keys"  # in every release: the public keys, of 65 bytes each, by which the next may be signed
 KEY_BYTES = 65
 MAX_KEYS = 4
-MAX_RELEASE_BYTES = 1 << 20
+MAX_RELEASE_BYTES = 5 << 20
 MAX_NEWEST_BYTES = 4096
 STALE_S = 30 * 86_400
 
@@ -35,7 +35,7 @@ class Release(NamedTuple):
     """A release whose signature holds and whose files are all there.
 
     manifest: as `manifest.decode` has it; signed: its COSE_Sign1; listed: the bytes of its list; digest: of the manifest, the release's
-    name.
+    name; image: MicroPython itself, or b"".
     """
 
     kind: str
@@ -47,6 +47,7 @@ class Release(NamedTuple):
     listed: bytes
     files: dict[str, bytes]
     digest: str
+    image: bytes = b""
 
     @property
     def keys(self) -> Keys:
@@ -88,14 +89,19 @@ def pinned(files: Mapping[str, bytes]) -> list[object]:
     return [len(files), sum(map(len, files.values())), len(listed), hashlib.sha256(listed).digest()]
 
 
-def assemble(signed: bytes, files: Mapping[str, bytes]) -> bytes:
+def pinned_image(image: bytes) -> list[object]:
+    """Return what stands in a manifest for MicroPython's image; empty for none."""
+    return [len(image), hashlib.sha256(image).digest()] if image else []
+
+
+def assemble(signed: bytes, files: Mapping[str, bytes], image: bytes = b"") -> bytes:
     """Return the release file. Raises BadManifest."""
-    return MAGIC + struct.pack(">I", len(signed)) + signed + behind(files)
+    return MAGIC + struct.pack(">I", len(signed)) + signed + behind(files, image)
 
 
-def behind(files: Mapping[str, bytes]) -> bytes:
-    """Return what stands behind a manifest: the list, then the files. Raises BadManifest."""
-    return list_of(files) + b"".join(data for _, data in sorted(files.items()))
+def behind(files: Mapping[str, bytes], image: bytes = b"") -> bytes:
+    """Return what stands behind a manifest: the list, then the files, then the image. Raises BadManifest."""
+    return list_of(files) + b"".join(data for _, data in sorted(files.items())) + image
 
 
 def look(data: bytes) -> "tuple[sign1.Sign1, dict[int, object], int]":
@@ -108,8 +114,8 @@ def look(data: bytes) -> "tuple[sign1.Sign1, dict[int, object], int]":
     return envelope, manifest.decode(envelope.payload), begin + size
 
 
-def cut(known: "dict[int, object]", data: bytes) -> "tuple[bytes, dict[str, bytes]]":
-    """Return the list and the files that follow a manifest, every byte of `data` accounted for.
+def cut(known: "dict[int, object]", data: bytes) -> "tuple[bytes, dict[str, bytes], bytes]":
+    """Return the list, the files and the image that follow a manifest, every byte of `data` accounted for.
 
     Raises NotCBOR, BadManifest, DigestMismatch: a part is not what is pinned.
     """
@@ -130,9 +136,10 @@ def cut(known: "dict[int, object]", data: bytes) -> "tuple[bytes, dict[str, byte
         if len(part) != size or hashlib.sha256(part).digest() != file_digest:
             raise errors.DigestMismatch(manifest.LIST, before)
         files[before] = part
-    if at != len(data) or known[manifest.LIST] != pinned(files):
+    image = data[at:]
+    if known[manifest.LIST] != pinned(files) or known.get(manifest.IMAGE, []) != pinned_image(image):
         raise errors.DigestMismatch(manifest.LIST, None)
-    return listed, files
+    return listed, files, image
 
 
 def kind_of(known: "dict[int, object]") -> str:
@@ -151,11 +158,11 @@ def open_release(data: bytes, keys: Keys, verify: Verify) -> Release:
     envelope, known, at = look(data)
     signed = data[len(MAGIC) + 4 : at]
     _verified(envelope, manifest.AAD, keys, verify)
-    listed, files = cut(known, data[at:])
+    listed, files, image = cut(known, data[at:])
     named = hashlib.sha256(envelope.payload).hexdigest()
     sequence, name = known[manifest.SEQUENCE], known[manifest.NAME]
     assert isinstance(sequence, int)  # noqa: S101  # as `decode` checked
-    return Release(kind_of(known), sequence, str(name), known, signed, envelope.kid, listed, files, named)
+    return Release(kind_of(known), sequence, str(name), known, signed, envelope.kid, listed, files, named, image)
 
 
 def encode_newest(offers: list[Offer], made_s: int) -> bytes:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from protocol import errors, manifest, shelf
 from protocol.errors import ProtocolError
-from tools import build
+from tools import build, interpreter_image
 from tools.faults import Fault
 
 KEY = build.ROOT / ".foyer/keys/release.pem"
@@ -74,8 +74,8 @@ def facts(named: str | None = None) -> Facts:
     return Facts(text, sequence_of(text), news["en"], news["fr"])
 
 
-def describe(kind: str, files: Mapping[str, bytes], said: Facts | None = None) -> bytes:
-    """Return the manifest's payload for these files. Raises BadManifest: a file's name or size is none for a release."""
+def describe(kind: str, files: Mapping[str, bytes], said: Facts | None = None, image: bytes = b"") -> bytes:
+    """Return the manifest's payload for these files and this image of MicroPython. Raises BadManifest: a file's name or size is none for a release."""
     known = said or facts()
     boards = {Path(name).stem.removesuffix(f"_{kind}") for name in files if name.startswith("firmware/boards/s")}
     return manifest.encode(
@@ -91,6 +91,7 @@ def describe(kind: str, files: Mapping[str, bytes], said: Facts | None = None) -
             manifest.NAME: known.version,
             manifest.ENGLISH: known.english,
             manifest.FRENCH: known.french,
+            **({manifest.IMAGE: shelf.pinned_image(image)} if image else {}),
         }
     )
 
@@ -105,6 +106,21 @@ def of_sources(kind: str, portable: bool = False, trusted: bytes | None = None) 
     return Release(kind, known.version, known.sequence, files, hashlib.sha256(describe(kind, files, known)).hexdigest())
 
 
+def application(path: Path) -> bytes:
+    """Return the image of MicroPython in a file, as an application slot takes it. Raises Fault: it is none for this chip, or too large."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Fault("not-an-image", file=path, reason=(error.strerror or "it cannot be read").lower()) from None
+    if data[:1] != b"\xe9" or data[12:14] != interpreter_image.ESP32_S3.to_bytes(2, "little"):
+        raise Fault("not-an-image", file=path, reason="it is no application for the ESP32-S3")
+    if data[0x8000:0x8002] == b"\xaa\x50":
+        raise Fault("not-an-image", file=path, reason="it is the full image; take the update, which MicroPython calls .app-bin")
+    if len(data) > manifest.MAX_IMAGE_BYTES:
+        raise Fault("not-an-image", file=path, reason="it is too large for a release")
+    return data
+
+
 def with_keys(files: Mapping[str, bytes], trusted: bytes | None = None) -> dict[str, bytes]:
     """Return the files with the keys by which the next release may be signed."""
     return {**files, shelf.KEYS_FILE: own_keys() if trusted is None else trusted}
@@ -115,9 +131,9 @@ def own_keys() -> bytes:
     return b"".join(point(signing_key(path).public_key()) for path in (KEY, NEXT_KEY))
 
 
-def pack(kind: str, files: Mapping[str, bytes], key: ec.EllipticCurvePrivateKey, said: Facts | None = None) -> bytes:
+def pack(kind: str, files: Mapping[str, bytes], key: ec.EllipticCurvePrivateKey, said: Facts | None = None, image: bytes = b"") -> bytes:
     """Return the release file, signed."""
-    return shelf.assemble(signed(describe(kind, files, said), key, manifest.AAD), files)
+    return shelf.assemble(signed(describe(kind, files, said, image), key, manifest.AAD), files, image)
 
 
 def signed(payload: bytes, key: ec.EllipticCurvePrivateKey, aad: bytes) -> bytes:

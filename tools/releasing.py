@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     making.add_argument("kind", nargs="?", choices=build.DEVICES, help="all three when left out")
     making.add_argument("--folder", type=Path, default=Path("build"))
     making.add_argument("--trusts", type=Path, nargs="+", metavar="KEY.pub", help="the public keys by which later releases may be signed")
+    making.add_argument("--image", type=Path, metavar="APP.bin", help="MicroPython itself too, for boards with two application slots")
     making.set_defaults(work=_make)
 
     signing = commands.add_parser("sign", help="sign an unsigned release; the key never leaves this computer")
@@ -76,11 +77,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _make(chosen: argparse.Namespace, console: Console) -> None:
     trusted = release.points(chosen.trusts) if chosen.trusts else None
+    image = release.application(chosen.image) if chosen.image else b""
     for kind in (chosen.kind,) if chosen.kind else build.DEVICES:
         made = release.of_sources(kind, trusted=trusted)
-        payload = release.describe(kind, made.files)
+        payload = release.describe(kind, made.files, image=image)
         path = chosen.folder / f"{kind}-{made.version}{UNSIGNED}"
-        _write(path, _LINE + len(payload).to_bytes(4, "big") + payload + shelf.behind(made.files))
+        _write(path, _LINE + len(payload).to_bytes(4, "big") + payload + shelf.behind(made.files, image))
         console.print(f"✓ {path}: {len(made.files)} files, release {made.digest}")
     console.print("Next: ./foyer release sign FILE --key KEY.pem, on the computer that has the key")
 
@@ -88,8 +90,8 @@ def _make(chosen: argparse.Namespace, console: Console) -> None:
 def _sign(chosen: argparse.Namespace, console: Console) -> None:
     key = _key(chosen.key)
     for path in chosen.file:
-        payload, files = _unsigned(path)
-        data = shelf.assemble(release.signed(payload, key, manifest.AAD), files)
+        payload, files, image = _unsigned(path)
+        data = shelf.assemble(release.signed(payload, key, manifest.AAD), files, image)
         target = path.with_suffix(shelf.ENDING)
         _write(target, data)
         console.print(f"✓ {target}: {len(data):,} bytes, SHA-256 {release.sha256(data)}")
@@ -133,8 +135,8 @@ def _vouch(chosen: argparse.Namespace, console: Console) -> None:
     console.print("It is good for 30 days.")
 
 
-def _unsigned(path: Path) -> tuple[bytes, dict[str, bytes]]:
-    """Return manifest and files of an unsigned release, checked as a signed one would be. Raises Fault."""
+def _unsigned(path: Path) -> tuple[bytes, dict[str, bytes], bytes]:
+    """Return manifest, files and image of an unsigned release, checked as a signed one would be. Raises Fault."""
     try:
         data = path.read_bytes()
         if not data.startswith(_LINE):
@@ -142,12 +144,12 @@ def _unsigned(path: Path) -> tuple[bytes, dict[str, bytes]]:
         at = len(_LINE) + 4
         end = at + int.from_bytes(data[len(_LINE) : at], "big")
         known = manifest.decode(data[at:end])
-        _, files = shelf.cut(known, data[end:])
+        _, files, image = shelf.cut(known, data[end:])
     except OSError as error:
         raise Fault("bad-release", file=path, reason=(error.strerror or "it cannot be read").lower()) from None
     except ProtocolError:
         raise Fault("bad-release", file=path, reason="it is no unsigned release, or damaged") from None
-    return data[at:end], files
+    return data[at:end], files, image
 
 
 def _key(path: Path) -> ec.EllipticCurvePrivateKey:

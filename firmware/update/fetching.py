@@ -39,13 +39,21 @@ class Fetching:
         self._kept_free = kept_free
         self._tell = tell
 
-    async def run(self, sequence: int, manifest_bytes: int) -> None:
-        """Return when the release of this number lies whole in the other slot. Raises UpdateRefused, LinkError, OSError (the flash)."""
+    async def run(self, sequence: int, manifest_bytes: int):
+        """Return when the release of this number lies whole in the other slot: None, or what lets the image start that it brought.
+
+        Raises UpdateRefused, LinkError, OSError (the flash).
+        """
         opened = await self._open(sequence, manifest_bytes)
         from firmware.update import staging  # spares memory: not beside the curve's
 
         folder = self._slots.beside
         staging.check_room(folder, opened, self._kept_free())
+        pinned = opened.head.get(manifest.IMAGE)
+        if pinned:
+            from firmware.update import image  # spares memory: seldom in a release
+
+            slot = image.beside(pinned[0])
         if not await self._steps(staging.begin_steps(folder, opened)):
             _, _, size, digest = opened.head[manifest.LIST]
             await self._fetch(staging.Incoming(folder, staging.LIST, size, digest), size, digest)
@@ -53,8 +61,22 @@ class Fetching:
         for done, (path, size, digest) in enumerate(staging.files(folder, opened), 1):
             self._check_battery(opened)
             await self._file(staging, folder, path, size, digest)
-            await self._tell(100 * done // opened.head[manifest.LIST][0])
+            await self._tell(100 * done // (opened.head[manifest.LIST][0] + (1 if pinned else 0)))
         await self._steps(staging.finish_steps(folder, opened, self._own.kind))
+        if pinned:
+            await self._image(image, slot, *pinned)
+            await self._tell(100)
+            return image.start
+        return None
+
+    async def _image(self, image, slot, size, digest):
+        """Have MicroPython's image in its slot: it is there, or it comes from the home."""
+        if not await self._steps(image.is_right_steps(slot, size, digest)):
+            incoming = image.Incoming(slot, size)
+            await self._into(incoming, self._download((updates.name_of(digest).encode(),), size, incoming.take))
+            if not await self._steps(image.is_right_steps(slot, size, digest)):
+                raise UpdateRefused(faults.UPDATE_DAMAGED, path="image")
+        image.stage(slot)
 
     async def _open(self, sequence, manifest_bytes):
         signed = bytearray()

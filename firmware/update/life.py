@@ -10,6 +10,7 @@ from micropython import const
 
 from firmware import once
 from firmware.errors import GaveWay, LinkError, UpdateRefused
+from firmware.flash import replacing
 from firmware.update import own, record
 from firmware.update.record import Record
 from firmware.update.slots import GIVEN_BACK, SETTLED, Slots
@@ -19,6 +20,7 @@ _URI_PATH = const(11)
 _SERVER_ERROR = const(0xA0)
 _PERCENT_STEP = const(10)
 _ENOSPC = const(28)
+_IMAGE = "/state/image"  # as in `image.py`
 # To fetch and verify takes 12 KiB and leaves crumbs; a scale has 33 here, a cuff 29, of which a measurement would miss what is gone, and a
 # babyphone 13.
 _ROOM_BYTES = const(31 * 1024)
@@ -39,6 +41,12 @@ class Life:
         Raises GaveWay: somebody measures; MemoryError: an update wants a life of its own.
         """
         state = self._slots.state()
+        if replacing.read(_IMAGE) is not None:
+            from firmware.update import image  # spares memory: seldom in a release
+
+            if image.starts_again(self._slots, state):
+                self._of.restart()
+            image = None
         if state != SETTLED:
             from firmware.update import trying  # spares memory: only on trial
 
@@ -65,7 +73,7 @@ class Life:
         fault = 0
         try:
             self._begin(sequence)
-            await self._fetch(sequence, manifest_bytes)
+            start_image = await self._fetch(sequence, manifest_bytes)
         except UpdateRefused as error:
             print(error)
             fault = error.fault
@@ -84,12 +92,16 @@ class Life:
             fault = faults.UPDATE_NO_ROOM if error.args[0] == _ENOSPC else faults.FLASH_BROKEN
             sys.print_exception(error, sys.stdout)
         finally:
-            once.forget("firmware.update.fetching", "firmware.update.staging", "protocol.manifest", "protocol.blocks")
+            once.forget(
+                "firmware.update.fetching", "firmware.update.staging", "firmware.update.image", "protocol.manifest", "protocol.blocks"
+            )
         if not fault:
             await self._say(updates.encode(updates.READY, sequence))
             self._give_way()
             record.save(Record(sequence, updates.TRYING, 0, 0))
             self._slots.commit()
+            if start_image:
+                start_image()
             updating.restart()
         updating.order = None
         record.save(Record(sequence, updates.REFUSED, fault, 0))
@@ -120,7 +132,7 @@ class Life:
         known = own.own(self._of.chosen, self._slots.running)
         work = fetching.Fetching(self._ask, self._of.calm, known, self._percent, self._slots, self._kept_free, tell, self._alive)
         fetching = None  # a name that stays keeps the code
-        await work.run(sequence, manifest_bytes)
+        return await work.run(sequence, manifest_bytes)
 
     def _percent(self):
         """Return how full the battery is, or None on mains. Raises BatteryEmpty: nothing may be written any more."""

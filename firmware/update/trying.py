@@ -10,7 +10,7 @@ from micropython import const
 
 from firmware.crypto import p256
 from firmware.errors import GaveWay
-from firmware.flash import endings
+from firmware.flash import endings, replacing
 from firmware.update import record, unswept
 from firmware.update.record import Record
 from firmware.update.slots import LAST_TRY, LOOKING
@@ -22,6 +22,7 @@ PATIENCE_MS = const(90_000)  # so long a device on trial stays awake, where it w
 PARTS_MS = const(60_000)  # a cuff waits for its sensor, a scale for its converter: seconds
 SILENT_MS = const(600_000)  # of a home, before the slot of before is asked whether it hears it
 _LOOK_MS = const(100)
+_IMAGE = "/state/image"  # as in `image.py`
 
 
 def next_move(state: str, parts_answer: bool, parts_late: bool, heard: bool, silent: bool) -> str | None:
@@ -82,12 +83,19 @@ def _make(move, slots):
     """Write down what was decided about the slot on trial: first what will be told, then what takes effect."""
     last = record.load()
     sequence = last.sequence if last else 0
+    image = None
+    if move in (SETTLE, LAST) and replacing.read(_IMAGE) is not None:
+        from firmware.update import image  # spares memory: seldom in a release
     if move == SETTLE:
+        if image:
+            image.keep()
         record.save(Record(sequence, updates.KEPT, 0, 0))
         slots.settle()
     elif move == LOOK:
         slots.look()
     elif move == LAST:
+        if image:
+            image.start()
         slots.last()
     elif move == AGAIN:
         slots.commit()

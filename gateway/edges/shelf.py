@@ -125,5 +125,5 @@ def keys_in(path: Path | None) -> shelf.Keys:
 
 
 def _pieces(release: Release) -> dict[str, bytes]:
-    parts = (release.listed, *release.files.values())
+    parts = (release.listed, *release.files.values(), release.image)
     return {"": release.signed, **{name_of(sha256(part).digest()): part for part in parts}}

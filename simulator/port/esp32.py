@@ -1,6 +1,7 @@
 """Stand-in for `esp32`: the few names of it that have a meaning without the chip."""
 
 import wire
+from partition import Partition  # noqa: F401
 
 WAKEUP_ALL_LOW = False
 WAKEUP_ANY_HIGH = True

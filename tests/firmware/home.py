@@ -165,8 +165,8 @@ class Home(asyncio.DatagramProtocol):
         begin = len(shelf.MAGIC) + 4
         _, known, at = shelf.look(release)
         self.offers = {"": release[begin:at]}
-        listed, files = shelf.cut(known, release[at:])
-        for data in (listed, *files.values()):
+        listed, files, image = shelf.cut(known, release[at:])
+        for data in (listed, *files.values(), image):
             self.offers[updates.name_of(sha256(data).digest())] = data
         return {commands.RELEASE: known[manifest.SEQUENCE], commands.MANIFEST_BYTES: len(self.offers[""])}
 

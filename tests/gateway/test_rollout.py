@@ -36,7 +36,7 @@ async def test_a_device_is_told_of_a_release_fetches_it_in_blocks_and_its_words_
     """The page says what it brings in both languages; nothing is offered before somebody asks; every end is in the log."""
     data = brought(tmp_path)
     _, known, at = shelf.look(data)
-    listed, files = shelf.cut(known, data[at:])
+    listed, files, _ = shelf.cut(known, data[at:])
     device, stranger = Counterpart("scale"), Counterpart("cuff")
     for each in (device, stranger):
         each.enrol(tmp_path / "data")

@@ -1,22 +1,31 @@
 """A device's updates on a chip whose power fails, mounted as its root; MicroPython only.
 
 Everything that touches the flash is the device's own: `boot.py` as text, staging, slots, the record, counters and outbox. The radio is a
-table of files, and the signature is left out, because it writes nothing and takes most of the time.
+table of files, and the signature is left out, because it writes nothing and takes most of the time. With `bring_images` the board has two
+application slots on the same chip, the simulator's bootloader starts it, and the new version brings MicroPython.
 """
 
 import asyncio
 import os
 import random
+import struct
 import sys
 from hashlib import sha256
 
 import vfs
 
+sys.path.append("simulator/port")  # for `partition` alone: the other stand-ins want a simulator
+import partition
+
+sys.path.pop()
+sys.modules["esp32"] = partition
+
+# ruff: noqa: E402
 from firmware.calm import Calm
 from firmware.flash import endings, replacing
 from firmware.flash.counters import Counters
 from firmware.flash.outbox import Outbox
-from firmware.update import fetching, opening, own, record, slots, staging, trying
+from firmware.update import fetching, image, opening, own, record, slots, staging, trying
 from firmware.update.record import Record
 from protocol import cbor, cbor_decoding, coap, error_tree, errors, manifest, updates
 from protocol.oscore_opening import Opened as Answer
@@ -31,6 +40,9 @@ LEFT_OUT = {"firmware/old.mpy": 400}
 ADDED = {"firmware/update/new.mpy": 1500, "words.txt": 0}
 with open("firmware/boot.py") as _file:  # from the tree, before the chip takes its place
     BOOT = compile(_file.read(), "boot.py", "exec")  # once: it runs several times for each cut
+SLOT_BLOCKS = 3
+IMAGE_BYTES = 9000
+images = False
 REGISTERED = (staging, errors, error_tree, cbor_decoding, os)  # imported before there are no files but the chip's
 
 
@@ -63,6 +75,52 @@ def files_of(version):
     return {path: bytes([(len(path) + (version if path in CHANGED else 0)) & 255]) * size for path, size in sizes.items()}
 
 
+def bring_images():
+    """From now on the new version brings MicroPython, and the chip has two application slots behind its file system."""
+    global images
+    images = True
+
+
+@once
+def image_of(version):
+    """Return an image that the bootloader would start."""
+    size = IMAGE_BYTES - 24 - 8 - 32
+    size -= (24 + 8 + size + 16) % 16  # so that the checksum's byte ends a group of 16
+    body = b"\xe9\x01" + bytes(21) + b"\x01" + bytes(4) + struct.pack("<I", size) + bytes([version]) * size
+    body += bytes(16 - len(body) % 16)
+    return body + sha256(body).digest()
+
+
+class Part:
+    """Some blocks of a chip."""
+
+    def __init__(self, chip, first, blocks):
+        self._chip = chip
+        self._first = first
+        self._blocks = blocks
+
+    def readblocks(self, block, buf, offset=0):
+        return self._chip.readblocks(self._first + block, buf, offset)
+
+    def writeblocks(self, block, buf, offset=0):
+        return self._chip.writeblocks(self._first + block, buf, offset)
+
+    def ioctl(self, operation, argument):
+        if operation == 4:
+            return self._blocks
+        return self._chip.ioctl(operation, argument + self._first if operation == 6 else argument)
+
+
+def runs():
+    """Return which version's MicroPython runs: it lies whole in its slot."""
+    slot = partition.Partition(partition.Partition.RUNNING)
+    found = bytearray(len(image_of(NEW)))
+    for at in range(0, len(found), 4096):
+        piece = memoryview(found)[at : at + 4096]
+        slot.readblocks(at // 4096, piece)
+    return [version for version in (OLD, NEW) if image_of(version) == bytes(found)][0]
+
+
 @once
 def listed(version):
     files = files_of(version)
@@ -74,16 +132,18 @@ def opened(version):
     """Return a manifest as `opening.py` gives it once it has verified it."""
     files, lines = files_of(version), listed(version)
     pinned = [len(files), sum([len(data) for data in files.values()]), len(lines), sha256(lines).digest()]
-    return opening.Opened(
-        {manifest.SEQUENCE: version, manifest.LIST: pinned, manifest.BATTERY: 0, manifest.NAME: "1"}, bytes([version]) * 32
-    )
+    head = {manifest.SEQUENCE: version, manifest.LIST: pinned, manifest.BATTERY: 0, manifest.NAME: "1"}
+    if images and version == NEW:
+        head[manifest.IMAGE] = [len(image_of(version)), sha256(image_of(version)).digest()]
+    return opening.Opened(head, bytes([version]) * 32)
 
 
 @once
 def offered(version):
     """Return what the home has, by its names."""
     out = {updates.name_of(sha256(data).digest()): data for data in files_of(version).values()}
-    out[updates.name_of(sha256(listed(version)).digest())] = listed(version)
+    for data in (listed(version), image_of(version)):
+        out[updates.name_of(sha256(data).digest())] = data
     return out
 
 
@@ -106,7 +166,9 @@ def lay(folder, version):
 
 
 def start():
-    """Run `boot.py`; return the letter of the slot that it chose."""
+    """Run the bootloader, and then `boot.py`; return the letter of the slot that it chose."""
+    if images:
+        partition.boot(partition._chip)
     before, modules = list(sys.path), sys.modules.get("machine")
     sys.modules["machine"] = Machine
     try:
@@ -171,9 +233,11 @@ def update(home, chosen, version):
 
     known = own.Own("scale", "s3", 0, 0, b"")
     work = Verified(ask, Calm(), known, lambda: None, chosen, lambda: home.box.room, tell, lambda: None)
-    asyncio.run(work.run(version, 100))
+    start_image = asyncio.run(work.run(version, 100))
     record.save(Record(version, updates.TRYING, 0, 0))
     chosen.commit()
+    if start_image:
+        start_image()
 
 
 def whole(folder, label):
@@ -194,6 +258,8 @@ def live_on(home, label, good, lives):
         home.check(label)
         home.measure()
         state = chosen.state()
+        if replacing.read(image.PATH) is not None and image.starts_again(chosen, state):
+            continue
         if state == slots.GIVEN_BACK:
             trying.note_given_back(chosen)
         elif state in (slots.TRYING, slots.LAST_TRY):
@@ -220,15 +286,17 @@ def life(home, good):
 
 def after(home, label):
     """Whatever was cut: the device starts, into a version that is whole, with all its readings; asked again, it takes the update."""
-    version = live_on(home, label, True, 2)
+    version = live_on(home, label, True, 4 if images else 2)
     assert version in (OLD, NEW), label
     if version == OLD:
+        assert not images or runs() == OLD, label
         chosen = slots.Slots("", start())
         home.wake()
         update(home, chosen, NEW)
-        assert live_on(home, label, True, 2) == NEW, label
+        assert live_on(home, label, True, 4 if images else 2) == NEW, label
     chosen = slots.Slots("", start())
     assert (chosen.state(), whole(chosen.running, label)) == (slots.SETTLED, NEW), label
+    assert not images or runs() == NEW, label
     assert record.load() is None, label
     assert home.ends[-1][0] == updates.KEPT, label
 
@@ -236,7 +304,8 @@ def after(home, label):
 def on(chip, use, *arguments):
     """Return what use(*arguments) returns with the chip as root, or None when its power failed."""
     try:
-        vfs.mount(vfs.VfsLfs2(chip, progsize=32, readsize=32, lookahead=32), "/")
+        partition._chip = Part(chip, BLOCKS, 2 + 2 * SLOT_BLOCKS)
+        vfs.mount(vfs.VfsLfs2(Part(chip, 0, BLOCKS), progsize=32, readsize=32, lookahead=32), "/")
     except OSError:
         if chip.dead:
             return None
@@ -253,8 +322,11 @@ def on(chip, use, *arguments):
 
 def prepared():
     """Return the memory of a device with the old version in slot a, and in slot b what an older update left."""
-    memory = bytearray(b"\xff" * (BLOCKS * 4096))
-    vfs.VfsLfs2.mkfs(CutFlash(memory))
+    memory = bytearray(b"\xff" * ((BLOCKS + (2 + 2 * SLOT_BLOCKS if images else 0)) * 4096))
+    vfs.VfsLfs2.mkfs(Part(CutFlash(memory), 0, BLOCKS))
+    if images:
+        at = (BLOCKS + 2) * 4096
+        memory[at : at + len(image_of(OLD))] = image_of(OLD)
 
     def fill():
         lay("/a", OLD)

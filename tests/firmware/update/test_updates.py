@@ -1,6 +1,7 @@
 """Whole updates: compiled firmware in 32-bit MicroPython with a heap of 160 KiB that fetches, tries and keeps another, or gives it back."""
 
 import asyncio
+import struct
 from hashlib import sha256
 from pathlib import Path
 
@@ -370,3 +371,74 @@ def test_the_next_key_signs_once_the_old_one_is_lost_and_a_release_can_leave_the
 
     first = {**FIRST, "release.cbor": cbor.encode({"kind": "cuff", "version": "0.1.0", "sequence": 5, "digest": ""})}
     live(tmp_path, {"cuff": "cuff"}, script, SOON, None, first, FLASH_BYTES)
+
+
+def application(filling: int) -> bytes:
+    """Return an image that the bootloader of an ESP32-S3 would start: a head, one segment, the checksum's byte, the SHA-256."""
+    body = b"\xe9\x01" + bytes(10) + b"\x09\x00" + bytes(9) + b"\x01" + struct.pack("<II", 0, 30_000) + bytes([filling]) * 30_000
+    body += bytes(16 - len(body) % 16)
+    return body + sha256(body).digest()
+
+
+def with_image(sequence: int, image: bytes, alterations: Alterations = ()) -> bytes:
+    """Return a release for a cuff that brings MicroPython."""
+    files = {**altered("cuff", (*SOON, *alterations)), shelf.KEYS_FILE: POINTS}
+    return release.pack("cuff", files, KEY, release.Facts(f"0.1.{sequence}", sequence, "Better.", "Mieux."), image)
+
+
+SLOT_BYTES = 10 * 4096
+READY = 'print(f"foyer ready device'
+RUNS = [("firmware/console.py", READY, f"import esp32\n    print(esp32.Partition(1).info()[4])\n    {READY}")]
+
+
+def test_micropython_itself_comes_with_an_update_and_goes_with_one_that_is_given_back(tmp_path: Path) -> None:
+    """A board with two application slots starts the image, keeps it, and after a broken release has the one of before again.
+
+    What is no image is given back with its release, and the fault says why.
+    """
+    slots = tmp_path / "cuff.flash.slots"
+    slots.write_bytes(b"\xff" * 8192 + application(1).ljust(SLOT_BYTES, b"\xff") + b"\xff" * SLOT_BYTES)
+
+    def runs(device: Device) -> str:
+        return [line for line in device.console if line.startswith("ota_")][-1]
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        device, home = devices["cuff"], homes["cuff"]
+        expected = []
+        for number, (image, alterations, end, runs_then) in enumerate(
+            [
+                (application(2), RUNS, (updates.KEPT, None), "ota_1"),
+                (application(3), [*RUNS, *broken("cuff")], (updates.GIVEN_BACK, faults.SOFTWARE_FAULT), "ota_1"),
+                (bytes(30_000), RUNS, (updates.GIVEN_BACK, faults.UPDATE_IMAGE), "ota_1"),
+                (application(4), RUNS, (updates.KEPT, None), "ota_0"),
+            ],
+            1,
+        ):
+            await order(home, home.offer(with_image(5 + number, image, alterations)), number)
+            expected.append(end)
+            await until(lambda: len(over(home)) == len(expected), 300)
+            assert over(home) == expected
+            await until(lambda: device.display[1] == "press start", 30)
+            assert runs(device) == runs_then
+        assert slots.read_bytes()[8192:].startswith(application(4))
+
+    first = {**FIRST, "release.cbor": cbor.encode({"kind": "cuff", "version": "0.1.0", "sequence": 5, "digest": ""})}
+    live(tmp_path, {"cuff": "cuff"}, script, [*SOON, *RUNS], None, first, FLASH_BYTES)
+
+
+def test_a_board_with_one_application_slot_takes_no_update_that_brings_micropython(tmp_path: Path) -> None:
+    """It says so before anything is written; an image larger than the other slot is refused likewise."""
+
+    async def script(_house: House, _devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        for number, (name, image) in enumerate((("one", application(2)), ("small", bytes(SLOT_BYTES + 1))), 1):
+            home = homes[name]
+            asked: set[str] = set()
+            home.lie = lambda name, _number, piece, asked=asked: asked.add(name) or piece  # type: ignore[misc]
+            await order(home, home.offer(with_image(6, image)), number)
+            await until(lambda home=home: bool(over(home)), 60)  # type: ignore[misc]
+            assert over(home) == [(updates.REFUSED, faults.UPDATE_OTHER_DEVICE)]
+            assert asked == {""}
+
+    (tmp_path / "small.flash.slots").write_bytes(b"\xff" * 8192 + application(1).ljust(SLOT_BYTES, b"\xff") + b"\xff" * SLOT_BYTES)
+    first = {**FIRST, "release.cbor": cbor.encode({"kind": "cuff", "version": "0.1.0", "sequence": 5, "digest": ""})}
+    live(tmp_path, {"one": "cuff", "small": "cuff"}, script, SOON, None, first, FLASH_BYTES)
