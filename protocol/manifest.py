@@ -78,9 +78,11 @@ def check(manifest: object) -> "dict[int, object]":
     if not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES:
         raise errors.BadManifest(LIST, digest)
     if IMAGE in known:
-        size, digest = known[IMAGE]  # type: ignore[misc]  # of two, as the rules have it
-        if not fields.is_integer(size) or not 0 < size <= MAX_IMAGE_BYTES or not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES:
-            raise errors.BadManifest(IMAGE, size)
+        image: list = known[IMAGE]  # type: ignore[assignment, type-arg]  # of two, as the rules have it
+        if not fields.is_integer(image[0]) or not 0 < image[0] <= MAX_IMAGE_BYTES:
+            raise errors.BadManifest(IMAGE, image[0])
+        if not isinstance(image[1], bytes) or len(image[1]) != DIGEST_BYTES:
+            raise errors.BadManifest(IMAGE, image[1])
     return known
 
 

@@ -389,10 +389,10 @@ SENTENCES = {
         "Rien de ce qui était gardé n'est perdu.",
     },
     faults.UPDATE_IMAGE: {
-        "en": "The MicroPython that came with the update did not start or did not last. The device went back to the version before it, with "
-        "the MicroPython of before. Nothing kept was lost.",
-        "fr": "Le MicroPython livré avec la mise à jour n'a pas démarré ou n'a pas tenu. L'appareil est revenu à la version précédente, avec "
-        "le MicroPython d'avant. Rien de ce qui était gardé n'est perdu.",
+        "en": "The MicroPython that came with the update did not start or did not last. The device went back to the version before it, "
+        "with the MicroPython of before. Nothing kept was lost.",
+        "fr": "Le MicroPython livré avec la mise à jour n'a pas démarré ou n'a pas tenu. L'appareil est revenu à la version précédente, "
+        "avec le MicroPython d'avant. Rien de ce qui était gardé n'est perdu.",
     },
 }
 

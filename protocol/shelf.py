@@ -1,9 +1,9 @@
 """Releases as they lie on a shelf and are carried by hand: one file each, and a word of which is the newest. For computers only.
 
 A release file is a line of text, the length of the signed manifest in four bytes, the manifest (a COSE_Sign1 as `manifest.py` has it), the
-list of files that it pins, then those files, byte after byte in its order, and MicroPython's own image if it brings one. The word of the newest (a COSE_Sign1 with external_aad "foyer
-newest") is made anew at least every 30 days and says to how many homes in a hundred each release is offered yet: a shelf that withholds it
-shows by its age (threats T27).
+list of files that it pins, then those files, byte after byte in its order, and MicroPython's own image if it brings one. The word of the
+newest (a COSE_Sign1 with external_aad "foyer newest") is made anew at least every 30 days and says to how many homes in a hundred each
+release is offered yet: a shelf that withholds it shows by its age (threats T27).
 """
 
 import hashlib

@@ -75,7 +75,10 @@ def facts(named: str | None = None) -> Facts:
 
 
 def describe(kind: str, files: Mapping[str, bytes], said: Facts | None = None, image: bytes = b"") -> bytes:
-    """Return the manifest's payload for these files and this image of MicroPython. Raises BadManifest: a file's name or size is none for a release."""
+    """Return the manifest's payload for these files and this image of MicroPython.
+
+    Raises BadManifest: a file's name or size is none for a release.
+    """
     known = said or facts()
     boards = {Path(name).stem.removesuffix(f"_{kind}") for name in files if name.startswith("firmware/boards/s")}
     return manifest.encode(

@@ -50,7 +50,7 @@ class Partition:
     TYPE_APP = const(0)
     TYPE_DATA = const(1)
 
-    def __init__(self, id, block_size=BLOCK_BYTES):  # noqa: A002 -- the stock port's name
+    def __init__(self, id, block_size=BLOCK_BYTES):  # noqa: A002, ARG002 -- the stock port's name
         if id == self.BOOT:
             at = _active() if _chip else None
             id = _labels()[0 if at is None else (_entry(at)[0] - 1) % 2]  # noqa: A001
@@ -62,7 +62,7 @@ class Partition:
         self._first = _OTADATA_BLOCKS + self._slot * _blocks
 
     @classmethod
-    def find(cls, type=TYPE_APP, subtype=0xFF, label=None, block_size=BLOCK_BYTES):  # noqa: A002
+    def find(cls, type=TYPE_APP, subtype=0xFF, label=None, block_size=BLOCK_BYTES):  # noqa: A002, ARG003
         """Return the partitions of a type."""
         if type != cls.TYPE_APP:
             return []

@@ -1,8 +1,8 @@
 """Starts a simulated device in MicroPython's unix build: stand-ins first, then its flash as "/", then boot.py and main.py.
 
 Started as a module, with the simulator's port, the flash image, the flash operation at which the power is cut (0 never) and how many
-percent of it happen. A file beside the image, its name with ".slots", is the flash of two application slots. With the single argument "measure" it prints what the stand-ins cost in heap, so that this can be added to the
-firmware's.
+percent of it happen. A file beside the image, its name with ".slots", is the flash of two application slots. With the single argument
+"measure" it prints what the stand-ins cost in heap, so that this can be added to the firmware's.
 """
 
 import gc

@@ -118,7 +118,7 @@ def runs():
     for at in range(0, len(found), 4096):
         piece = memoryview(found)[at : at + 4096]
         slot.readblocks(at // 4096, piece)
-    return [version for version in (OLD, NEW) if image_of(version) == bytes(found)][0]
+    return next(version for version in (OLD, NEW) if image_of(version) == bytes(found))
 
 
 @once

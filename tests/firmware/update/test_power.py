@@ -73,9 +73,8 @@ def test_every_cut_leaves_a_device_that_runs_and_finishes(good: bool, torn: int 
         assert came == len(share)
         tried += came
         ran_old += old
-    print(
-        f"{'image' if images else 'files'}, {'kept' if good else 'given back'}, torn {torn}: {tried} cut points, {ran_old} devices ran the old version after it"
-    )
+    what = f"{'image' if images else 'files'}, {'kept' if good else 'given back'}, torn {torn}"
+    print(f"{what}: {tried} cut points, {ran_old} devices ran the old version after it")
     assert tried == count >= 190
     assert 0 < ran_old < tried
 
