@@ -22,7 +22,7 @@ _AGAIN_MS = const(5000)  # until the home is told again what it has not heard, d
 _LONGEST_AGAIN_MS = const(600_000)
 ALONE = "/state/alone"  # an update's order for the next life
 _SWEEP_BYTES = const(4096)  # of garbage, so that what is loaded and let go of lies together, as `boot.py` has it
-_NAMES = ("opening", "staging", "image", "fetching", "trying", "slots", "record", "own", "unswept")
+_NAMES = ("opening", "staging", "fetching", "trying", "slots", "record", "own", "unswept")
 _ONCE = ("firmware.crypto.verify", "firmware.crypto.ecdh", "protocol.manifest", "protocol.blocks", "protocol.sign1", "protocol.updates")
 
 

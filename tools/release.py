@@ -119,7 +119,7 @@ def application(path: Path) -> bytes:
         raise Fault("not-an-image", file=path, reason="it is no application for the ESP32-S3")
     if data[0x8000:0x8002] == b"\xaa\x50":
         raise Fault("not-an-image", file=path, reason="it is the full image; take the update, which MicroPython calls .app-bin")
-    if len(data) > manifest.MAX_IMAGE_BYTES:
+    if len(data) > manifest.MAX_FILE_BYTES:
         raise Fault("not-an-image", file=path, reason="it is too large for a release")
     return data
 

@@ -123,40 +123,16 @@ def _nonces(private_key: bytes, message_hash: bytes, extra: bytes):
 
 def _multiply_steps(scalar: int):
     """Yield, and return the affine coordinates of scalar * G."""
-    zz = 0
-    while not zz:
-        with open_comb() as comb:
-            x, y, zz, zzz = yield from _comb_steps(rows_of(scalar), comb)
-        # zz is 0 only when a step met its own point: not for a random nonce, but for a scalar of 1 it may; then another multiple of n
-    return (yield from affine_steps(x, y, zz, zzz))
-
-
-def open_comb():
-    """Return the comb's file. Raises SelfTestFailed: it is not the comb, or not there."""
     if not _checked:
         load()
-    return open(_comb_path, "rb")
-
-
-def rows_of(scalar: int) -> list[int]:
-    """Return the digits by which the comb multiplies G, one row of 11 for each tooth: small integers that cost no memory."""
-    # digit i is 2 bit_i - 1, so the bits of (scalar + 2^264 - 1) / 2; a multiple of n more or less changes the bits and not the point
-    bits = (scalar + (1 << _DIGITS) - 1) * ((_N + 1) >> 1) % _N + _N * (urandom(1)[0] % 254)
-    return [bits >> (_SPACING * row) & ((1 << _SPACING) - 1) for row in range(_TABLES * _TEETH)]
-
-
-def entry(rows: list[int], comb, column: int, number: int) -> tuple[int, int]:
-    """Return what one of the four tables adds in a column, affine."""
-    index = 0
-    for tooth in range(_TEETH):
-        index |= (rows[number * _TEETH + tooth] >> column & 1) << tooth
-    # the top digit is the sign of the whole; if it is minus, every other digit counts the other way round
-    minus = 1 - (index >> (_TEETH - 1))
-    index = (index ^ -minus) & ((1 << (_TEETH - 1)) - 1)
-    comb.seek((index + (number << (_TEETH - 1))) << 6)
-    point = comb.read(64)
-    y = int.from_bytes(point[32:], "big")
-    return int.from_bytes(point[:32], "big"), (y, _P - y)[minus]
+    zz = 0
+    while not zz:
+        # digit i is 2 bit_i - 1, so the bits of (scalar + 2^264 - 1) / 2; a multiple of n more or less changes the bits and not the point
+        bits = (scalar + (1 << _DIGITS) - 1) * ((_N + 1) >> 1) % _N + _N * (urandom(1)[0] % 254)
+        with open(_comb_path, "rb") as comb:
+            x, y, zz, zzz = yield from _comb_steps(bits, comb)
+        # zz is 0 only when a step met its own point: not for a random nonce, but for a scalar of 1 it may; then another multiple of n
+    return (yield from affine_steps(x, y, zz, zzz))
 
 
 def affine_steps(x: int, y: int, zz: int, zzz: int):
@@ -170,16 +146,30 @@ def affine_steps(x: int, y: int, zz: int, zzz: int):
     return x, y
 
 
-def _comb_steps(rows: list[int], comb):
+def _comb_steps(bits: int, comb):
     """Yield twice in each column, and return X, Y, ZZ, ZZZ of the sum over all 264 digits: x = X/ZZ, y = Y/ZZZ, ZZ^3 = ZZZ^2.
 
     These coordinates ("XYZZ" in the Explicit-Formulas Database) have the fewest reductions, each of which costs three multiplications here.
     """
     p = _P
+    # one row of 11 digits per tooth, small integers that cost no memory
+    rows = [bits >> (_SPACING * row) & ((1 << _SPACING) - 1) for row in range(_TABLES * _TEETH)]
+    point = bytearray(64)
+    point_x, point_y = memoryview(point)[:32], memoryview(point)[32:]
     x = y = zz = zzz = 0
     for column in range(_SPACING - 1, -1, -1):
         for number in range(_TABLES):
-            x2, y2 = entry(rows, comb, column, number)
+            index = 0
+            for tooth in range(_TEETH):
+                index |= (rows[number * _TEETH + tooth] >> column & 1) << tooth
+            # the top digit is the sign of the whole; if it is minus, every other digit counts the other way round
+            minus = 1 - (index >> (_TEETH - 1))
+            index = (index ^ -minus) & ((1 << (_TEETH - 1)) - 1)
+            comb.seek((index + (number << (_TEETH - 1))) << 6)
+            comb.readinto(point)
+            x2 = int.from_bytes(point_x, "big")
+            y2 = int.from_bytes(point_y, "big")
+            y2 = (y2, p - y2)[minus]
             if column == _SPACING - 1 and number == 0:
                 z = _random(p)
                 zz = z * z % p

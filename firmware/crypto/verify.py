@@ -1,8 +1,8 @@
 """Whether an ECDSA signature (FIPS 186-5) with P-256 and SHA-256 holds: for updates, once in a while.
 
-Nothing here is secret. Both products come of one chain of doublings (Shamir's trick): the key's from windows of five digits, of which at
-most one in six is not 0, the base point's from the comb in `p256.py`, whose columns are the chain's last eleven. Sums are right for every
-two points, so that no numbers chosen for it make a signature hold or not. A generator, so that nothing waits for it.
+Nothing here is secret. The base point's product comes from the comb in `p256.py`; the key's from its non-adjacent form, of whose digits
+one in six is not 0, because a comb of its own, as `ecdh.py` makes it, is worth while only for two products. Sums are right for every two
+points, so that no numbers chosen for it make a signature hold or not. A generator, so that nothing waits for it.
 """
 
 from micropython import const
@@ -14,7 +14,6 @@ _P = p256._P
 _N = p256._N
 _WIDTH = const(5)
 _DIGITS = const(257)
-_TABLES, _SPACING = const(4), const(11)  # of the comb, as in p256.py
 
 
 def holds_steps(public_key: bytes, message_hash: bytes, signature: bytes):
@@ -31,31 +30,29 @@ def holds_steps(public_key: bytes, message_hash: bytes, signature: bytes):
     except errors.PointOffCurve:
         return False
     inverse = yield from p256._inverse_steps(s, _N)
-    x, _, z = yield from _sum_steps(int.from_bytes(message_hash, "big") * inverse % _N, r * inverse % _N, key)
+    total = yield from _product_steps(r * inverse % _N, key)
+    of_base = int.from_bytes(message_hash, "big") * inverse % _N
+    if of_base:
+        total = _add(*total, *(yield from p256._multiply_steps(of_base)))
+    x, _, z = total
     if not z:
         return False  # the point at infinity
     square = z * z % _P
     return (x - r * square) % _P == 0 or (r + _N < _P and (x - (r + _N) * square) % _P == 0)
 
 
-def _sum_steps(of_base: int, of_key: int, key: tuple[int, int]):
-    """Yield, and return of_base * G + of_key * key in Jacobian coordinates: to compare x needs no inverse."""
+def _product_steps(scalar: int, key: tuple[int, int]):
+    """Yield, and return a multiple of a point in Jacobian coordinates."""
     odd = yield from _odd_steps(*key)
-    digits = _digits(of_key)
-    rows = p256.rows_of(of_base)
+    digits = _digits(scalar)
     total = 0, 1, 0
-    with p256.open_comb() as comb:
-        for at in range(_DIGITS - 1, -1, -1):
-            total = ecdh.double(*total)
-            if digits[at]:
-                minus = digits[at] >> (_WIDTH - 1)
-                x, y = odd[((digits[at] ^ -minus) & ((1 << _WIDTH) - 1)) >> 1]
-                total = _add(*total, x, (y, _P - y)[minus])
-            if at < _SPACING:
-                for number in range(_TABLES):
-                    total = _add(*total, *p256.entry(rows, comb, at, number))
-                    yield
-            yield
+    for at in range(_DIGITS - 1, -1, -1):
+        total = ecdh.double(*total)
+        if digits[at]:
+            minus = digits[at] >> (_WIDTH - 1)
+            x, y = odd[((digits[at] ^ -minus) & ((1 << _WIDTH) - 1)) >> 1]
+            total = _add(*total, x, (y, _P - y)[minus])
+        yield
     return total
 
 

@@ -61,22 +61,11 @@ class Fetching:
         for done, (path, size, digest) in enumerate(staging.files(folder, opened), 1):
             self._check_battery(opened)
             await self._file(staging, folder, path, size, digest)
-            await self._tell(100 * done // (opened.head[manifest.LIST][0] + (1 if pinned else 0)))
+            await self._tell(100 * done // opened.head[manifest.LIST][0])
         await self._steps(staging.finish_steps(folder, opened, self._own.kind))
         if pinned:
-            await self._image(image, slot, *pinned)
-            await self._tell(100)
-            return image.start
+            return await image.fetch(slot, *pinned, self._steps, self._download)
         return None
-
-    async def _image(self, image, slot, size, digest):
-        """Have MicroPython's image in its slot: it is there, or it comes from the home."""
-        if not await self._steps(image.is_right_steps(slot, size, digest)):
-            incoming = image.Incoming(slot, size)
-            await self._into(incoming, self._download((updates.name_of(digest).encode(),), size, incoming.take))
-            if not await self._steps(image.is_right_steps(slot, size, digest)):
-                raise UpdateRefused(faults.UPDATE_DAMAGED, path="image")
-        image.stage(slot)
 
     async def _open(self, sequence, manifest_bytes):
         signed = bytearray()

@@ -8,6 +8,7 @@ image's of before. As long as its release has starts left, it is tried again; af
 import os
 from hashlib import sha256
 
+import machine
 from esp32 import Partition
 from micropython import const
 
@@ -15,7 +16,7 @@ from firmware.errors import UpdateRefused
 from firmware.flash import replacing
 from firmware.update import record
 from firmware.update.record import Record
-from firmware.update.slots import LAST_TRY, LOOKING, TRYING
+from firmware.update.slots import LOOKING, TRYING
 from protocol import faults, updates
 
 PATH = "/state/image"  # the application slot that is tried, by its label
@@ -25,7 +26,13 @@ _PIECE_BYTES = const(512)
 
 
 def beside(size: int):
-    """Return the application slot that does not run. Raises UpdateRefused: there is none, or it is smaller than the image."""
+    """Return the application slot that does not run. Raises UpdateRefused: there is none, or it is smaller than the image.
+
+    Does not return when what runs is an image that nobody has kept, nor will: the next start is the image's of before.
+    """
+    if replacing.read(PATH) is not None and _runs():
+        os.remove(PATH)
+        machine.reset()
     running = Partition(Partition.RUNNING)
     try:
         other = running.get_next_update()
@@ -47,32 +54,33 @@ def is_right_steps(slot, size: int, digest: bytes):
     return hashed.digest() == digest
 
 
-class Incoming:
-    """An image that arrives piece by piece, each of a part of a block, as `staging.Incoming` takes a file."""
+async def fetch(slot, size: int, digest: bytes, steps, download):
+    """Return `start` once the image lies in its slot: it is there, or it comes from the home; steps, download: as in `fetching.py`.
 
-    def __init__(self, slot, size: int):
+    Raises UpdateRefused: what came is not what was signed.
+    """
+    if not await steps(is_right_steps(slot, size, digest)):
+        await download((updates.name_of(digest).encode(),), size, Incoming(slot).take)
+        if not await steps(is_right_steps(slot, size, digest)):
+            raise UpdateRefused(faults.UPDATE_DAMAGED, path="image")
+    replacing.replace(PATH, slot.info()[4].encode())
+    return start
+
+
+class Incoming:
+    """An image that arrives piece by piece, each of a part of a block. Nobody starts what is not whole."""
+
+    def __init__(self, slot):
         self._slot = slot
-        self._left = size
         self._at = 0
 
     def take(self, piece) -> None:
-        """Write the next piece. Raises UpdateRefused: more came than the manifest says."""
-        self._left -= len(piece)
-        if self._left < 0:
-            raise UpdateRefused(faults.UPDATE_DAMAGED, path="image")
+        """Write the next piece."""
         block, offset = self._at // _BLOCK_BYTES, self._at % _BLOCK_BYTES
         if not offset:
             self._slot.ioctl(_ERASE, block)
         self._slot.writeblocks(block, piece, offset)
         self._at += len(piece)
-
-    def drop(self) -> None:
-        """Nobody starts what is not whole."""
-
-
-def stage(slot) -> None:
-    """The image lies in its slot, whole."""
-    replacing.replace(PATH, slot.info()[4].encode())
 
 
 def start() -> bool:
@@ -92,18 +100,17 @@ def keep() -> None:
 
 def starts_again(slots, state: str) -> bool:
     """Return whether this start is to be followed by another, because it is the other image's turn; slots, state: as in `slots.py`."""
-    if state == LOOKING:
+    if state == LOOKING or _runs():
         return False
-    runs = Partition(Partition.RUNNING).info()[4] == _slot().info()[4]
-    if state not in (TRYING, LAST_TRY):
-        os.remove(PATH)
-        return runs  # nobody will keep it, so the next start is the image's of before
-    if runs or (state == TRYING and start()):
-        return not runs
-    last = record.load()
-    record.save(Record(last.sequence if last else 0, updates.GIVEN_BACK, faults.UPDATE_IMAGE, 0))
-    slots.give_back()
+    if state != TRYING or not start():
+        last = record.load()
+        record.save(Record(last.sequence if last else 0, updates.GIVEN_BACK, faults.UPDATE_IMAGE, 0))
+        slots.give_back()
     return True
+
+
+def _runs():
+    return Partition(Partition.RUNNING).info()[4] == _slot().info()[4]
 
 
 def _slot():

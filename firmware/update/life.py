@@ -10,7 +10,6 @@ from micropython import const
 
 from firmware import once
 from firmware.errors import GaveWay, LinkError, UpdateRefused
-from firmware.flash import replacing
 from firmware.update import own, record
 from firmware.update.record import Record
 from firmware.update.slots import GIVEN_BACK, SETTLED, Slots
@@ -20,10 +19,9 @@ _URI_PATH = const(11)
 _SERVER_ERROR = const(0xA0)
 _PERCENT_STEP = const(10)
 _ENOSPC = const(28)
-_IMAGE = "/state/image"  # as in `image.py`
-# To fetch and verify takes 12 KiB and leaves crumbs; a scale has 33 here, a cuff 29, of which a measurement would miss what is gone, and a
+# To fetch and verify takes 12 KiB and leaves crumbs; a scale has 31 here, a cuff 29, of which a measurement would miss what is gone, and a
 # babyphone 13.
-_ROOM_BYTES = const(31 * 1024)
+_ROOM_BYTES = const(30 * 1024)
 
 
 class Life:
@@ -41,12 +39,6 @@ class Life:
         Raises GaveWay: somebody measures; MemoryError: an update wants a life of its own.
         """
         state = self._slots.state()
-        if replacing.read(_IMAGE) is not None:
-            from firmware.update import image  # spares memory: seldom in a release
-
-            if image.starts_again(self._slots, state):
-                self._of.restart()
-            image = None
         if state != SETTLED:
             from firmware.update import trying  # spares memory: only on trial
 

@@ -16,6 +16,7 @@ from protocol import cbor, cbor_decoding, errors, faults, manifest
 
 LIST = "list.cbor"
 RELEASE = "/release.cbor"
+_IMAGE = "/state/image"  # as in `image.py`
 _FOLDER = const(0x4000)
 _PIECE_BYTES = const(512)
 _HEAD_BYTES = const(9)
@@ -44,6 +45,7 @@ def check_room(folder: str, opened, kept_free: int) -> None:
 
 def begin_steps(folder: str, opened):
     """Yield, and return whether an earlier attempt at this very release is in the slot; of another's nothing stays. Raises OSError."""
+    _remove(_IMAGE)  # of an attempt that the power ended
     if (yield from _has_list_steps(folder, opened)):
         return True
     yield from empty_steps(folder)
@@ -84,10 +86,7 @@ def check_list(folder: str, opened) -> None:
 
 def empty_steps(folder: str):
     """Yield, and remove everything below a folder, the list first: what is half emptied is no attempt at anything."""
-    try:
-        os.remove(f"{folder}/{LIST}")
-    except OSError:
-        pass  # there was none
+    _remove(f"{folder}/{LIST}")
     for path in _paths(folder, True):
         try:
             os.remove(path)
@@ -186,6 +185,13 @@ def finish_steps(folder: str, opened, kind: str):
         yield
     if count or not (yield from _has_list_steps(folder, opened)):
         raise UpdateRefused(faults.UPDATE_DAMAGED, path=folder)
+
+
+def _remove(path):
+    try:
+        os.remove(path)
+    except OSError:
+        pass  # there was none
 
 
 def _paths(folder, folders=False):

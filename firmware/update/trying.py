@@ -5,6 +5,7 @@ then the slot of before looks whether it hears the home, and only if it does is 
 """
 
 import asyncio
+import os
 
 from micropython import const
 
@@ -48,6 +49,12 @@ async def prove(updating, slots, state: str, alive) -> None:
 
     Raises GaveWay: somebody measures, and it is looked at again afterwards.
     """
+    if replacing.read(_IMAGE) is not None:
+        from firmware.update import image  # spares memory: seldom in a release
+
+        if image.starts_again(slots, state):
+            updating.restart()
+        image = None
     updating.busy = True
     updating.asleep = lambda: _make(on_sleep(state), slots)
     while True:
@@ -76,6 +83,10 @@ def note_given_back(slots) -> None:
         ending = endings.load()
         fault = ending.fault if ending and not ending.told else faults.UPDATE_UNPROVED
         record.save(Record(last.sequence if last else 0, updates.GIVEN_BACK, fault, 0))
+    try:
+        os.remove(_IMAGE)
+    except OSError:
+        pass  # it brought none
     slots.settle()
 
 

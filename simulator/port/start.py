@@ -2,7 +2,7 @@
 
 Started as a module, with the simulator's port, the flash image, the flash operation at which the power is cut (0 never) and how many
 percent of it happen. A file beside the image, its name with ".slots", is the flash of two application slots. With the single argument
-"measure" it prints what the stand-ins cost in heap, so that this can be added to the firmware's.
+"measure" it prints what the stand-ins cost in heap, so that this can be added to the firmware's: nothing of them may be in this file.
 """
 
 import gc
@@ -21,29 +21,19 @@ import esp32
 import flash
 import machine
 import network
-import partition
 import vfs
 import wire
 
 
 def _mount(image, cut_at, torn_percent):
     """Replace the host's files by the device's."""
-    _boot(image + ".slots")
+    esp32.boot(image)
     size = os.stat(image)[6]
     device = flash.FileFlash(open(image, "r+b"), size, cut_at, torn_percent)
     vfs.umount("/")
     vfs.mount(vfs.VfsLfs2(device, progsize=32, readsize=32, lookahead=32), "/")
     os.chdir("/")
     return device
-
-
-def _boot(image):
-    """Choose the application slot to start from, where the board has two."""
-    try:
-        size = os.stat(image)[6]
-    except OSError:
-        return
-    partition.boot(flash.FileFlash(open(image, "r+b"), size))
 
 
 def _run(name):

@@ -258,7 +258,8 @@ def live_on(home, label, good, lives):
         home.check(label)
         home.measure()
         state = chosen.state()
-        if replacing.read(image.PATH) is not None and image.starts_again(chosen, state):
+        on_trial = state in (slots.TRYING, slots.LAST_TRY) and replacing.read(image.PATH) is not None
+        if on_trial and image.starts_again(chosen, state):
             continue
         if state == slots.GIVEN_BACK:
             trying.note_given_back(chosen)
