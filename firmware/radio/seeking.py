@@ -4,7 +4,6 @@ import socket
 
 from firmware.radio import wifi
 
-_LARGEST_BYTES = 512
 _EVERYBODY = "255.255.255.255"
 
 
@@ -13,8 +12,6 @@ class Seeking(wifi.Wifi):
 
     def __init__(self, settings, session, clock, alive):
         wifi.Wifi.__init__(self, settings, session, clock, alive)
-        self._to = None
-        self._from = None
         self._asked_everybody = False
 
     @property
@@ -35,29 +32,15 @@ class Seeking(wifi.Wifi):
             address = ".".join([str(part) for part in address])
         return {"gateway": [address, port]}
 
-    def _open(self):
-        if self._socket is None:
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._socket.setblocking(False)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            name, port = self._gateway
-            try:
-                self._to = socket.getaddrinfo(name, port)[0][-1]
-            except OSError:
-                name = _EVERYBODY
-                self._to = socket.getaddrinfo(name, port)[0][-1]
-            self._asked_everybody = name.endswith(".255")
-        return self._socket
-
-    def _send(self, datagram):
+    def _address(self, name):
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         try:
-            self._open().sendto(datagram, self._to)
+            found = wifi.Wifi._address(self, name)
         except OSError:
-            pass  # lost on the way, as any datagram may be: the exchange repeats it
+            name = _EVERYBODY
+            found = wifi.Wifi._address(self, name)
+        self._asked_everybody = name.endswith(".255")
+        return found
 
-    def _receive(self):
-        try:
-            data, self._from = self._open().recvfrom(_LARGEST_BYTES)
-        except OSError:
-            return None
-        return data or None
+    def _again(self, _datagram):
+        """Look for nobody else: everybody was asked."""

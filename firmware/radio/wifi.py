@@ -1,7 +1,7 @@
 """The way home over Wi-Fi: CoAP over UDP, protected by OSCORE; what is asked, and how, is `way.py`'s, here are radio and socket.
 
 The network is joined when something is to be sent, and looked at again while waiting. Nothing that arrives is believed before it has
-been opened, so the socket needs no care about who sends.
+been opened, so the socket needs no care about who sends. What has to be said again may be for a home that moved: then `moved.py` looks.
 """
 
 import asyncio
@@ -33,6 +33,8 @@ class Wifi(way.Way):
         self._joined_ms = -JOIN_MS  # when joining last began
         self._socket = None
         self._waiting = None
+        self._known = self._to = self._from = None  # where settings say the home is, whom we speak to, and who spoke last
+        self._said = self._moved = None
 
     @property
     def awake(self) -> bool:
@@ -89,23 +91,39 @@ class Wifi(way.Way):
         if self._socket is None:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
-            self._socket.connect(socket.getaddrinfo(self._gateway[0], self._gateway[1])[0][-1])
+            self._known = self._to = self._address(self._gateway[0])
             self._waiting = select.poll()
             self._waiting.register(self._socket, select.POLLIN)
         return self._socket
 
+    def _address(self, name):
+        return socket.getaddrinfo(name, self._gateway[1])[0][-1]
+
     def _send(self, datagram):
         try:
-            self._open().send(datagram)
+            self._open()
+            if datagram == self._said and self._moved is None:
+                self._again(datagram)
+            self._said = datagram
+            self._socket.sendto(datagram, self._to)
         except OSError:
             pass  # lost on the way, as any datagram may be: the exchange repeats it
+
+    def _again(self, datagram):
+        from firmware.radio import moved  # spares memory: a home seldom moves
+
+        silent, self._to = self._to, self._known
+        self._moved = moved.Moved(self._socket, datagram, self._known, silent)
 
     def _receive(self):
         """Return one datagram, or None. `readinto` would join those that wait, and `recv` leaves garbage where nothing is."""
         try:
             self._open()
+            if self._moved:
+                self._to, self._moved = self._moved.hear(self._to)
             for _ in self._waiting.ipoll(0):
-                return self._socket.recv(_LARGEST_ANSWER_BYTES)
+                data, self._from = self._socket.recvfrom(_LARGEST_ANSWER_BYTES)
+                return data
         except OSError:
             pass  # the home's port is closed, which only its silence may tell
         return None

@@ -1,6 +1,7 @@
 """The home is found by name: by zeroconf's own browser, by a device's bare question, after its address changed, beside another home."""
 
 import asyncio
+import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -13,7 +14,13 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from gateway.edges import mdns
 from gateway.edges.mdns import DEVICES, PAGES, Announcement
+from simulator.house import House
+from simulator.people.person import Person
+from tests.firmware.living import CACHE, ROOT, said
 from tests.gateway.process import configure, gateway
+from tests.gateway.test_pages import PASSWORD, browser
+from tests.gateway.test_pairings import kid_of_only_device, move, new_device, paired, readings_of
+from tools.micropython import find
 
 pytestmark = pytest.mark.anyio
 # RFC 6762, section 6.7: from a port of its own a question is answered to that port alone.
@@ -161,3 +168,38 @@ def test_only_reachable_addresses_are_promised() -> None:
     assert all(not address.startswith("127.") for address in mdns.addresses("::"))
     assert mdns.addresses("0.0.0.0") == mdns.addresses("::")  # noqa: S104  # not bound, only asked about
     assert mdns.addresses("203.0.113.77") == []
+
+
+@pytest.mark.timeout(240)
+async def test_a_device_finds_its_home_where_it_moved_to(tmp_path: Path) -> None:
+    """Paired with a gateway that then comes back elsewhere, a device asks its network, and what it kept arrives once: no person helps."""
+    source = (ROOT / "firmware/radio/moved.py").read_text(encoding="utf-8")
+    blocking = "        self._asking.setblocking(False)\n"
+    assert source.count(blocking) == 1
+    loopback = blocking + '        self._asking.setsockopt(0, 32, b"\\x7f\\0\\0\\1")  # IP_MULTICAST_IF: of the only network here\n'
+    interpreter = find(CACHE)
+    assert interpreter is not None
+    configuration = configure(tmp_path, "[discovery]\nannounce = true\n")
+    label = secrets.token_bytes(16)
+    async with House(tmp_path / "house", interpreter.command, seed=3) as house:
+        async with gateway(configuration) as running, browser(running) as page:
+            await page.set_up()
+            old = int((await running.event("gateway.ready"))["coap_port"])
+            device = new_device(house, "scale", old, label, "scale", {"firmware/radio/moved.py": source.replace(blocking, loopback)})
+            await device.start()
+            await paired(page, house, device, label)
+            kid = await kid_of_only_device(page)
+            assert await running.stop() == 0
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            await move(device, nobody.getsockname()[1])
+            await house.step_on(device, Person("Ada", 61.3), 9.0)
+            async with gateway(configuration) as running, browser(running) as page:
+                assert (await running.event("gateway.ready"))["coap_port"] != nobody.getsockname()[1]
+                assert (await page.client.post("/en/sign-in", data={"password": PASSWORD})).status_code == 303
+                async with asyncio.timeout(150):
+                    while "scale" not in [row["kind"] for row in await readings_of(page, kid)]:
+                        await asyncio.sleep(0.2)
+                rows = await readings_of(page, kid)
+                assert len(rows) == len({row["sequence"] for row in rows})
+        assert not said(device, "Traceback")
