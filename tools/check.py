@@ -2,17 +2,24 @@
 
 Each step prints one line; what a step has to complain about follows it. The tests come last, because they take longest and their
 closing lines are what a reader looks for. `--long` runs the campaigns too, which take hours.
+
+A few tests that failed beside others are run once more, alone, and that decides (decision 0018): how busy a machine is must not. They are
+named all the same, because a person has waited for them.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tools import build
 
 AT_ONCE = 4  # files, on two cores
+FEW = 5  # more failures than these are no accident
+_SOME_FAILED = 1  # pytest's exit status; others are not about a test
 _TYPED = ("protocol", "gateway", "cloud", "simulator", "tools")
 
 
@@ -65,10 +72,39 @@ def main(arguments: list[str]) -> int:
             f"{'✗' if complaint else '✓'} {words} ({time.monotonic() - started:.0f} s)\n{complaint + chr(10) if complaint else ''}"
         )
         sys.stdout.flush()
+    return run_tests(build.ROOT, chosen.tests, chosen.long) or int(failed)
+
+
+def run_tests(root: Path, tests: list[str], long: bool) -> int:
+    """Run the tests below `root`, and a few that failed beside others once more, alone; return 0 if all hold."""
+    pytest = [sys.executable, "-m", "pytest", "-q"]
+    if long:
+        return subprocess.run([*pytest, "--durations=15", *tests], cwd=root, check=False).returncode
+    _memory(root).unlink(missing_ok=True)
     # A file's tests stay together, side by side with other files': most of the time they wait for devices to live their lives.
-    which = [] if chosen.long else ["-m", "not long", "-n", str(AT_ONCE), "--dist", "loadfile"]
-    tested = subprocess.run([sys.executable, "-m", "pytest", "-q", "--durations=15", *which, *chosen.tests], cwd=build.ROOT, check=False)
-    return tested.returncode or int(failed)
+    short = [*pytest, "-m", "not long", *tests]
+    status = subprocess.run([*short, "--durations=15", "-n", str(AT_ONCE), "--dist", "loadfile"], cwd=root, check=False).returncode
+    failed = _failed(root)
+    if status != _SOME_FAILED or not 0 < len(failed) <= FEW:
+        return status
+    names = "".join(f"  {name}\n" for name in failed)
+    sys.stdout.write(f"Failed beside others, so once more, alone:\n{names}")
+    sys.stdout.flush()
+    status = subprocess.run([*short, "--last-failed", "--last-failed-no-failures", "none"], cwd=root, check=False).returncode
+    sys.stdout.write("They fail alone too.\n" if status else f"They hold alone; what made them fail beside others wants mending:\n{names}")
+    return status
+
+
+def _failed(root: Path) -> list[str]:
+    """Return what pytest remembers of its last run: the tests that failed."""
+    try:
+        return sorted(json.loads(_memory(root).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return []
+
+
+def _memory(root: Path) -> Path:
+    return root / ".pytest_cache/v/cache/lastfailed"
 
 
 if __name__ == "__main__":

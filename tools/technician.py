@@ -20,6 +20,7 @@ from tools.faults import Fault
 PROGRAMS = build.ROOT / "firmware/technician"
 MARK = "foyer-technician "
 PATIENCE_s = 30.0  # for one program; the longest makes a key pair, some seconds on an ESP32-S3
+ATTEMPTS = 3  # to be heard: what is typed while a board starts is lost, and mpremote types once and waits ten seconds
 
 
 def run(port: str, program: str, given: Mapping[str, object] | None = None, timeout_s: float = PATIENCE_s) -> dict[str, Any]:
@@ -47,15 +48,18 @@ def reset(port: str) -> None:
 def mpremote(port: str, *arguments: str, timeout_s: float = PATIENCE_s) -> str:
     """Return what mpremote printed. Raises Fault: with the reason as a technician meets it."""
     command = [sys.executable, "-m", "mpremote", "connect", port, *arguments]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, timeout=timeout_s, stdin=subprocess.DEVNULL
-        )
-    except subprocess.TimeoutExpired:
-        raise Fault("no-repl" if _there(port) else "cable", port=port) from None
-    if done.returncode == 0:
-        return done.stdout
-    said = done.stdout + done.stderr
+    for _ in range(ATTEMPTS):
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", check=False, timeout=timeout_s, stdin=subprocess.DEVNULL
+            )
+        except subprocess.TimeoutExpired:
+            raise Fault("no-repl" if _there(port) else "cable", port=port) from None
+        if done.returncode == 0:
+            return done.stdout
+        said = done.stdout + done.stderr
+        if "could not enter raw repl" not in said or not _there(port):
+            break  # only what never reached the board may be typed again
     if not _there(port) or re.search(r"disconnected|Input/output error|Errno 5|Errno 6\b", said):
         raise Fault("cable", port=port)
     if "could not enter raw repl" in said or "timeout waiting" in said or "could not exec" in said or "unexpected read" in said:

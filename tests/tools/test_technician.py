@@ -3,6 +3,7 @@
 Each test runs the commands that a person would type. The long campaigns cut the power and pull the cable all over the way.
 """
 
+import asyncio
 import fcntl
 import json
 import os
@@ -20,6 +21,7 @@ from simulator.usb import rfc2217, standin
 from simulator.usb.board import BenchDevice
 from simulator.usb.bootrom import ESP32_C3
 from tests.tools.bench_room import BenchRoom
+from tools import technician
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -213,6 +215,19 @@ def test_faults_before_anything_is_written_are_one_sentence_each(room: BenchRoom
     done = room.flash(device)
     assert done.returncode == 1
     assert "Hold BOOT, press RESET" in done.stdout
+
+
+def test_a_board_that_only_just_starts_is_asked_again(room: BenchRoom, flashed: BenchDevice) -> None:
+    """What was typed while it could not listen is lost; the same command is heard once it can."""
+    room.do(flashed.to_download_mode())
+
+    async def press_reset_late() -> None:
+        await asyncio.sleep(4.0)
+        await flashed.press_reset()
+
+    pressed = room.begin(press_reset_late())
+    assert technician.run(str(flashed.port), "look")["chip"]
+    assert pressed.done()
 
 
 def test_a_port_that_another_program_has_is_named_with_it(room: BenchRoom) -> None:
