@@ -3,7 +3,9 @@
 What cannot be prevented stands in docs/privacy.md. The numbers are stable; a test that is renamed is renamed here.
 """
 
-import re
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,7 @@ MOUNTED = {
         "cloud/test_accounts.py::test_a_stolen_accounts_store_with_pepper_and_erasure_keys_opens_nothing",
         "cloud/test_accounts.py::test_passwords_that_anybody_would_try_are_refused",
         "cloud/test_accounts.py::test_recovery_codes_have_128_bits_and_forgive_handwriting",
+        "cloud/site/test_routes_under_attack.py::test_passwords_are_tried_one_at_a_time_and_too_many_are_sent_away",
     ),
     "T7 a passkey without its PRF": (
         "cloud/test_passkeys.py::test_only_the_prf_of_a_passkey_opens_what_lies_under_it",
@@ -128,12 +131,14 @@ MOUNTED = {
     "T21 forged tags without end, and what an answer's time tells": (
         "gateway/test_introductions.py::test_a_million_failed_tags_end_a_link",
         "firmware/test_session.py::test_a_million_forged_answers_are_the_end_of_a_link",
+        "firmware/test_session.py::test_worn_keys_are_given_up_for_good_and_the_request_is_asked_with_new_ones",
         "gateway/test_introductions.py::test_a_stranger_costs_what_a_forger_costs",
         "gateway/test_reception.py::test_an_unknown_key_and_a_bad_signature_are_one_answer_after_the_same_work",
     ),
     "T22 a room listened to from elsewhere, or without its lamp": (
         "gateway/test_listening.py::test_a_browser_at_home_hears_what_its_key_opens_and_nothing_of_it_stays",
         "gateway/test_listening.py::test_only_addresses_of_a_home_may_listen",
+        "firmware/babyphone/test_audible.py::test_its_time_has_an_end_whatever_is_asked",
         "firmware/babyphone/test_life_of_babyphone.py::test_a_parent_hears_the_room_and_the_lamp_says_so",
     ),
     "T23 another site's form, a rebound name": (
@@ -159,21 +164,46 @@ MOUNTED = {
         "firmware/update/test_updates.py::test_what_is_bad_input_is_refused_before_anything_is_changed",
         "firmware/update/test_updates.py::test_the_next_key_signs_once_the_old_one_is_lost_and_a_release_can_leave_the_old_one_out",
         "protocol/test_shelf.py::test_a_word_of_the_newest_that_makes_no_sense_is_refused",
+        "gateway/test_rollout_from_the_site.py::test_withholding_is_noticed",
+        "gateway/test_rollout_from_the_site.py::test_a_site_that_lies_brings_nothing_home",
+        "firmware/test_commanding.py::test_a_factory_reset_lowers_no_floor_under_releases",
     ),
     "T28 a gateway that lies": (
         "protocol/test_cose.py::test_a_single_changed_bit_is_refused",
+        "firmware/test_moved.py::test_whoever_says_to_be_the_home_keeps_no_device_from_it",
+        "firmware/test_ground.py::test_what_is_no_receipt_forgets_nothing",
         "firmware/update/test_updates.py::test_a_broken_release_is_given_back_by_itself_and_the_next_good_one_is_taken",
         "protocol/test_shelf.py::test_a_changed_byte_anywhere_is_refused",
     ),
 }
 
 
-@pytest.mark.parametrize("threat", MOUNTED)
-def test_every_attack_is_mounted(threat: str) -> None:
-    """Each test that is named here is there."""
-    for node in MOUNTED[threat]:
-        path, _, name = node.partition("::")
-        assert re.search(rf"^(async )?def {name}\(", (TESTS / path).read_text(encoding="utf-8"), re.MULTILINE), node
+# Of a pytest that collects and runs nothing: what runs, and when. A condition of the machine (a database, a board) may keep a test away.
+PLUGIN = """
+def pytest_collection_modifyitems(items):
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers() if mark.name != "skipif" or mark.args[:1] == (True,)}
+        if not marks & {"skip", "skipif", "xfail"}:
+            print("LONG" if "long" in marks else "EVERY DAY", item.nodeid.partition("[")[0], sep="|")
+"""
+
+
+@pytest.mark.timeout(700)
+def test_every_attack_is_mounted(tmp_path: Path) -> None:
+    """Each test that is named here is collected and not skipped, and of each threat more than half run every day."""
+    (tmp_path / "when.py").write_text(PLUGIN)
+    files = sorted({f"tests/{node.partition('::')[0]}" for nodes in MOUNTED.values() for node in nodes})
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "when", "-p", "no:cacheprovider", *files]
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    asked = subprocess.run(
+        command, cwd=TESTS.parent, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=False, timeout=600
+    )
+    assert asked.returncode == 0, asked.stdout[-2000:]
+    when = dict(line.split("|")[::-1] for line in asked.stdout.splitlines() if line.count("|") == 1)
+    for threat, nodes in MOUNTED.items():
+        found = [when.get(f"tests/{node}") for node in nodes]
+        assert None not in found, [node for node, each in zip(nodes, found, strict=True) if each is None]
+        assert found.count("EVERY DAY") * 2 > len(found), threat
 
 
 def test_no_threat_is_left_out() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.flash import forgetting
-from protocol import commands, faults
+from firmware.update import own
+from protocol import cbor, commands, faults
 from tests.firmware import commanding_bodies as bodies
 from tests.on_micropython import both_pythons
 
@@ -117,3 +118,21 @@ def test_a_factory_reset_forgets_the_home_s_numbers(tmp_path: Path) -> None:
     (tmp_path / "state/order.cbor").write_bytes(b"\x84\x07\x01\x00\x00")
     forgetting.finish(str(tmp_path))
     assert not (tmp_path / "state/order.cbor").exists()
+
+
+def test_a_factory_reset_lowers_no_floor_under_releases(tmp_path: Path) -> None:
+    """Threats T27: which release runs, and whose may follow it, is what it was; an older one stays refused by whoever resets a device."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/forgetting").write_bytes(b"")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/release.cbor").write_bytes(cbor.encode({"kind": "scale", "version": "0.1.5", "sequence": 5, "digest": ""}))
+    (tmp_path / "a/release.keys").write_bytes(b"\x04" * 130)
+    chosen = {"device": "scale", "board": "s3", "ssid": "home", "password": "secret"}
+    (tmp_path / "settings.cbor").write_bytes(cbor.encode(chosen))
+    before = own.own(chosen, str(tmp_path / "a"))
+    forgetting.finish(str(tmp_path))
+    left = cbor.decode((tmp_path / "settings.cbor").read_bytes())
+    assert isinstance(left, dict)
+    assert "ssid" not in left
+    assert own.own(left, str(tmp_path / "a")) == before
+    assert before.sequence == 5

@@ -3,9 +3,11 @@
 The addresses come from the routing table itself, so a new page is attacked on the day it is made.
 """
 
+import asyncio
 import html
 import re
 import statistics
+import threading
 import time
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +18,8 @@ from hypothesis import strategies as st
 from starlette.routing import Route
 
 from cloud import bearers, credentials
-from cloud.site import defences, routes
+from cloud.errors import Declined
+from cloud.site import defences, premises, routes
 from tests.cloud.site.conftest import PASSWORD, Premises
 from tests.cloud.site.test_take import Furnished
 
@@ -242,3 +245,27 @@ def test_logs_hold_nothing_that_was_sent(house: Any, capsys: pytest.CaptureFixtu
         browser.post("/en/sign-in", {"email": "secret@example.org", "password": "secret words of mine"})
         asked(browser, "GET", "/en/secret-path?token=secret")
     assert "secret" not in capsys.readouterr().out
+
+
+def test_passwords_are_tried_one_at_a_time_and_too_many_are_sent_away(site: Premises) -> None:
+    """Threats T6: however many sign in at once, one run of 64 MiB is under way; beyond those who may wait, the answer is "busy" at once."""
+    inside, most, opened = 0, 0, threading.Event()
+
+    def run() -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        opened.wait()
+        inside -= 1
+
+    async def storm() -> list[object]:
+        crowd = [asyncio.create_task(site.premises.slowly(run)) for _ in range(premises.WAITING_AT_MOST + 5)]
+        while sum(each.done() for each in crowd) < 5:
+            await asyncio.sleep(0.01)
+        opened.set()
+        return await asyncio.gather(*crowd, return_exceptions=True)
+
+    ends = asyncio.run(storm())
+    assert most == 1
+    assert ends.count(None) == premises.WAITING_AT_MOST
+    assert [type(end) for end in ends if end is not None] == [Declined] * 5
