@@ -86,6 +86,41 @@ async def test_a_device_learns_the_wifi_in_its_pairing_and_comes_home_that_way(t
         assert password.encode() not in whole
 
 
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+async def test_power_cuts_at_every_flash_operation_of_a_pairing_that_tells_the_wifi(tmp_path: Path) -> None:
+    """Torn in half at each of the first fourteen: bond, network and home are there, or pairing again heals it; the weight comes home."""
+    async with an_air() as air, home(tmp_path, air) as (_, page, house, coap_port):
+        for operation in range(1, 15):
+            label, name = secrets.token_bytes(16), f"scale{operation}"
+            told = {"wifi": "Les Tilleuls", "wifi_password": "sous le tilleul"}
+            device = new_device(house, name, coap_port, label, "scale", radio="both", ssid="", password="")
+            device.cut_power_at_flash_operation(operation, 50)
+            await device.start()
+            await until(lambda: device.display[1] == "press to pair me", 60)  # noqa: B023
+            assert (await page.post("/en/pair", code=labels.write_secret(label), name=name, **told)).status_code == 303
+            house.press(device)
+            await shows(page, "same digits")
+            house.press(device)
+            await page.post("/en/pair/answer", said="same")
+            await until(lambda: not device.powered or device.display[1] == "paired", 60)  # noqa: B023
+            if device.powered:
+                await device.cut_power()
+            device.cut_power_at_flash_operation(0)
+            await device.restore_power()
+            await until(lambda: device.display[1] in ("press to pair me", "step on"), 60)  # noqa: B023
+            if device.display[1] == "press to pair me":
+                assert name not in str((await page.state())["devices"])
+                await paired(page, house, device, label, name, **told)
+            await until(lambda: device.display[1] == "step on", 60)  # noqa: B023
+            await house.step_on(device, PERSON, 9.0)
+            kid = flash(device)["identity.cbor"]["kid"].hex()
+            await weights(page, kid, 1)
+            assert flash(device)["settings.cbor"]["ssid"] == told["wifi"]
+            assert [each["name"] for each in (await page.state())["devices"] if each["kid"] == kid] == [name]
+            await device.cut_power()
+
+
 class Forger:
     """A neighbour's gateway: it answers every hello, and does not know the label."""
 
