@@ -259,12 +259,12 @@ class Nearby:
             self._way.count("ble_broken")
             self._log.info("ble.broken", kid=device.kid.hex() if device else "", reason=type(error).__name__)
         finally:
-            heard.visiting = False
             heard.visited_s = time.monotonic()
-            if device is not None and device.kid in self._last:
-                later = self._last[device.kid]
-                later.visiting, later.visited_s = False, heard.visited_s
-                later.not_before_s, later.failures, later.unsafe = heard.not_before_s, heard.failures, heard.unsafe
+            # heard anew meanwhile, under another address, or under this one by a device that is still nobody's
+            later = self._heard.get(heard.radio.address) if device is None else self._last.get(device.kid)
+            for each in (heard, later or heard):
+                each.visiting, each.visited_s = False, heard.visited_s
+                each.not_before_s, each.failures, each.unsafe = heard.not_before_s, heard.failures, heard.unsafe
 
     async def _meet(self, heard: _Heard) -> None:
         """One visit. Raises BleakError, TimeoutError, BadFragment: it broke; BondLost."""

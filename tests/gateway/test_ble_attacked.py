@@ -11,6 +11,7 @@ import pytest
 from protocol import faults, labels
 from protocol import pairing as wire
 from protocol.sentences import SENTENCES, sentence
+from simulator.air.ble import cut
 from tests.gateway.counterpart import Counterpart, MemoryContext, Sealed, answered, datagram
 from tests.gateway.pocket import Pocket
 from tests.gateway.process import Gateway
@@ -78,6 +79,24 @@ async def refusals(home: Gateway) -> dict[str, int]:
     await home.stop()
     counts: dict[str, int] = (await home.event("gateway.stopping"))["counts"]
     return {name: count for name, count in counts.items() if name.startswith("refused.")}
+
+
+async def test_a_pairing_whose_link_breaks_is_gone_on_with(tmp_path: Path) -> None:
+    """Cut off, and its bond lost like that of a device whose power went: it is visited again, and its digits are compared."""
+    label = secrets.token_bytes(16)
+    async with at_home(tmp_path, []) as (air, home), browser(home) as page, Pocket(air, Counterpart(), "newcomer").on() as pocket:
+        await page.set_up()
+        assert (await page.post("/en/pair", code=labels.write_secret(label))).status_code == 303
+        pocket.pairing = True
+        await pocket.visited()
+        cut(air, "newcomer")
+        pocket.secrets.clear()
+        pocket.switch_on()
+        async with asyncio.timeout(PATIENCE_s):
+            await pocket.visited()
+        device = Newcomer(label, pocket.port)
+        await device.compare()
+        assert digits(await shows(page, "same digits")) == device.code
 
 
 async def test_a_recorded_pairing_played_back_by_another_device_changes_nothing(tmp_path: Path) -> None:
