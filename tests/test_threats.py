@@ -82,6 +82,7 @@ MOUNTED = {
     "T13 a device or a gateway in other hands": (
         "gateway/test_enrolments.py::test_its_keys_are_refused_and_its_readings_stay",
         "gateway/test_enrolments.py::test_the_page_says_what_a_finder_could_read",
+        "tools/test_broker.py::test_a_revoked_certificate_opens_nothing_and_its_successor_does",
         "gateway/test_talking.py::test_after_a_theft_everything_goes_under_names_of_a_new_secret",
     ),
     "T14 a cuff that fills from afar, and what only a home may agree to": (

@@ -47,6 +47,7 @@ _CONFIGURATION = """\
 per_listener_settings false
 listener {port} 127.0.0.1
 cafile {folder}/authority.pem
+crlfile {folder}/revoked.pem
 certfile {folder}/broker.pem
 keyfile {folder}/broker.key
 tls_version tlsv1.3
@@ -98,6 +99,18 @@ class Broker:
         if not made.certificate.exists():
             _issue(self.folder, name, server=False)
         return made
+
+    def revoke(self, name: str) -> None:
+        """Shut out whoever has the certificate of this name, from the broker's next start on; `issue` then makes a new one of that name.
+
+        Raises BrokerFailed: no certificate of that name was made here.
+        """
+        lost = self.folder / f"{name}.pem"
+        if not lost.exists():
+            raise BrokerFailed(f"There is no certificate named {name} in {self.folder}: look at the names of its .pem files.")
+        _revoke(self.folder, x509.load_pem_x509_certificate(lost.read_bytes()).serial_number)
+        lost.unlink()
+        (self.folder / f"{name}.key").unlink(missing_ok=True)
 
     def start(self, timeout_s: float = 10.0) -> None:
         """Start the broker and return when it takes connections. Raises BrokerFailed: it did not."""
@@ -167,6 +180,8 @@ def make(folder: Path, port: int) -> Broker:
         _make_authority(folder)
     if not (folder / "broker.pem").exists():
         _issue(folder, "broker", server=True)
+    if not (folder / "revoked.pem").exists():
+        _revoke(folder)
     _write_private(folder / "access.list", _ACCESS_LIST.encode())
     user = "root" if os.geteuid() == 0 else "mosquitto"
     (folder / "mosquitto.conf").write_text(_CONFIGURATION.format(port=port, folder=folder, user=user), encoding="utf-8")
@@ -207,11 +222,33 @@ def _make_authority(folder: Path) -> None:
     _write_pair(folder, "authority", certificate, key)
 
 
-def _issue(folder: Path, name: str, *, server: bool) -> None:
-    authority = x509.load_pem_x509_certificate((folder / "authority.pem").read_bytes())
-    authority_key = load_pem_private_key((folder / "authority.key").read_bytes(), None)
-    if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
+def _revoke(folder: Path, *serials: int) -> None:
+    """Write the authority's list of revoked certificates (RFC 5280 section 5): those on it, and these."""
+    authority, key = _authority(folder)
+    path = folder / "revoked.pem"
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.subject)
+        .last_update(now - datetime.timedelta(days=1))
+        .next_update(now + datetime.timedelta(days=_VALID_DAYS))
+    )
+    for known in x509.load_pem_x509_crl(path.read_bytes()) if path.exists() else ():
+        made = made.add_revoked_certificate(known)
+    for serial in serials:
+        made = made.add_revoked_certificate(x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build())
+    path.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+
+
+def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = load_pem_private_key((folder / "authority.key").read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise BrokerFailed(f"The key in {folder / 'authority.key'} is not the broker authority's: remove the folder and start again.")
+    return x509.load_pem_x509_certificate((folder / "authority.pem").read_bytes()), key
+
+
+def _issue(folder: Path, name: str, *, server: bool) -> None:
+    authority, authority_key = _authority(folder)
     key = ec.generate_private_key(ec.SECP256R1())
     purpose = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
     builder = (

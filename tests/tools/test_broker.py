@@ -1,5 +1,6 @@
 """The broker as configured: who may say what where, tried with real clients against the real mosquitto."""
 
+import socket
 import ssl
 import threading
 import time
@@ -152,6 +153,43 @@ def test_another_authoritys_certificate_is_refused(running: broker.Broker, tmp_p
         if not connected.wait(1.0):
             raise ConnectionError
     client.loop_stop()
+
+
+def test_a_revoked_certificate_opens_nothing_and_its_successor_does(tmp_path: Path) -> None:
+    """Threats T13: whoever took a gateway is shut out, others are not, and the household's next gateway has a certificate of its own."""
+    made = broker.make(tmp_path / "broker", free_ports(1)[0])
+    contexts = {name: broker.client_context(made.authority, made.issue(name)) for name in (GATEWAY, NEIGHBOUR)}
+
+    def comes_in(context: ssl.SSLContext) -> bool:
+        """Whether a whole handshake and MQTT's own greeting are answered; nothing here waits for an answer that may not come."""
+        greeting = b"\x10\x10\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x03abc"
+        try:
+            with (
+                socket.create_connection(("localhost", made.port)) as plain,
+                context.wrap_socket(plain, server_hostname="localhost") as way,
+            ):
+                way.sendall(greeting)
+                return way.recv(1) == b"\x20"
+        except (ssl.SSLError, ConnectionError):
+            return False
+
+    made.start()
+    try:
+        assert [comes_in(context) for context in contexts.values()] == [True, True]
+        made.stop()
+        made.revoke(GATEWAY)
+        with pytest.raises(broker.BrokerFailed, match="no certificate named"):
+            made.revoke(GATEWAY)
+        made = broker.make(tmp_path / "broker", made.port)
+        made.start()
+        contexts["next"] = broker.client_context(made.authority, made.issue(GATEWAY))
+        assert [comes_in(context) for context in contexts.values()] == [False, True, True]
+        made.stop()
+        made.revoke(NEIGHBOUR)
+        made.start()
+        assert [comes_in(context) for context in contexts.values()] == [False, False, True], "those revoked before stay so"
+    finally:
+        made.stop()
 
 
 def test_keys_are_readable_by_their_owner_only(running: broker.Broker) -> None:
