@@ -41,6 +41,11 @@ class Shelf:
         return list(self._known.values())
 
     @property
+    def refused(self) -> list[str]:
+        """The names of files that did not verify, for as long as they lie there."""
+        return sorted(path.name.removesuffix(_REFUSED) for path in self._folder.glob(f"*{shelf.ENDING}{_REFUSED}"))
+
+    @property
     def keys(self) -> shelf.Keys:
         """The keys that may sign."""
         return dict(self._keys)
@@ -77,9 +82,9 @@ class Shelf:
         try:
             found = shelf.open_release(path.read_bytes() if path.stat().st_size <= shelf.MAX_RELEASE_BYTES else b"", self._keys, holds)
         except ProtocolError as error:
-            self._log.warning("release.refused", file=name, reason=type(error).__name__)
             path.rename(path.with_name(name + _REFUSED))
-            return False
+            self._log.warning("release.refused", file=name, reason=type(error).__name__)
+            return True
         except OSError as error:
             self._log.warning("release.unreadable", file=name, reason=error.strerror)
             return False

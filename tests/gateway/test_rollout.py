@@ -117,6 +117,34 @@ async def test_the_household_chooses_when_updates_come(tmp_path: Path) -> None:
         assert "When updates come was changed" in (await page.client.get("/en/log")).text
 
 
+async def test_a_file_that_is_no_release_is_set_aside_and_the_page_says_so(tmp_path: Path) -> None:
+    """Altered, cut short, with more behind it, or signed by a stranger: none is offered, each has its sentence in both languages."""
+    data = brought(tmp_path)
+    folder = tmp_path / "data/releases"
+    (good,) = folder.glob("*.foyer")
+    good.unlink()
+    stranger = release.signing_key(tmp_path / "stranger/release.pem")
+    signed = release.pack("scale", {"firmware/boards/s3_scale.mpy": b"M\x06\x00"}, stranger, release.Facts("0.1.3", 259, "Worse.", "Pire."))
+    bad = {"altered": data[:-1] + bytes([data[-1] ^ 1]), "short": data[:-10], "long": data + b"x", "strange": signed, "empty": b""}
+    device = Counterpart("scale")
+    device.enrol(tmp_path / "data")
+    async with gateway(configure(tmp_path, '[updates]\nkeys = "release.pub"\n')) as running, browser(running) as page:
+        await page.set_up()
+        for name, content in bad.items():
+            for old in folder.iterdir():
+                old.unlink()
+            (folder / f"{name}.new").write_bytes(content)
+            (folder / f"{name}.new").rename(folder / f"{name}.foyer")
+            await running.event("release.refused", file=f"{name}.foyer")
+            english = (await page.client.get("/en/devices")).text
+            french = (await page.client.get("/fr/devices")).text
+            assert f"The file {name}.foyer was not taken as an update" in english
+            assert f"Le fichier {name}.foyer n’a pas été pris comme mise à jour" in french
+            assert "Worse." not in english
+            assert "Brings" not in english
+        assert [path.name for path in folder.iterdir()] == ["empty.foyer.refused"]
+
+
 async def test_without_a_key_nothing_is_offered(tmp_path: Path) -> None:
     """A home that was told no key takes no release, whoever lays one into its folder."""
     brought(tmp_path)

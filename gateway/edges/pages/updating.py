@@ -12,6 +12,7 @@ from protocol import updates as said
 from protocol.sentences import SENTENCES
 
 _HISTORY = 5
+_REFUSED = 3
 _BRINGS = {"en": manifest.ENGLISH, "fr": manifest.FRENCH}
 
 
@@ -19,7 +20,9 @@ def choices(frame: Frame) -> dict[str, Any] | None:
     """Return what the household chose and may choose; None: this home takes no updates."""
     if frame.rollout is None or not frame.rollout.shelf.keys:
         return None
-    return {"chosen": frame.rollout.choice, "all": updates.CHOICES, "stale": frame.rollout.stale, "vouched": frame.rollout.vouched}
+    rollout = frame.rollout
+    said = {"chosen": rollout.choice, "all": updates.CHOICES, "stale": rollout.stale, "vouched": rollout.vouched}
+    return {**said, "refused": rollout.shelf.refused[:_REFUSED]}
 
 
 def shown(frame: Frame, kid: bytes, words: Words) -> dict[str, Any] | None:
