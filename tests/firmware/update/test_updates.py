@@ -5,12 +5,14 @@ import struct
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from protocol import cbor, commands, faults, manifest, readings, shelf, updates
 from simulator.boards import ScaleBoard
 from simulator.house import Device, House, Person
+from tests.firmware.babyphone import sounds
 from tests.firmware.home import Home
 from tests.firmware.living import Alterations, altered, live, said, until
 from tools import release
@@ -442,3 +444,25 @@ def test_a_board_with_one_application_slot_takes_no_update_that_brings_micropyth
     (tmp_path / "small.flash.slots").write_bytes(b"\xff" * 8192 + application(1).ljust(SLOT_BYTES, b"\xff") + b"\xff" * SLOT_BYTES)
     first = {**FIRST, "release.cbor": cbor.encode({"kind": "cuff", "version": "0.1.0", "sequence": 5, "digest": ""})}
     live(tmp_path, {"one": "cuff", "small": "cuff"}, script, SOON, None, first, FLASH_BYTES)
+
+
+@pytest.mark.long
+def test_a_babyphone_does_not_start_again_for_an_update_while_a_child_cries(tmp_path: Path) -> None:
+    """It says yes and waits; when it is quiet, the update comes. That none is offered at night is the home's own rule."""
+    cry = sounds.save(tmp_path / "cry.wav", sounds.cry(30, np.random.default_rng(3)), 0.9)
+    begins = "    def restart():\n"
+    telling = [("firmware/ground.py", begins, begins + '        print("starts again busy=%d" % calm.busy)\n')]
+
+    async def script(house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        device, home = devices["babyphone"], homes["babyphone"]
+        await until(lambda: bool(home.presences), 30)
+        house.play_wav(cry)
+        await until(lambda: any(each.get(readings.CRYING) for each in home.live), 60)
+        await order(home, home.offer(made("babyphone", 6, telling)))
+        await until(lambda: bool(over(home)), 300)
+        assert over(home) == [(updates.KEPT, None)]
+        await until(lambda: bool([line for line in device.console if line.startswith("starts again")]), 30)
+        assert {line for line in device.console if line.startswith("starts again")} == {"starts again busy=0"}
+
+    first = {**FIRST, "release.cbor": cbor.encode({"kind": "babyphone", "version": "0.1.0", "sequence": 5, "digest": ""})}
+    live(tmp_path, {"babyphone": "babyphone"}, script, [*SOON, *telling], None, first, FLASH_BYTES)
