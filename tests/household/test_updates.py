@@ -94,28 +94,3 @@ def test_all_three_kinds_take_a_good_release_and_give_a_broken_one_back(tmp_path
 
     assert os.environ["TZ"].startswith("NOON")
     asyncio.run(life())
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-def test_a_scale_and_a_cuff_that_have_bluetooth_alone_take_an_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same blocks in fragments over GATT: each fetches, tries and keeps the release, and measures before and after it."""
-    monkeypatch.setenv("TZ", noon())
-
-    async def life() -> None:
-        async with Household(tmp_path, Ports.free(), [ADA], radio="ble") as household, household.page_visitor() as home:
-            await household.sign_in_at_home(home)
-            await household.house.step_on("scale", ADA, 8.0)
-            await page_until(home, lambda text: text.count("0.1.0") >= 3, 240)
-            await home.submit((await home.get("/en/devices")).form("updates"), choice="now")
-            lay(household, "0.1.1", dict.fromkeys(("scale", "cuff"), GOOD))
-            await page_until(home, lambda text: text.count("0.1.1: installed") >= 2, 1200)
-            before = receipted(household, "scale")
-            await household.house.step_on("scale", ADA, 8.0)
-            async with asyncio.timeout(120):
-                while receipted(household, "scale") == before:
-                    await asyncio.sleep(1)
-            for kind in ("scale", "cuff"):
-                assert any("release=new" in line for line in household.house.devices[kind].console)
-
-    asyncio.run(life())
