@@ -183,10 +183,13 @@ function draw(holder) {
   readout.className = "readout";
   holder.append(readout);
   const times = columns.utc_s;
-  // a single reading stands in the middle of a day and not on the edge
   const beside = holder.dataset.beside && document.querySelector(`[data-columns="${holder.dataset.beside}"]`);
+  // a page of a year shows a year, however little of it was measured; where no period is named a single reading stands in the middle of a day
   const alone = times[times.length - 1] - times[0] < 3600 ? [times[0] - DAY_S / 2, times[0] + DAY_S / 2] : null;
-  const ends = beside ? [Number(holder.dataset.since), Number(holder.dataset.until)] : alone;
+  const since = Number(holder.dataset.since);
+  const until = Math.max(Number(holder.dataset.until), times[times.length - 1]); // what arrives meanwhile is later
+  const edge = (until - since) * 0.015;
+  const ends = holder.dataset.since ? [since - edge, until + edge] : alone;
   const make = DRAWINGS[key.split(" ")[0]];
   const others = beside ? make(JSON.parse(beside.textContent)) : [];
   const plots = make(columns).map((drawing, number) => new uPlot({

@@ -20,6 +20,7 @@ OUTPUT = Path(__file__).parents[2] / "output" / "cloud"
 # a person's whole way, on a machine that is busy with something else
 pytestmark = pytest.mark.timeout(900)
 PATIENCE_MS = 120_000
+CHART_DAYS = "charts.size && (({min, max}) => (max - min) / 86400)([...charts.values()][0].plots[0].scales.x)"
 WIDTHS = {390: 844, 1280: 900}
 
 
@@ -131,6 +132,13 @@ def test_a_newcomer_registers_links_and_sees_readings_arrive(
         gateway.receipt()
     assert page.locator("tbody tr").count() == before + 3
     assert "71.7" in page.inner_text("[data-latest]")
+    # all of the period that its page names, though there are readings of a month: and none is cut off, the newest included
+    for name, days in (("week", 7), ("year", 365)):
+        page.goto(f"{cloud.address}/en/weight?period={name}")
+        page.wait_for_function(f"(({CHART_DAYS}) >= {days}) && (({CHART_DAYS}) < {days * 1.05})")
+        assert page.evaluate("(({scales, data}) => scales.x.max > data[0][data[0].length - 1])([...charts.values()][0].plots[0])")
+        keep(page, f"weight-{name}-en")
+    page.goto(f"{cloud.address}/en/weight")
     assert page.evaluate("performance.getEntriesByType('navigation')[0].type") == "navigate"
 
     for language in ("en", "fr"):
