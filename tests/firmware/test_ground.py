@@ -132,6 +132,15 @@ def test_settings_without_sense_are_refused_by_name(call: Call, changes: dict[st
 
 
 @both_pythons
+def test_a_device_that_has_bluetooth_may_have_no_wifi_yet(call: Call) -> None:
+    """A pairing tells it; whoever has nothing but Wi-Fi is refused without, as above."""
+    for radio in ("ble", "both"):
+        checked = call(bodies.settings_with, {"radio": radio, "ssid": None, "gateway": None})
+        assert isinstance(checked, dict)
+        assert (checked["ssid"], checked["gateway"]) == ("", ["foyer.local", 5683])
+
+
+@both_pythons
 def test_absent_settings_have_defaults(call: Call) -> None:
     """What a home need not choose is chosen."""
     checked = call(bodies.settings_with, {})
