@@ -75,10 +75,10 @@ class Ble(near.Near, way.Way):
     def signal(self):
         """Return None: this radio does not say how well the home is heard."""
 
-    async def post(self, path: str, payload: bytes, content_format: int):
-        """As `Way.post`; what waits is advertised until the home has it."""
+    async def _ask(self, begin):
+        """As `Way._ask`; that something waits is advertised until the home has answered."""
         self._waiting = True
-        answer = await way.Way.post(self, path, payload, content_format)
+        answer = await way.Way._ask(self, begin)
         self._waiting = False
         return answer
 

@@ -50,6 +50,10 @@ class Either:
         """As `Way.fetch`."""
         return await self._ask(lambda: self._way.fetch(path, payload, content_format, hurried))
 
+    async def get(self, path: str, options, hurried):
+        """As `Way.get`."""
+        return await self._ask(lambda: self._way.get(path, options, hurried))
+
     async def _ask(self, ask):
         if self._way is not self._wifi and self._clock.up_ms() - self._since_ms > _WIFI_AGAIN_MS:
             self._way.off()

@@ -53,6 +53,10 @@ class Seldom:
         """As `Way.fetch`."""
         return await self._ask(lambda way: way.fetch(path, payload, content_format, hurried))
 
+    async def get(self, path: str, options, hurried):
+        """As `Way.get`."""
+        return await self._ask(lambda way: way.get(path, options, hurried))
+
     async def _ask(self, ask):
         while self._session.holding:
             self._alive()

@@ -94,3 +94,22 @@ def test_all_three_kinds_take_a_good_release_and_give_a_broken_one_back(tmp_path
 
     assert os.environ["TZ"].startswith("NOON")
     asyncio.run(life())
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_a_cuff_that_has_bluetooth_alone_takes_an_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same blocks in fragments over GATT: it fetches, tries and keeps the release."""
+    monkeypatch.setenv("TZ", noon())
+
+    async def life() -> None:
+        async with Household(tmp_path, Ports.free(), [ADA], radio="ble") as household, household.page_visitor() as home:
+            await household.sign_in_at_home(home)
+            await household.house.step_on("scale", ADA, 8.0)
+            await page_until(home, lambda text: text.count("0.1.0") >= 3, 240)
+            await home.submit((await home.get("/en/devices")).form("updates"), choice="now")
+            lay(household, "0.1.1", {"cuff": GOOD})
+            await page_until(home, lambda text: "0.1.1: installed" in text, 1200)
+            assert any("release=new" in line for line in household.house.devices["cuff"].console)
+
+    asyncio.run(life())
