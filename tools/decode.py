@@ -169,6 +169,8 @@ _PAIRING = {
     10: "proof",
     11: "decision",
     12: "pressed",
+    13: "the home's Wi-Fi",
+    14: "its password",
     21: "fault",
 }
 _OF_PAIRING = {

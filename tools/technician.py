@@ -20,6 +20,7 @@ from tools.faults import Fault
 PROGRAMS = build.ROOT / "firmware/technician"
 MARK = "foyer-technician "
 PATIENCE_s = 30.0  # for one program; the longest makes a key pair, some seconds on an ESP32-S3
+_NOT_HEARD = ("could not enter raw repl", "could not exec", "unexpected read", "could not complete raw paste")  # mpremote's words
 ATTEMPTS = 3  # to be heard: what is typed while a board starts is lost, and mpremote types once and waits ten seconds
 
 
@@ -58,11 +59,11 @@ def mpremote(port: str, *arguments: str, timeout_s: float = PATIENCE_s) -> str:
         if done.returncode == 0:
             return done.stdout
         said = done.stdout + done.stderr
-        if "could not enter raw repl" not in said or not _there(port):
-            break  # only what never reached the board may be typed again
+        if not any(words in said for words in _NOT_HEARD) or not _there(port):
+            break  # only what never ran on the board may be typed again
     if not _there(port) or re.search(r"disconnected|Input/output error|Errno 5|Errno 6\b", said):
         raise Fault("cable", port=port)
-    if "could not enter raw repl" in said or "timeout waiting" in said or "could not exec" in said or "unexpected read" in said:
+    if any(words in said for words in (*_NOT_HEARD, "timeout waiting")):
         raise Fault("no-repl", port=port)
     if "failed to access" in said:
         raise Fault("port-taken", port=port, by="")

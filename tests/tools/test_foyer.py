@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -117,5 +118,6 @@ def test_an_early_ctrl_c_is_one_sentence(tmp_path: Path) -> None:
         timeout=60,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests run in the background are deaf to it
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nStopped.\n")
