@@ -3,6 +3,7 @@
 What the device is given goes over the line inside the program's text, never as an argument; its answer is one line of JSON.
 """
 
+import contextlib
 import json
 import re
 import subprocess
@@ -20,6 +21,7 @@ from tools.faults import Fault
 PROGRAMS = build.ROOT / "firmware/technician"
 MARK = "foyer-technician "
 PATIENCE_s = 30.0  # for one program; the longest makes a key pair, some seconds on an ESP32-S3
+_BEGUN_s = 3.0  # within which a board that starts has said its first word
 _NOT_HEARD = ("could not enter raw repl", "could not exec", "unexpected read", "could not complete raw paste")  # mpremote's words
 ATTEMPTS = 3  # to be heard: what is typed while a board starts is lost, and mpremote types once and waits ten seconds
 
@@ -42,8 +44,14 @@ def run(port: str, program: str, given: Mapping[str, object] | None = None, time
 
 
 def reset(port: str) -> None:
-    """Start the device anew. Raises Fault."""
+    """Start the device anew, and return when it has begun: mpremote leaves before, and whoever comes next would speak to what ends.
+
+    Raises Fault.
+    """
     mpremote(port, "reset")
+    # a port that goes away with its board says the same
+    with contextlib.suppress(serial.SerialException, OSError), serial.serial_for_url(port, 115_200, timeout=_BEGUN_s) as line:
+        line.read(1)
 
 
 def mpremote(port: str, *arguments: str, timeout_s: float = PATIENCE_s) -> str:

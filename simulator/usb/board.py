@@ -28,6 +28,8 @@ from simulator.usb.nor import NorFlash, PowerLost
 
 _CTRL_C = 3
 _STAY_RAW = 1  # simulator/port/attached.py sends it with a soft reset
+# how MicroPython's unix port ends when Ctrl-C comes in the middle of a collection, where an ESP32 waits for its end: it starts anew
+_HEAP_LOCKED = "memory allocation failed, heap is locked"
 _BITE_s = 0.1
 _TABLES = 1.025  # a heap's own tables, as in interpreter.py
 _ROM_SAYS = b"ESP-ROM:esp32s3-20210327\r\nBuild:Mar 27 2021\r\nrst:0x1 (POWERON),boot:0x%x (%s)\r\n"
@@ -197,6 +199,9 @@ class BenchDevice(Device):
         status = await process.wait()
         if self._process is process:
             self._process = None
+            if self.console and _HEAP_LOCKED in self.console[-1]:
+                self._later(self._restart(HARD_RESET, 0))
+                return
             self.report("halted", {"status": status, "last": self.console[-1] if self.console else ""})
 
     async def _bury(self) -> None:
