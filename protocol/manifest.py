@@ -17,7 +17,8 @@ ID_BYTES = 16
 DIGEST_BYTES = 32
 MAX_FILES = 128
 MAX_PATH_BYTES = 64
-MAX_FILE_BYTES = 1 << 22
+MAX_FILE_BYTES = 1 << 20
+MAX_IMAGE_BYTES = 1 << 22
 MAX_LIST_BYTES = 16 * 1024
 MAX_MANIFEST_BYTES = 1200
 MAX_BOARDS = 8
@@ -77,7 +78,11 @@ def check(manifest: object) -> "dict[int, object]":
     if not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES:
         raise errors.BadManifest(LIST, digest)
     if IMAGE in known:
-        check_file(["image.bin"] + known[IMAGE], "")  # type: ignore[operator]  # a list, as the rules have it
+        image: list = known[IMAGE]  # type: ignore[assignment, type-arg]  # of two, as the rules have it
+        if not fields.is_integer(image[0]) or not 0 < image[0] <= MAX_IMAGE_BYTES:
+            raise errors.BadManifest(IMAGE, image[0])
+        if not isinstance(image[1], bytes) or len(image[1]) != DIGEST_BYTES:
+            raise errors.BadManifest(IMAGE, image[1])
     return known
 
 

@@ -39,7 +39,6 @@ _NONCE = (bytes, NONCE_BYTES, NONCE_BYTES, True)
 _KEY = (bytes, 65, 65, True)
 _TAG = (bytes, TAG_BYTES, TAG_BYTES, True)
 _PAIRING = (bytes, 8, 8, True)
-_NETWORK = (str, 0, 63, False)
 HELLO: "fields.Rules" = {VERSION: (int, 1, 1, True), NONCE: _NONCE, TAG: _TAG}
 ANSWER: "fields.Rules" = {NONCE: _NONCE, TAG: _TAG}
 OPEN: "fields.Rules" = {DIGEST: (bytes, 32, 32, True)}
@@ -55,8 +54,8 @@ DEVICE: "fields.Rules" = {
 }
 STATE: "fields.Rules" = {
     DECISION: (int, WAIT, NO, True),
-    SSID: _NETWORK,
-    PASSWORD: _NETWORK,
+    SSID: (str, 1, 32, False),
+    PASSWORD: (str, 0, 63, False),
     FAULT_CODE: (int, 1, 65535, False),
 }
 ASK: "fields.Rules" = {PRESSED: (int, 0, 1, True)}

@@ -179,11 +179,12 @@ MOUNTED = {
 }
 
 
-# Of a pytest that collects and runs nothing: what runs, and when. A condition of the machine (a database, a board) may keep a test away.
+# Of a pytest that collects and runs nothing: what runs, and when. What is skipped, or expected to fail, mounts nothing and is not printed;
+# a skipif counts as a skip unless its condition is plainly false here.
 PLUGIN = """
 def pytest_collection_modifyitems(items):
     for item in items:
-        marks = {mark.name for mark in item.iter_markers() if mark.name != "skipif" or mark.args[:1] == (True,)}
+        marks = {mark.name for mark in item.iter_markers() if mark.name != "skipif" or mark.args[:1] != (False,)}
         if not marks & {"skip", "skipif", "xfail"}:
             print("LONG" if "long" in marks else "EVERY DAY", item.nodeid.partition("[")[0], sep="|")
 """

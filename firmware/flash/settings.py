@@ -7,11 +7,11 @@
 | language    | "en" or "fr"                                                  | "en"        |
 | radio       | "wifi", "ble", or "both": Bluetooth while Wi-Fi is away; a     | "wifi"      |
 |             | babyphone has Wi-Fi only                                      |             |
-| ssid        | name of the Wi-Fi, up to 32 bytes; "" when it has none, which | refused; ""  |
-|             | a pairing may tell it; not with "wifi"                        | likewise     |
+| ssid        | name of the Wi-Fi, up to 32 bytes; "" where it has none and a | refused     |
+|             | pairing may tell it, which is so with "ble" and "both" only   |             |
 | password    | of the Wi-Fi                                                  | ""          |
-| gateway     | [address, UDP port]; until a pairing finds it, all the network; | as shown   |
-|             | with Bluetooth: foyer.local                                   |             |
+| gateway     | [address, UDP port]; until a pairing finds it, all the        | as shown    |
+|             | network; with "ble" and "both" the name foyer.local           |             |
 | unit        | of weights on the display: "kg", "lb" or "st"                 | "kg"        |
 | sleep_ms    | a scale falls asleep after a weighing, 5 s to 1 h; 0 never    | 15,000      |
 | calibration | whole numbers or lists of them by name (docs/devices)         | {}          |

@@ -276,12 +276,15 @@ class Client(BaseBleakClient):
         await self._enciphered(lambda: self._value(characteristic).write_value(bytes(data), with_response=response))
 
     async def read_gatt_descriptor(self, descriptor: BleakGATTDescriptor, *, use_cached: bool = False, **_: Any) -> bytearray:
-        """Refuse, because whatever came to read one would need it modelled first: nothing does, and notifications are `start_notify`'s."""
-        raise NotImplementedError("the simulated radio has no descriptors, because the gateway reads none: model them before it does")
+        """Refuse: bleak asks every backend for this, and nothing comes here, for services are listed without their descriptors.
+
+        What notifications need of one is Bumble's, in `start_notify`.
+        """
+        raise NotImplementedError("services are listed here without descriptors, because the gateway reads none: list them before it does")
 
     async def write_gatt_descriptor(self, descriptor: BleakGATTDescriptor, data: SizedBuffer) -> None:
         """Refuse, as `read_gatt_descriptor`."""
-        raise NotImplementedError("the simulated radio has no descriptors, because the gateway writes none: model them before it does")
+        raise NotImplementedError("services are listed here without descriptors, because the gateway writes none: list them before it does")
 
     async def start_notify(self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **_: Any) -> None:
         value = self._value(characteristic)

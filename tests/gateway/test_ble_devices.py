@@ -18,7 +18,7 @@ from simulator.house import House
 from simulator.people.person import Person
 from tests.firmware.living import CACHE, said, until
 from tests.gateway.test_pages import Browser
-from tests.gateway.test_pairings import arrived, flash, home, kid_of_only_device, new_device, paired, readings_of, shows
+from tests.gateway.test_pairings import arrived, flash, home, kid_of_only_device, new_device, paired, paired_after_a_cut, readings_of, shows
 from tools.micropython import find
 
 PERSON = Person("Ada", 61.3)
@@ -96,22 +96,7 @@ async def test_power_cuts_at_every_flash_operation_of_a_pairing_that_tells_the_w
             told = {"wifi": "Les Tilleuls", "wifi_password": "sous le tilleul"}
             device = new_device(house, name, coap_port, label, "scale", radio="both", ssid="", password="")
             device.cut_power_at_flash_operation(operation, 50)
-            await device.start()
-            await until(lambda: device.display[1] == "press to pair me", 60)  # noqa: B023
-            assert (await page.post("/en/pair", code=labels.write_secret(label), name=name, **told)).status_code == 303
-            house.press(device)
-            await shows(page, "same digits")
-            house.press(device)
-            await page.post("/en/pair/answer", said="same")
-            await until(lambda: not device.powered or device.display[1] == "paired", 60)  # noqa: B023
-            if device.powered:
-                await device.cut_power()
-            device.cut_power_at_flash_operation(0)
-            await device.restore_power()
-            await until(lambda: device.display[1] in ("press to pair me", "step on"), 60)  # noqa: B023
-            if device.display[1] == "press to pair me":
-                assert name not in str((await page.state())["devices"])
-                await paired(page, house, device, label, name, **told)
+            await paired_after_a_cut(page, house, device, label, name, "step on", **told)
             await until(lambda: device.display[1] == "step on", 60)  # noqa: B023
             await house.step_on(device, PERSON, 9.0)
             kid = flash(device)["identity.cbor"]["kid"].hex()

@@ -104,6 +104,26 @@ async def paired(page: Browser, house: House, device: Device, label: bytes, name
     await until(lambda: device.display[1] == "paired", 60)
 
 
+async def paired_after_a_cut(page: Browser, house: House, device: Device, label: bytes, name: str, idle: str, **form: str) -> None:
+    """Pair a device whose power is going to be cut: what is there then is all or nothing, and pairing again heals it. idle: its words."""
+    await device.start()
+    await until(lambda: device.display[1] == "press to pair me", 60)
+    assert (await page.post("/en/pair", code=labels.write_secret(label), name=name, **form)).status_code == 303
+    house.press(device)
+    await shows(page, "same digits")
+    house.press(device)
+    await page.post("/en/pair/answer", said="same")
+    await until(lambda: not device.powered or device.display[1] == "paired", 60)
+    if device.powered:
+        await device.cut_power()
+    device.cut_power_at_flash_operation(0)
+    await device.restore_power()
+    await until(lambda: device.display[1] in ("press to pair me", idle), 60)
+    if device.display[1] == "press to pair me":
+        assert name not in str((await page.state())["devices"])
+        await paired(page, house, device, label, name, **form)
+
+
 async def readings_of(page: Browser, kid: str | None = None) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = (await page.state())["readings"]
     return [each for each in found if kid in (None, each["kid"])]
@@ -291,22 +311,7 @@ async def cut_while_pairing(folder: Path, cuts: list[tuple[int, int]]) -> None:
         for number, (operation, torn_percent) in enumerate(cuts):
             device = new_device(house, f"nursery{number}", port, label)
             device.cut_power_at_flash_operation(operation, torn_percent)
-            await device.start()
-            await until(lambda: device.display[1] == "press to pair me", 60)  # noqa: B023
-            await page.post("/en/pair", code=labels.write_secret(label), name=f"Nest {number}")
-            house.press(device)
-            await shows(page, "same digits")
-            house.press(device)
-            await page.post("/en/pair/answer", said="same")
-            await until(lambda: not device.powered or device.display[1] == "paired", 20)  # noqa: B023
-            if device.powered:
-                await device.cut_power()
-            device.cut_power_at_flash_operation(0)
-            await device.restore_power()
-            await until(lambda: device.display[1] in ("press to pair me", "in the room"), 20)  # noqa: B023
-            if device.display[1] == "press to pair me":
-                assert device.name not in str((await page.state())["devices"])
-                await paired(page, house, device, label, f"Nest {number}")
+            await paired_after_a_cut(page, house, device, label, f"Nest {number}", "in the room")
             async with asyncio.timeout(40):
                 while len((await page.state())["devices"]) <= number:
                     await asyncio.sleep(0.2)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 from protocol import linking
 from tests.cloud.counterpart import Device, Gateway, Person, climate, pressure, weight
@@ -44,8 +44,13 @@ class Eyes:
         page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda message: self.wrong.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("requestfailed", lambda request: self.wrong.append(request.url) if "/live" not in request.url else None)
+        page.on("requestfailed", self._failed)
         return page
+
+    def _failed(self, request: Request) -> None:
+        # what was still loading when its page was left (an icon, the stream of readings) is given up by the browser
+        if "/live" not in request.url and request.failure != "net::ERR_ABORTED":
+            self.wrong.append(f"{request.url}: {request.failure}")
 
 
 def keep(page: Page, name: str) -> None:

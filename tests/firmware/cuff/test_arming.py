@@ -1,8 +1,9 @@
 """A start from afar only arms; the button on the cuff must follow within a minute."""
 
-from firmware.cuff import arming, limits, results, states
+from types import ModuleType
+
+from firmware.cuff import arming, limits, results
 from firmware.cuff.arming import GUEST, NOBODY, A, Arming, B
-from firmware.cuff.cycle import Cycle
 from firmware.cuff.results import Estimate
 from protocol import readings
 
@@ -10,11 +11,11 @@ FOUND = Estimate(128, 82, 97, 64, False, 90)
 
 
 def test_arming_moves_nothing() -> None:
-    """It knows no cycle at all: no pin can follow from it."""
-    armed, cycle = Arming(), Cycle(0)
-    armed.arm(17, 1000)
-    assert armed.armed
-    assert (cycle.state, cycle.duty, cycle.valve_closed) == (states.IDLE, 0, False)
+    """What takes a start from afar has limits and times at hand and nothing else: no cycle, no pin and no chip can follow from it."""
+    at_hand = {name for name, found in vars(arming).items() if isinstance(found, ModuleType)}
+    assert at_hand == {"limits"}
+    assert [found for found in vars(arming).values() if isinstance(found, type)] == [Arming]
+    assert set(vars(Arming())) == {"_until_ms", "_who", "armed"}
 
 
 def test_the_button_within_a_minute_takes_who_was_said() -> None:

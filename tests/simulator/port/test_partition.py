@@ -35,6 +35,31 @@ def two_slots(folder: Path) -> None:
     (folder / "tried.flash.slots").write_bytes(flash)
 
 
+def three_starts(bench, otherwise: str, at_last: str = "pass") -> list[object]:
+    """Lay an image in the first start, do `otherwise` in later ones, `at_last` in the fourth; return which slots ran and what was said."""
+    two_slots(bench.directory)
+    program = f"""
+from esp32 import Partition
+try:
+    starts = open("/starts").read()
+except OSError:
+    starts = ""
+with open("/starts", "w") as file:
+    file.write(starts + {RUNNING}[-1])
+if len(starts) == 3:
+    print(repr(open("/starts").read()))
+    {at_last}
+    print("end")
+elif not starts:
+    {LAY.replace(chr(10), chr(10) + "    ") % image(2)}
+else:
+    import machine
+    {otherwise}
+    machine.reset()
+"""
+    return values(bench.run("scale", program))
+
+
 def values(lines: list[str]) -> list[object]:
     return [ast.literal_eval(line) for line in lines if line != "end"]
 
@@ -85,47 +110,10 @@ print("end")
 
 def test_an_image_that_is_not_kept_in_its_first_start_gives_way_to_the_one_before(bench) -> None:
     """Started once on trial, whatever ends that start, and never again; the one before runs as if nothing had been."""
-    two_slots(bench.directory)
-    program = f"""
-from esp32 import Partition
-try:
-    starts = open("/starts").read()
-except OSError:
-    starts = ""
-with open("/starts", "w") as file:
-    file.write(starts + {RUNNING}[-1])
-if len(starts) == 3:
-    print(repr(open("/starts").read()))
-    print("end")
-elif not starts:
-    {LAY.replace(chr(10), chr(10) + "    ") % image(2)}
-else:
-    import machine
-    machine.reset()
-"""
-    assert values(bench.run("scale", program)) == ["0100"]
+    assert three_starts(bench, "pass") == ["0100"]
 
 
 def test_an_image_that_is_kept_goes_on_running(bench) -> None:
     """Marked as good it is started again and again, and the next update goes into the other slot."""
-    two_slots(bench.directory)
-    program = f"""
-from esp32 import Partition
-try:
-    starts = open("/starts").read()
-except OSError:
-    starts = ""
-with open("/starts", "w") as file:
-    file.write(starts + {RUNNING}[-1])
-if len(starts) == 3:
-    print(repr(open("/starts").read()))
-    print(repr(Partition(Partition.RUNNING).get_next_update().info()[4]))
-    print("end")
-elif not starts:
-    {LAY.replace(chr(10), chr(10) + "    ") % image(2)}
-else:
-    import machine
-    Partition.mark_app_valid_cancel_rollback()
-    machine.reset()
-"""
-    assert values(bench.run("scale", program)) == ["0111", "ota_0"]
+    next_slot = "print(repr(Partition(Partition.RUNNING).get_next_update().info()[4]))"
+    assert three_starts(bench, "Partition.mark_app_valid_cancel_rollback()", next_slot) == ["0111", "ota_0"]
