@@ -71,8 +71,10 @@ async def test_a_device_learns_the_wifi_in_its_pairing_and_comes_home_that_way(t
         air.record = []
         device = new_device(house, "bathroom", coap_port, label, "scale", radio="both", ssid="", password="")
         await device.start()
-        wrong = await page.post("/en/pair", code=labels.write_secret(label), wifi=name, wifi_password="short")
+        written = labels.write_secret(label)
+        wrong = await page.post("/en/pair", code=written, wifi=name, wifi_password="tilleul")
         assert (wrong.status_code, "its password 8 to 63" in wrong.text) == (400, True)
+        assert [typed in wrong.text for typed in (written, name, "tilleul")] == [True, True, False]
         await paired(page, house, device, label, wifi=name, wifi_password=password)
         kid = await kid_of_only_device(page)
         await house.step_on(device, PERSON, 9.0)

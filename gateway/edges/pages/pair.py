@@ -3,6 +3,8 @@
 Works without scripts: while something is awaited the page asks for itself again every two seconds.
 """
 
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -18,28 +20,28 @@ from protocol.errors import BadLabelText
 from protocol.sentences import sentence
 
 _AWAITED = (pairing.LISTENING, pairing.MET, pairing.ALIKE, pairing.TAKEN)
+_BLANK = {"code": "", "name": "", "wifi": ""}
 
 
 async def pair(frame: Frame, request: Request, words: Words) -> Response:
     """Show how far a pairing has come; begin one with a typed code."""
     if request.method == "GET":
-        return _show(frame, request, words)
+        return _show(frame, request, words, _BLANK)
     form = await request.form()
-    typed, name = str(form.get("code", "")), str(form.get("name", ""))
-    known = name_in(name) if name.strip() else ""
+    typed = {name: str(form.get(name, "")) for name in _BLANK}
+    again = functools.partial(_show, frame, request, words, typed)
+    known = name_in(typed["name"]) if typed["name"].strip() else ""
     if known is None:
-        return _show(frame, request, words, words("pair.name_wrong"), 400)
-    network = None
-    if form.get("wifi"):
-        network = network_in(form["wifi"], form.get("wifi_password", ""))
-        if network is None:
-            return _show(frame, request, words, words("pair.wifi_wrong"), 400)
+        return again(words("pair.name_wrong"), 400)
+    network = network_in(typed["wifi"], form.get("wifi_password", "")) if typed["wifi"] else None
+    if typed["wifi"] and network is None:
+        return again(words("pair.wifi_wrong"), 400)
     try:
-        frame.pairings.begin(typed, known, network)
+        frame.pairings.begin(typed["code"], known, network)
     except BadLabelText:
-        return _show(frame, request, words, words("pair.no_code"), 400)
+        return again(words("pair.no_code"), 400)
     except NotNow:
-        return _show(frame, request, words, sentence(faults.PAIRING_TOO_MANY, words.language), 429)
+        return again(sentence(faults.PAIRING_TOO_MANY, words.language), 429)
     return frame.back(words, "pair")
 
 
@@ -53,9 +55,11 @@ async def answer(frame: Frame, request: Request, words: Words) -> Response:
     return frame.back(words, "pair")
 
 
-def _show(frame: Frame, request: Request, words: Words, wrong: str = "", status: int = 200) -> Response:
+def _show(frame: Frame, request: Request, words: Words, typed: Mapping[str, str], wrong: str = "", status: int = 200) -> Response:
+    """Show the page; typed: what nobody should have to type again."""
     current = frame.pairings.look()
-    return frame.show("pair", request, words, status, wrong=wrong, current=None if current is None else _facts(frame, current, words))
+    facts = None if current is None else _facts(frame, current, words)
+    return frame.show("pair", request, words, status, wrong=wrong, typed=typed, current=facts)
 
 
 def _facts(frame: Frame, current: pairing.Pairing, words: Words) -> dict[str, Any]:
