@@ -70,12 +70,6 @@ class BenchRoom:
         blank.unlink()
         return device
 
-    async def press_when_silent(self, device: BenchDevice, presses: int) -> None:
-        """Press BOOT and RESET now and then, as the tool asks."""
-        for _ in range(presses):
-            await asyncio.sleep(6.0)
-            await device.to_download_mode()
-
     def files_of(self, device: BenchDevice) -> dict[str, bytes]:
         """Return the files on a device's flash, read by another LittleFS than the device's own, while the device is off."""
         runs = device.powered and not device.in_download_mode
@@ -112,8 +106,23 @@ class BenchRoom:
 
     def flash(self, device: BenchDevice, *more: object, wait_s: float = 0) -> subprocess.CompletedProcess[str]:
         """Flash a board with the stand-in for MicroPython."""
-        image = self.micropython_image
-        return self.foyer("flash", "--kind", device.kind, "--port", device.port, *self.image_arguments(image), "--wait", wait_s, *more)
+        return self.foyer(*self._flashing(device, wait_s), *more)
+
+    def _flashing(self, device: BenchDevice, wait_s: float) -> tuple[object, ...]:
+        image = self.image_arguments(self.micropython_image)
+        return "flash", "--kind", device.kind, "--port", device.port, *image, "--wait", wait_s
+
+    def flash_pressing(self, device: BenchDevice, wait_s: float) -> tuple[int, str]:
+        """Flash a board and press BOOT and RESET whenever the tool asks for it, and only then; return its status and what it said."""
+        command = [sys.executable, "-u", "-m", "tools.device", *map(str, self._flashing(device, wait_s))]
+        said = []
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+            assert running.stdout is not None
+            for line in running.stdout:
+                said.append(line)
+                if "hold BOOT" in line:
+                    self.do(device.to_download_mode())
+        return running.returncode, "".join(said)
 
     @staticmethod
     def image_arguments(image: Path) -> tuple[object, ...]:

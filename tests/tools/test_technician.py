@@ -162,11 +162,9 @@ def test_a_noisy_cable_is_tried_again_at_a_lower_speed(room: BenchRoom) -> None:
     """An answer lost above 115,200 baud ends in a flashed board, once somebody has pressed the buttons that a pty cannot."""
     device = room.board()
     device.cable.clean_up_to_baud = 115_200
-    pressing = room.begin(room.press_when_silent(device, presses=4))
-    done = room.flash(device, wait_s=40)
-    pressing.cancel()
-    assert done.returncode == 0, done.stdout
-    assert "at 115200 baud" in done.stdout
+    status, said = room.flash_pressing(device, wait_s=40)
+    assert status == 0, said
+    assert "at 115200 baud" in said
 
 
 def test_a_batch_of_twelve_reports_the_two_that_are_faulty(room: BenchRoom) -> None:
