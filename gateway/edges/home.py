@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from gateway import pairing
 from gateway.configuration import Ble, Configuration, HomeAssistant
 from gateway.devices import Device
-from gateway.edges import ble, folder, home_assistant, households, supervisor, thresholds
+from gateway.edges import ble, folder, home_assistant, households, memory, supervisor, thresholds
 from gateway.edges import log as logging
 from gateway.edges.abroad import Abroad
 from gateway.edges.arrivals import Arrivals
@@ -139,6 +139,7 @@ class Home:
             self._bell.run,
             Nights(buffer, self._changes).run,
             Summaries(buffer, self._minutes, self._forwarding.wake).run,
+            memory.run,
         ]
 
     def reach_out(self) -> None:

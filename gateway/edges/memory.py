@@ -1,0 +1,26 @@
+"""Memory a burst took, given back to the machine.
+
+After an outage or a full disk much is held for a moment and let go again. The C library keeps the pages it had for that, one living string
+on each is enough, so a gateway of ten years would stand at the size of its worst hour. glibc gives every whole free page back when asked
+(malloc_trim(3)); a C library that cannot be asked is left alone.
+"""
+
+import asyncio
+import ctypes
+from collections.abc import Callable
+
+_PAUSE_S = 60.0
+
+_trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+
+
+def give_back() -> bool:
+    """Give free pages back; return whether there were any."""
+    return _trim is not None and bool(_trim(0))
+
+
+async def run() -> None:
+    """Give back once a minute, until cancelled. It takes some milliseconds, in which the loop goes on."""
+    while True:
+        await asyncio.sleep(_PAUSE_S)
+        await asyncio.to_thread(give_back)
