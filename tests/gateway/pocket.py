@@ -91,6 +91,21 @@ class Pocket(asyncio.DatagramProtocol):
         while self._stream is None:
             await asyncio.sleep(0.01)
 
+    def say(self, packet: bytes) -> bool:
+        """Notify the home of a packet as it stands; return whether there was a link that took it."""
+        if self._conn is None or self._stream is None:
+            return False
+        try:
+            self._do(peripheral.NOTIFY, struct.pack("<HHB", self._conn, self._outbox, 1) + packet)
+        except PortRefused:
+            return False
+        return True
+
+    async def silent(self) -> None:
+        """Wait until all that was to be said is said, or nobody listens any more."""
+        while self._stream is not None and (self._queued or not self._stream.idle):
+            await asyncio.sleep(0.005)
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if addr != self._asker:
             self._queued.clear()  # whoever begins anew asks nothing more of what he asked before

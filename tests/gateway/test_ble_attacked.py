@@ -1,21 +1,24 @@
 """Pairing over Bluetooth, attacked by whoever hears or joins the air: nothing comes of it, and each end has its own sentence."""
 
 import asyncio
+import random
 import secrets
+import socket
 from pathlib import Path
 from typing import Any
 
 import aiocoap
 import pytest
 
-from protocol import faults, labels
+from protocol import faults, frames, labels
 from protocol import pairing as wire
 from protocol.sentences import SENTENCES, sentence
 from simulator.air.ble import cut
 from tests.gateway.counterpart import Counterpart, MemoryContext, Sealed, answered, datagram
 from tests.gateway.pocket import Pocket
 from tests.gateway.process import Gateway
-from tests.gateway.test_ble import at_home
+from tests.gateway.test_ble import at_home, kept, send_all
+from tests.gateway.test_datagrams import Fuzz
 from tests.gateway.test_pages import Browser, browser
 from tests.gateway.test_pairing import NewDevice
 from tests.gateway.test_pairings import digits, shows
@@ -79,6 +82,54 @@ async def refusals(home: Gateway) -> dict[str, int]:
     await home.stop()
     counts: dict[str, int] = (await home.event("gateway.stopping"))["counts"]
     return {name: count for name, count in counts.items() if name.startswith("refused.")}
+
+
+def bent(chance: random.Random, data: bytes) -> list[bytes]:
+    """Return the packets of a message as they should never come: some twice, some never, in any order, and bytes of them changed."""
+    packets = [bytearray(each) for each in frames.split(data or b"?", chance.randrange(256), chance.choice([20, 64, 244]))]
+    packets = [*chance.sample(packets, chance.randint(1, len(packets))), chance.choice(packets)]
+    for packet in packets:
+        if chance.random() < 0.3:
+            packet[chance.randrange(len(packet))] = chance.randrange(256)
+        elif chance.random() < 0.1:
+            del packet[chance.randrange(len(packet)) :]
+    return [bytes(each) for each in packets] + [chance.randbytes(chance.randint(1, 244))]
+
+
+@pytest.mark.parametrize("visits", [8, pytest.param(400, marks=[pytest.mark.long, pytest.mark.timeout(1500)])])
+async def test_no_packet_over_bluetooth_makes_the_gateway_fail(tmp_path: Path, visits: int) -> None:
+    """A paired and bonded device gone bad: broken fragments end its visits, strange messages are refused, no reading comes of either, no
+    library complains, and another device's readings are receipted all the time.
+    """
+    chance = random.Random(7)
+    wild, calm = Counterpart(), Counterpart("cuff")
+    async with at_home(tmp_path, [wild, calm]) as (air, home):
+        async with Pocket(air, wild, "wild").on() as hostile, Pocket(air, calm, "calm").on() as pocket:
+            await hostile.visited()
+            fuzz = Fuzz(7, wild, await asyncio.to_thread(wild.context, hostile.port))
+            for visit in range(visits):
+                await hostile.visited()
+                for _ in range(8):
+                    await asyncio.to_thread(noise, hostile.port, fuzz.next())
+                    await hostile.silent()
+                before = hostile.links
+                while hostile.links == before and hostile.say(chance.choice(bent(chance, fuzz.next()))):
+                    await asyncio.sleep(0)
+                if visit % (visits // 4) == 0:
+                    await send_all(pocket, range(1 + visit // (visits // 4), 2 + visit // (visits // 4)))
+                    pocket.waiting = True
+        assert await home.stop() == 0
+        counts: dict[str, int] = (await home.event("gateway.stopping"))["counts"]
+    assert counts["ble_broken"] >= visits // 4, "broken fragments end a visit"
+    assert {"refused.not_coap", "refused.not_protected", "refused.not_opened"} <= set(counts)
+    assert [event for event in home.events if event["event"] == "library.complained"] == []
+    assert [sequence for kid, sequence in kept(tmp_path) if kid == calm.kid] == [1, 2, 3, 4]
+    assert [sequence for kid, sequence in kept(tmp_path) if kid == wild.kid and sequence < 10_000] == []
+
+
+def noise(port: int, data: bytes) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+        ours.sendto(data, ("127.0.0.1", port))
 
 
 async def test_a_pairing_whose_link_breaks_is_gone_on_with(tmp_path: Path) -> None:
