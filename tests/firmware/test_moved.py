@@ -5,6 +5,8 @@ import socket
 import threading
 from collections.abc import Callable
 
+import pytest
+
 from simulator.interpreter import compiled_port
 from tests.gateway.test_mdns import QUESTION
 from tests.on_micropython import ROOT, run
@@ -15,10 +17,10 @@ Address = tuple[str, int]
 class End:
     """Answers each datagram that comes to a free port with what `heard` returns of it, if that is anything; `got` is what came."""
 
-    def __init__(self, heard: Callable[[bytes], bytes | None]) -> None:
+    def __init__(self, heard: Callable[[bytes], bytes | None], host: str = "127.0.0.1") -> None:
         self.got: list[bytes] = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind((host, 0))
         self.address: Address = self._socket.getsockname()
         self._thread = threading.Thread(target=self._serve, args=(heard,), daemon=True)
         self._thread.start()
@@ -52,13 +54,14 @@ def on_device(known: Address, names: Address, count: int, again_ms: int = 100) -
     return said[0], said[1], said[2]
 
 
-def test_a_home_that_moved_is_found_by_its_name() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"], ids=["another port", "another IP address"])
+def test_a_home_that_moved_is_found_by_its_name(host: str) -> None:
     """What the old address does not answer is told to whoever answers for the name, and what is said next goes there at once.
 
     The question is the same from every device, and its code does not stay.
     """
-    gone, home = End(lambda _: None), End(lambda _: b"here")
-    names = End(lambda _: service(home.address[1]))
+    gone, home = End(lambda _: None), End(lambda _: b"here", host)
+    names = End(lambda _: service(home.address[1]), host)
     said, stays, questions = on_device(gone.address, names.address, 3, again_ms=1_000_000)
     for each in (gone, home, names):
         each.close()

@@ -89,9 +89,9 @@ def bent(chance: random.Random, data: bytes) -> list[bytes]:
     packets = [bytearray(each) for each in frames.split(data or b"?", chance.randrange(256), chance.choice([20, 64, 244]))]
     packets = [*chance.sample(packets, chance.randint(1, len(packets))), chance.choice(packets)]
     for packet in packets:
-        if chance.random() < 0.3:
+        if packet and chance.random() < 0.3:
             packet[chance.randrange(len(packet))] = chance.randrange(256)
-        elif chance.random() < 0.1:
+        elif packet and chance.random() < 0.1:
             del packet[chance.randrange(len(packet)) :]
     return [bytes(each) for each in packets] + [chance.randbytes(chance.randint(1, 244))]
 
