@@ -8,6 +8,8 @@
                                                      write to those whose consent stands (first line: the subject)
     ./foyer cloud letter    --configuration FILE --do lock|unlock|export|erase --address ADDRESS
                                                      answer a letter by post; what it gives is printed
+    ./foyer cloud releases  --configuration FILE [--halt NAME | --resume NAME]
+                                                     how releases fare in homes; halt a roll-out, or let it go on
 
 `--check` starts nothing and says all that would keep it from starting.
 
@@ -22,20 +24,23 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cloud import campaigns, check, configuration, consents, ingest, keys, post, rights, stores, supervision
+from sqlalchemy import Engine
+
+from cloud import campaigns, check, configuration, consents, ingest, keys, outcomes, post, rights, stores, supervision
 from cloud.admission import Admission
 from cloud.configuration import Configuration
 from cloud.errors import CannotStart
 from cloud.logs import configure
 
-PARTS = ("all", "ingest", "site", "keys", "campaign", "letter")
+PARTS = ("all", "ingest", "site", "keys", "campaign", "letter", "releases")
 PARTS_HELP = (
     "all: ingester and site, unless one of them is named; keys: make missing keys and print their public halves;"
-    " campaign: write to those whose consent stands; letter: answer a letter by post"
+    " campaign: write to those whose consent stands; letter: answer a letter by post; releases: how updates fare in homes"
 )
 
 
@@ -48,6 +53,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--text", type=Path, nargs=2, metavar=("EN", "FR"), help="campaign: its words, in both languages")
     parser.add_argument("--do", choices=rights.DEEDS, help="letter: what it asks for")
     parser.add_argument("--address", help="letter: the e-mail address of who wrote it")
+    parser.add_argument("--halt", metavar="NAME", help="releases: offer this one, for instance scale-0.1.2, to no further home")
+    parser.add_argument("--resume", metavar="NAME", help="releases: let its roll-out go on; who failed until now no longer counts")
     parser.add_argument(supervision.LEASH, action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--check", action="store_true", help="say what is wrong with the configuration, and do nothing else")
     given = parser.parse_args(arguments)
@@ -64,6 +71,8 @@ def main(arguments: list[str]) -> int:
             return _campaign(settings, given)
         if given.part == "letter":
             return _letter(settings, given)
+        if given.part == "releases":
+            return _releases(settings, given)
         stop = _stop_when_told()
         if given.leash:
             supervision.stop_with_parent(stop)
@@ -122,14 +131,35 @@ def _letter(settings: Configuration, given: argparse.Namespace) -> int:
     return 0
 
 
+def _releases(settings: Configuration, given: argparse.Namespace) -> int:
+    site = settings.site
+    with _accounts(settings) as engine, stores.writing(engine) as connection:
+        for name, halts in ((given.halt, True), (given.resume, False)):
+            named = None if name is None else outcomes.named(name)
+            if name is not None and (named is None or named not in outcomes.on_shelf(site.releases)):
+                raise CannotStart(f"There is no release {name} on the shelf; ./foyer cloud releases lists them.")
+            if named is not None and halts:
+                outcomes.halt(connection, *named, outcomes.BY_OPERATOR, int(time.time()))
+            elif named is not None:
+                outcomes.resume(connection, *named)
+        print("\n".join(outcomes.described(connection, site.releases, outcomes.Rule(site.halt_homes, site.halt_percent))))
+    return 0
+
+
 @contextmanager
-def _admission(settings: Configuration) -> Iterator[Admission]:
+def _accounts(settings: Configuration) -> Iterator[Engine]:
     engine = stores.open_store(configuration.of_role(settings.stores.accounts, configuration.SITE_ROLE))
     try:
         stores.wait_until_current(engine, "accounts", timeout_s=1)
-        yield Admission(engine, keys.pepper(settings.keys), keys.ErasureKeys(settings.keys), settings.site.address)
+        yield engine
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _admission(settings: Configuration) -> Iterator[Admission]:
+    with _accounts(settings) as engine:
+        yield Admission(engine, keys.pepper(settings.keys), keys.ErasureKeys(settings.keys), settings.site.address)
 
 
 def _stop_when_told() -> threading.Event:

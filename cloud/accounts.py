@@ -175,6 +175,29 @@ NOTICES = Table(
     Column("answered_utc_s", BigInteger, comment="when an order went out under its challenge"),
 )
 
+OUTCOMES = Table(
+    "outcomes",
+    METADATA,
+    Column("kind", Text, nullable=False, comment="of the devices that a release is for"),
+    Column("sequence", BigInteger, nullable=False, comment="the release's number"),
+    Column("home_mac", LargeBinary(16), nullable=False, comment="MAC of an alias and this release under the pepper: joins nothing"),
+    Column("share", Integer, nullable=False, comment="to how many homes in a hundred it was offered then"),
+    Column("fault", Integer, nullable=False, comment="why it did not stay in that home; 0: it is kept"),
+    Column("day", Integer, nullable=False, comment="UTC days since 1970; forgotten after 400"),
+    PrimaryKeyConstraint("kind", "sequence", "home_mac"),
+)
+
+HALTS = Table(
+    "halts",
+    METADATA,
+    Column("kind", Text, nullable=False, comment="of the devices that a release is for"),
+    Column("sequence", BigInteger, nullable=False, comment="the release's number"),
+    Column("halted_utc_s", BigInteger, comment="since when nobody is offered it; empty: it goes on"),
+    Column("by", Text, nullable=False, comment="homes, by their failures, or the operator"),
+    Column("forgiven", Integer, nullable=False, comment="failures that no longer count"),
+    PrimaryKeyConstraint("kind", "sequence"),
+)
+
 NOTES = Table(
     "notes",
     METADATA,

@@ -76,6 +76,12 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "libraries": Setting("folder of uPlot's built files", "", "empty: node_modules/uplot/dist beside the project"),
         "installer": Setting("folder of ESP Web Tools' built files", "", "empty: node_modules/esp-web-tools/dist/web beside the project"),
         "releases": Setting("folder of firmware releases that technicians may download", "", "empty: none are offered"),
+        "halt_homes": Setting(
+            "homes in which an update must have failed before its roll-out halts by itself", 3, "fewer homes that lie halt nothing"
+        ),
+        "halt_percent": Setting(
+            "and how many in a hundred of those that said how it went, %", 5, "three failures among thousands are chance"
+        ),
     },
 }
 
@@ -115,6 +121,8 @@ class Site:
     releases: Path | None
     proxy: str
     controller: str
+    halt_homes: int
+    halt_percent: int
 
     @property
     def secure(self) -> bool:
@@ -269,10 +277,14 @@ def _text(setting: str, value: object) -> str:
     return value
 
 
-def _port(setting: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
-        raise BadConfiguration(setting, "must be a whole number from 1 to 65535.")
+def _number(setting: str, value: object, least: int, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise BadConfiguration(setting, f"must be a whole number from {least} to {most}.")
     return value
+
+
+def _port(setting: str, value: object) -> int:
+    return _number(setting, value, 1, 65535)
 
 
 def _port_or_none(setting: str, value: object) -> int:
@@ -334,6 +346,8 @@ def _site(values: dict[str, object], folder: Path) -> Site:
         _folder(values["releases"], folder),
         proxy if isinstance(proxy, str) else _text("site.proxy", proxy),
         _text("site.controller", values["controller"]),
+        _number("site.halt_homes", values["halt_homes"], 1, 1_000_000),
+        _number("site.halt_percent", values["halt_percent"], 0, 100),
     )
 
 

@@ -42,6 +42,9 @@ class IngesterKeys(NamedTuple):
         return "IngesterKeys(***)"
 
 
+_PEPPERED = (b"password", b"address", b"link", b"stop", b"outcomes")
+
+
 class Pepper(NamedTuple):
     """The keys made of the pepper, each for one use."""
 
@@ -49,6 +52,7 @@ class Pepper(NamedTuple):
     address: bytes
     link: bytes
     stop: bytes
+    outcomes: bytes
 
     def __repr__(self) -> str:
         return "Pepper(***)"
@@ -84,7 +88,7 @@ def ingester_keys(directory: Path) -> IngesterKeys:
 def pepper(directory: Path) -> Pepper:
     """Return the keys made of the pepper. Raises MissingKeys."""
     secret = _read(directory / PEPPER)
-    return Pepper(*(wrapping.hkdf(b"", secret, b"foyer pepper 1 " + use, KEY_BYTES) for use in (b"password", b"address", b"link", b"stop")))
+    return Pepper(*(wrapping.hkdf(b"", secret, b"foyer pepper 1 " + use, KEY_BYTES) for use in _PEPPERED))
 
 
 class ErasureKeys:

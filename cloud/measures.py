@@ -4,7 +4,7 @@ No label names an account, a home, an address or a page with a name in it. The f
 machine can reach, and not at all unless a port is given.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from cloud.errors import CannotStart
 
@@ -14,6 +14,8 @@ ROWS = Counter("foyer_ingest_rows", "Sealed rows, by what became of them.", ["st
 STORED_S = Histogram("foyer_ingest_store_seconds", "Time to store a group of messages, until it is on disk.", registry=REGISTRY)
 STORE_FAILURES = Counter("foyer_ingest_store_failures", "Times that the store could not be used.", registry=REGISTRY)
 ANSWERS = Counter("foyer_site_answers", "Answers of the site, by class of status.", ["method", "status"], registry=REGISTRY)
+RELEASE_HOMES = Gauge("foyer_release_homes", "Homes by how a release fared.", ["kind", "version", "outcome"], registry=REGISTRY)
+RELEASE_HALTED = Gauge("foyer_release_halted", "1: the roll-out has halted.", ["kind", "version"], registry=REGISTRY)
 ANSWERED_S = Histogram("foyer_site_answer_seconds", "Time until an answer of the site begins.", registry=REGISTRY)
 
 

@@ -1,11 +1,12 @@
 """The shelf of firmware: what `foyer device build --publish` laid into a folder, listed and handed out as it is.
 
 The site vouches for nothing here: each release is signed by a key that no server holds, and whoever takes one checks it. A file that is no
-whole release is not listed. Only names on the list are handed out, so no address leads anywhere else.
+whole release is not listed. Only names on the list are handed out, so no address leads anywhere else; a release whose roll-out has halted
+(`outcomes.py`) is not.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,19 +49,24 @@ def newest(releases: list[Release], kind: str) -> Release | None:
     return next((release for release in releases if release.kind == kind), None)
 
 
-def file_of(folder: Path | None, name: str) -> Path | None:
-    """Return the path of a file that the shelf hands out, or None: there is none of that name."""
+def offered(folder: Path | None, halted: Container[tuple[str, int]]) -> list[Release]:
+    """Return the releases in a folder that have not halted, the newest of each kind first."""
+    return [each for each in on_shelf(folder) if (each.kind, each.sequence) not in halted]
+
+
+def file_of(folder: Path | None, name: str, halted: Container[tuple[str, int]] = ()) -> Path | None:
+    """Return the path of a file that the shelf hands out, or None: there is none of that name, or its roll-out has halted."""
     if folder is None:
         return None
     names = {PUBLIC_KEY, INTERPRETER, shelf.NEWEST_FILE}
-    for release in on_shelf(folder):
+    for release in offered(folder, halted):
         names |= {release.name, release.image}
     return folder / name if name and name in names and (folder / name).is_file() else None
 
 
-def install_manifest(folder: Path | None, kind: str, beside: str) -> dict[str, object] | None:
+def install_manifest(folder: Path | None, kind: str, beside: str, halted: Container[tuple[str, int]] = ()) -> dict[str, object] | None:
     """Return what ESP Web Tools installs a kind from, or None when not everything for it is there; beside: the address of the files."""
-    release = newest(on_shelf(folder), kind)
+    release = newest(offered(folder, halted), kind)
     if folder is None or release is None or not release.image or not (folder / INTERPRETER).is_file():
         return None
     parts = [{"path": f"{beside}/{INTERPRETER}", "offset": 0}, {"path": f"{beside}/{release.image}", "offset": FILES_AT}]

@@ -3,12 +3,13 @@
 A release file is a line of text, the length of the signed manifest in four bytes, the manifest (a COSE_Sign1 as `manifest.py` has it), the
 list of files that it pins, then those files, byte after byte in its order, and MicroPython's own image if it brings one. The word of the
 newest (a COSE_Sign1 with external_aad "foyer newest") is made anew at least every 30 days and says to how many homes in a hundred each
-release is offered yet: a shelf that withholds it shows by its age (threats T27).
+release is offered yet: a shelf that withholds it shows by its age (threats T27). Beside it lies which roll-outs have halted, signed by
+nobody, because all it can do is to stop.
 """
 
 import hashlib
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from protocol import cbor, cose, errors, fields, manifest, sign1
@@ -17,11 +18,13 @@ MAGIC = b"FOYER-RELEASE-2\n"
 ENDING = ".foyer"
 NEWEST_FILE = "newest.cose"
 NEWEST_AAD = b"foyer newest"
+HALTED_FILE = "halted.cbor"
 KEYS_FILE = "release.keys"  # in every release: the public keys, of 65 bytes each, by which the next may be signed
 KEY_BYTES = 65
 MAX_KEYS = 4
 MAX_RELEASE_BYTES = 5 << 20
 MAX_NEWEST_BYTES = 4096
+MAX_HALTED = 64
 STALE_S = 30 * 86_400
 
 _VERSION, _MADE_S, _RELEASES = 0, 1, 2
@@ -64,6 +67,25 @@ class Offer(NamedTuple):
 
 
 KINDS = ("scale", "cuff", "babyphone")
+
+
+def number_of(version: str | None) -> int | None:
+    """Return the number of a version in the order of releases; None: it is no version."""
+    parts = (version or "").split(".")
+    if len(parts) != 3 or not all(part.isdecimal() and len(part) < 4 for part in parts):
+        return None
+    major, minor, patch = map(int, parts)
+    return major << 16 | minor << 8 | patch
+
+
+def version_of(sequence: int) -> str:
+    """Return the version of a number."""
+    return f"{sequence >> 16}.{sequence >> 8 & 255}.{sequence & 255}"
+
+
+def file_name(kind: str, sequence: int) -> str:
+    """Return the name under which a release lies on a shelf."""
+    return f"{kind}-{version_of(sequence)}{ENDING}"
 
 
 def keys_of(points: bytes) -> Keys:
@@ -176,9 +198,15 @@ def open_newest(data: bytes, keys: Keys, verify: Verify) -> "tuple[int, list[Off
     """Return when the word of the newest was made, in seconds since 1970, and what it says. Raises NotCBOR, NotCOSE, BadManifest."""
     if len(data) > MAX_NEWEST_BYTES:
         raise errors.BadManifest(None, len(data))
-    envelope = sign1.parse_sign1(data)
-    _verified(envelope, NEWEST_AAD, keys, verify)
-    said = fields.check(cbor.decode(envelope.payload), _NEWEST, errors.BadManifest)
+    _verified(sign1.parse_sign1(data), NEWEST_AAD, keys, verify)
+    return look_newest(data)
+
+
+def look_newest(data: bytes) -> "tuple[int, list[Offer]]":
+    """Return the same from whoever may have made it. Raises NotCBOR, NotCOSE, BadManifest."""
+    if len(data) > MAX_NEWEST_BYTES:
+        raise errors.BadManifest(None, len(data))
+    said = fields.check(cbor.decode(sign1.parse_sign1(data).payload), _NEWEST, errors.BadManifest)
     offers = []
     for entry in said[_RELEASES]:  # type: ignore[attr-defined]  # a list, as checked
         if not isinstance(entry, list) or len(entry) != 3 or not all(map(fields.is_integer, entry[1:])):
@@ -190,6 +218,23 @@ def open_newest(data: bytes, keys: Keys, verify: Verify) -> "tuple[int, list[Off
     made_s = said[_MADE_S]
     assert isinstance(made_s, int)  # noqa: S101  # as checked
     return made_s, offers
+
+
+def encode_halted(halted: Iterable[tuple[str, int]]) -> bytes:
+    """Return the bytes of the list of halted roll-outs, of kind and sequence, the newest of each kind first in line when there are many."""
+    newest = sorted(halted, key=lambda each: -each[1])[:MAX_HALTED]
+    return cbor.encode([[manifest.class_id(kind), sequence] for kind, sequence in newest])
+
+
+def decode_halted(data: bytes) -> frozenset[tuple[str, int]]:
+    """Return which roll-outs have halted, by kind and sequence; other kinds of device are left out. Raises NotCBOR, BadManifest."""
+    said = cbor.decode(data) if len(data) <= MAX_NEWEST_BYTES else None
+    if not isinstance(said, list) or len(said) > MAX_HALTED:
+        raise errors.BadManifest(None, len(data))
+    for entry in said:
+        if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], bytes) or not fields.is_integer(entry[1]):
+            raise errors.BadManifest(None, entry)
+    return frozenset((kind, sequence) for named, sequence in said for kind in KINDS if manifest.class_id(kind) == named)
 
 
 def sign(payload: bytes, point: bytes, aad: bytes, sign_: Callable[[bytes], bytes]) -> bytes:

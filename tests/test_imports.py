@@ -28,6 +28,8 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
     "protocol": ({"protocol"}, BOTH),
     # on no device: files of releases, which gateway, account store and tools read
     "protocol.shelf": ({"protocol"}, STANDARD),
+    # likewise: what a home says of a release, to the account store
+    "protocol.outcomes": ({"protocol"}, STANDARD),
     # on no device: handed out with every export, and run by whoever has it, with nothing installed
     "protocol.verify_export": (set(), STANDARD),
     "firmware": ({"firmware", "protocol"}, MICROPYTHON),

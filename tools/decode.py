@@ -140,6 +140,15 @@ _FAR: list[tuple[set[int], int, type, int | None, str, dict[int, str], Callable[
     ({0, 1, 2}, 2, bytes, 6, "a notice for an account", {0: "notice", 1: "slot", 2: "closed"}, None),
     ({0, 1, 2}, 2, bytes, 7, "an order from the site", {0: "order", 1: "slot", 2: "closed"}, None),
     (
+        {0, 1, 2, 3},
+        2,
+        int,
+        8,
+        "how a release fared in a home",
+        {0: "outcome", 1: "class of devices", 2: "number of the release", 3: "fault, 0: kept"},
+        None,
+    ),
+    (
         {0, 1, 2, 3, 4},
         1,
         str,

@@ -3,7 +3,7 @@
 A home asks with the link id that somebody typed, is answered with the account's public key, checks it against the code's
 fingerprint, and sends one box sealed to it. The box is kept under the account before its arrival is answered; then the broker may
 forget the message. Later the home talks under the key it handed in with the box. The gateway's alias serves to answer and is not
-kept. A notice (cloud/steering.py) is kept in its slot and not answered.
+kept. A notice (cloud/steering.py) is kept in its slot and not answered, nor is what a home says of a release (cloud/outcomes.py).
 """
 
 import queue
@@ -19,7 +19,8 @@ from cloud.errors import CannotUnwrap
 from cloud.intake import verify_write_key
 from cloud.keys import ErasureKeys, Pepper
 from cloud.logs import Log
-from protocol import linking
+from cloud.outcomes import Counting
+from protocol import linking, outcomes
 from protocol import steering as steering_
 from protocol.errors import BadLinkMessage
 
@@ -30,12 +31,13 @@ STORE_RETRY_S = 1.0
 class LinkDesk:
     """Answers homes, in a thread of its own."""
 
-    def __init__(self, engine: Engine, erasure: ErasureKeys, pepper: Pepper, line: Line, log: Log) -> None:
+    def __init__(self, engine: Engine, erasure: ErasureKeys, pepper: Pepper, line: Line, log: Log, counting: Counting) -> None:
         self._engine = engine
         self._erasure = erasure
         self._pepper = pepper
         self._line = line
         self._log = log
+        self._counting = counting
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="linking")
 
@@ -50,8 +52,12 @@ class LinkDesk:
         self._thread.join()
         self._line.stop()
 
-    def answer(self, payload: bytes, now_utc_s: int) -> bytes | None:
-        """Return what a link message is answered with, or None: it is no question for us."""
+    def answer(self, payload: bytes, now_utc_s: int, alias: str = "") -> bytes | None:
+        """Return what a link message is answered with, or None: it is no question for us; alias: whose it is, as the broker says."""
+        outcome = outcomes.decode(payload)
+        if outcome is not None:
+            self._counting.hear(alias, outcome, now_utc_s)
+            return None
         notice = steering_.decode_message(payload)
         if notice is not None:
             self._leave(notice, now_utc_s)
@@ -137,7 +143,7 @@ class LinkDesk:
     def _handle(self, delivery: Delivery) -> None:
         while not self._stop.is_set():
             try:
-                answer = self.answer(delivery.payload, int(time.time()))
+                answer = self.answer(delivery.payload, int(time.time()), alias_of(delivery.topic))
             except OperationalError as error:
                 # not acknowledged, so not lost: the disk may have room again
                 self._log.error("link.store_failed", reason=str(error.orig))

@@ -35,6 +35,7 @@ from cloud.site.pages import (
     technicians,
 )
 from cloud.site.premises import FOLDER, Premises, show, visitor_of
+from protocol.shelf import HALTED_FILE
 
 ROUTES = [
     Route("/", public.choose_language),
@@ -51,6 +52,7 @@ ROUTES = [
     Route("/worker.js", public.worker),
     Route("/{language:language}/technicians", technicians.technicians),
     Route("/releases/{kind:str}.json", technicians.install_manifest),
+    Route(f"/releases/{HALTED_FILE}", technicians.halted),
     Route("/releases/{name:str}", technicians.hand_out),
     Route("/{language:language}/stop/{token:str}", stop.stop, methods=["GET", "POST"]),
     Route("/{language:language}/recover", entry.recover, methods=["GET", "POST"]),

@@ -15,6 +15,7 @@ from cloud.configuration import SITE_ROLE, Configuration, of_role
 from cloud.errors import CannotStart
 from cloud.limits import Limiter
 from cloud.logs import Log
+from cloud.outcomes import Counting, Rule
 from cloud.post import Postman
 from cloud.site.linking import FILTER, LinkDesk
 from cloud.site.live import Watch
@@ -35,7 +36,11 @@ def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
     listening = _listen(configuration.site.bind, configuration.site.port)
     try:
         premises = open_premises(configuration, log)
-        desk = LinkDesk(premises.accounts, premises.admission.erasure, premises.pepper, line, log)
+        site = configuration.site
+        rule = Rule(site.halt_homes, site.halt_percent)
+        counting = Counting(premises.accounts, premises.pepper.outcomes, site.releases, rule, log)
+        counting.show_all()
+        desk = LinkDesk(premises.accounts, premises.admission.erasure, premises.pepper, line, log, counting)
         premises.send_order = desk.order
         server = _Server(premises, listening, stop)
         desk.start()

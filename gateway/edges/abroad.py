@@ -14,6 +14,7 @@ from gateway.edges.ledger import BROKER, Ledger
 from gateway.edges.linking import Linking
 from gateway.edges.mqtt import Outside
 from gateway.edges.orderbook import OrderBook
+from gateway.edges.outcomes import Outcomes
 from gateway.edges.rollout import Rollout
 from gateway.edges.sending import Sending
 from gateway.edges.steering import Steering
@@ -27,7 +28,7 @@ _MOST_WAITING = 1000
 
 
 class Abroad:
-    """The home's side of the broker: readings out, links with accounts, talk with owners, orders from the site.
+    """The home's side of the broker: readings out, links with accounts, talk with owners, orders from the site, outcomes of updates.
 
     work: what has to run for it, besides `run`.
     """
@@ -57,9 +58,11 @@ class Abroad:
         self.linking = Linking(buffer, way, log, self.outside, book, ring, forwarding.wake, happened)
         self._talking = Talking(buffer, way, log, self.outside, book, ring, settings.delivery.ask_after_s * 1000, self._decided)
         self._steered = Steering(buffer, way, log, self.outside, enrolments, orders, book.keys, rollout.told)
+        self._outcomes = Outcomes(buffer, self.outside, rollout.outcomes, log)
+        rollout.moved = self._outcomes.wake
         forwarding.queued = self.sending.wake
         orders.ended = self._steered.wake
-        self.work = [self.sending.run, self.linking.run, self._steered.run, self._talking.run]
+        self.work = [self.sending.run, self.linking.run, self._steered.run, self._talking.run, self._outcomes.run]
 
     async def run(self) -> None:
         """Keep the connection, and hand out what comes over it, until cancelled."""
@@ -93,6 +96,7 @@ class Abroad:
     def _connection_changed(self) -> None:
         self.sending.connection_changed()
         self._steered.connection_changed()
+        self._outcomes.connection_changed()
         self._changes.happened()
         (self._ledger.came if self.outside.connected else self._ledger.went)(BROKER, "")
 

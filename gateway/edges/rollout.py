@@ -1,7 +1,9 @@
 """Updates of this home's devices: who is offered what, what each says of it, and where the files come from.
 
 The site is asked now and then for the word of the newest; whatever comes of it is verified like a file that was brought by hand. When its
-word is older than 30 days, or there is none, the page says so: somebody may be keeping releases back (threats T27).
+word is older than 30 days, or there is none, the page says so: somebody may be keeping releases back (threats T27). The site is asked,
+too, which roll-outs have halted because of other homes; before a release is offered that answer is ten minutes old at most, unless the
+site is away. All that it can do is to stop: nobody is offered anything because of it.
 """
 
 import asyncio
@@ -27,10 +29,12 @@ from gateway.updates import Stand
 from protocol import commands, shelf, steering
 from protocol import updates as words
 from protocol.errors import ProtocolError
+from protocol.outcomes import Outcome
 from protocol.shelf import Offer, Release
 
 _LOOK_S = 5.0
 _ASK_SITE_S = 6 * 3600.0
+_ASK_HALTED_S = 600.0
 _SITE_PATIENCE_S = 20
 _CHOICE = "updates"
 _TOLD = 3
@@ -60,7 +64,10 @@ class Rollout:
         self._log = log
         self._changed = changed
         self._now = now
+        self.moved: Callable[[], None] = lambda: None  # called when a device has said something
         self._offers: dict[str, Offer] = {}
+        self._halted: frozenset[tuple[str, int]] = frozenset()
+        self._halted_asked_s = float("-inf")
         self._woken = asyncio.Event()
 
     async def run(self) -> None:
@@ -128,8 +135,17 @@ class Rollout:
         return facts.get("version") or "", release.name if release else "", history
 
     def halted(self, device: Device, release: Release) -> bool:
-        """Whether a release is no longer offered by itself to devices of this kind."""
+        """Whether a device of this home gave a release back, so that it is no longer offered by itself to devices of this kind."""
         return updates.has_halted(release, self._of_kind(device.kind))
+
+    def halted_elsewhere(self, release: Release) -> bool:
+        """Whether a release is no longer offered by itself because it failed in other homes, as the account store says."""
+        return (release.kind, release.sequence) in self._halted
+
+    def outcomes(self) -> list[Outcome]:
+        """Return what became of releases in this home, as the account store may know it."""
+        kinds = {device.kid: device.kind for device in self._enrolments.devices}
+        return updates.outcomes(self._stands(), kinds, utc_ms())
 
     @property
     def stale(self) -> bool:
@@ -159,34 +175,53 @@ class Rollout:
         self._log.info("update.reported", kid=device.kid.hex(), state=said[words.STATE], fault=said.get(words.FAULT_CODE))
         self._changed()
         self._woken.set()
+        self.moved()
 
     async def _offer(self) -> None:
-        now_ms, hour = utc_ms(), self._now().hour
-        runs, stands = self._runs(), {(each.kid, each.sequence): each for each in self._stands()}
+        now_ms = utc_ms()
         for device in self._enrolments.devices:
             release = updates.newest(self.shelf.releases, device.kind)
-            known = self._offers.get(device.kind)
-            share = known.share if known is not None and release is not None and known.sequence == release.sequence else 100
-            if release is None or not updates.due(
-                device.kid,
-                device.kind,
-                runs.get(device.kid),
-                release,
-                stands,
-                self._of_kind(device.kind),
-                self.choice,
-                share,
-                hour,
-                now_ms,
-            ):
+            if release is None or not self._due(device, release, now_ms):
+                continue
+            if await self._ask_halted() and not self._due(device, release, now_ms):
                 continue
             arguments = {commands.RELEASE: release.sequence, commands.MANIFEST_BYTES: len(release.signed)}
             if await self._orders.offer(device, arguments):
                 await self._buffer.write(functools.partial(_told, kid=device.kid, release=release, now_ms=now_ms))
                 self._log.info("update.offered", kid=device.kid.hex(), name=release.name)
 
+    def _due(self, device: Device, release: Release, now_ms: int) -> bool:
+        known = self._offers.get(device.kind)
+        share = known.share if known is not None and known.sequence == release.sequence else 100
+        stands = {(each.kid, each.sequence): each for each in self._stands()}
+        halted = self.halted(device, release) or self.halted_elsewhere(release)
+        runs, hour = self._runs().get(device.kid), self._now().hour
+        return updates.due(device.kid, device.kind, runs, release, stands, halted, self.choice, share, hour, now_ms)
+
+    async def _ask_halted(self) -> bool:
+        """Fetch which roll-outs have halted, if what is known of them is old; return whether it was asked.
+
+        A site that is away leaves what it said last: releases are signed, and may come by hand to a home that has no site at all.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if not self._site or now_s - self._halted_asked_s < _ASK_HALTED_S:
+            return False
+        self._halted_asked_s = now_s
+        address = self._site.rstrip("/") + "/releases/" + shelf.HALTED_FILE
+        try:
+            halted = shelf.decode_halted(await asyncio.to_thread(fetch, address, shelf.MAX_NEWEST_BYTES))
+        except (requests.RequestException, ProtocolError) as error:
+            self._log.warning("releases.halted_not_asked", reason=type(error).__name__)
+            return True
+        if halted != self._halted:
+            self._log.info("releases.halted", releases=sorted(f"{kind} {shelf.version_of(sequence)}" for kind, sequence in halted))
+            self._halted = halted
+            self._changed()
+        return True
+
     async def _ask_site(self) -> None:
-        """Fetch the word of the newest, and what it names and is not here."""
+        """Fetch the word of the newest, and what it names and is not here, nor halted."""
+        await self._ask_halted()
         address = self._site.rstrip("/") + "/releases/"
         try:
             data = await asyncio.to_thread(fetch, address + shelf.NEWEST_FILE, shelf.MAX_NEWEST_BYTES)
@@ -201,16 +236,16 @@ class Rollout:
         self._offers = {each.kind: each for each in offers}
         here = {(each.kind, each.sequence) for each in self.shelf.releases}
         for each in offers:
-            if (each.kind, each.sequence) not in here:
+            if (each.kind, each.sequence) not in here | self._halted:
                 try:
-                    name = f"{each.kind}-{updates.version_of(each.sequence)}{shelf.ENDING}"
+                    name = shelf.file_name(each.kind, each.sequence)
                     self.shelf.take(await asyncio.to_thread(fetch, address + name, shelf.MAX_RELEASE_BYTES))
                 except (requests.RequestException, ProtocolError, OSError) as error:
                     self._log.warning("release.not_taken", kind=each.kind, reason=type(error).__name__)
         self._changed()
 
     def _runs(self) -> dict[bytes, int | None]:
-        return {kid: updates.number_of(facts.get("version")) for kid, facts in self._buffer.read(households.devices).items()}
+        return {kid: shelf.number_of(facts.get("version")) for kid, facts in self._buffer.read(households.devices).items()}
 
     def _stands(self) -> list[Stand]:
         return self._buffer.read(stands)
@@ -250,7 +285,7 @@ def note(connection: Connection, kid: bytes, said: Mapping[int, object], now_ms:
         "INSERT INTO updates (kid, sequence, name, state, percent, fault, begun_ms, changed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET state = excluded.state, percent = excluded.percent, fault = excluded.fault,"
         " changed_ms = excluded.changed_ms",
-        (kid, sequence, updates.version_of(sequence), state, said.get(words.PERCENT), said.get(words.FAULT_CODE), now_ms, now_ms),
+        (kid, sequence, shelf.version_of(sequence), state, said.get(words.PERCENT), said.get(words.FAULT_CODE), now_ms, now_ms),
     )
     if state in _WHAT and (before is None or before["state"] != state):
         ledger.add(connection, records.COMMANDED, _WHAT[state], None, 1, now_ms)

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from structlog.typing import FilteringBoundLogger
 
-from gateway import updates
 from gateway.errors import BadConfiguration
 from protocol import shelf
 from protocol.errors import ProtocolError
@@ -70,7 +69,7 @@ class Shelf:
         found = shelf.open_release(data, self._keys, holds)
         beside = self._folder / f"{found.kind}-{found.sequence}.new"
         beside.write_bytes(data)
-        beside.rename(self._folder / f"{found.kind}-{updates.version_of(found.sequence)}{shelf.ENDING}")
+        beside.rename(self._folder / shelf.file_name(found.kind, found.sequence))
         self.look()
         return found
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,13 +17,19 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 from structlog.testing import capture_logs
 
+from cloud import outcomes as halting
+from cloud import stores
 from cloud.site.routes import make_site
 from gateway import updates
+from gateway.devices import Device
+from gateway.edges import households, rollout
 from gateway.edges.buffer import Buffer
 from gateway.edges.rollout import Rollout, fetch
 from gateway.edges.shelf import Shelf
-from protocol import manifest, shelf
+from protocol import commands, faults, manifest, outcomes, shelf
+from protocol.outcomes import Outcome
 from tests.cloud.site.conftest import Premises
+from tests.gateway import ground
 from tools import release, releasing
 from tools.services import free_ports
 
@@ -33,9 +40,10 @@ FILES = {"firmware/main.mpy": b"M\x06\x00" + bytes(300), "firmware/boards/s3_sca
 class Site:
     """A site of the account store on a port of its own, and the desk from which its shelf is filled with `./foyer release`."""
 
-    def __init__(self, folder: Path, address: str) -> None:
+    def __init__(self, folder: Path, address: str, premises: Premises) -> None:
         self.address = address
-        self.shelf = folder / "shelf"
+        self.premises = premises
+        self.shelf = folder / "site/shelf"
         self.key = folder / "desk/release.pem"
         self.made = release.signing_key(self.key)
 
@@ -59,7 +67,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     premises = Premises(tmp_path / "site")
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
-    premises.premises.settings = dataclasses.replace(premises.premises.settings, address=address, releases=tmp_path / "shelf")
+    premises.premises.settings = dataclasses.replace(premises.premises.settings, address=address, releases=tmp_path / "site/shelf")
     server = uvicorn.Server(uvicorn.Config(make_site(premises.premises), port=port, log_config=None, lifespan="off"))
     serving = threading.Thread(target=server.run)
     serving.start()
@@ -67,7 +75,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         while not server.started:
             assert serving.is_alive()
             threading.Event().wait(0.01)
-        yield Site(tmp_path, address)
+        yield Site(tmp_path, address, premises)
     finally:
         server.should_exit = True
         serving.join()
@@ -83,7 +91,21 @@ class House:
         there = Shelf(folder / "releases", shelf.keys_of(keys), log)
         there.look()
         nobody: Any = None
+        self.buffer = buffer
         self.rollout = Rollout(buffer, there, nobody, nobody, site, log, lambda: None, lambda: self.now)
+
+    def live(self) -> None:
+        """Let a scale live here that says it runs 0.1.0, in a household that wants updates now; `offered` are its orders."""
+        self.scale = ground.device()
+        self.offered: list[int] = []
+
+        async def offer(_device: Device, arguments: dict[int, int]) -> bool:
+            self.offered.append(arguments[commands.RELEASE])
+            return True
+
+        enrolments: Any = SimpleNamespace(devices=[self.scale])
+        orders: Any = SimpleNamespace(offer=offer)
+        self.rollout._enrolments, self.rollout._orders = enrolments, orders
 
     async def ask(self) -> list[str]:
         """Ask the site; return the versions that are at home then."""
@@ -209,3 +231,64 @@ async def test_an_endless_answer_is_hung_up_and_nobody_is_led_elsewhere() -> Non
     finally:
         server.shutdown()
         server.server_close()
+
+
+def failing(site: Site, homes: range, version: str = "0.1.1") -> None:
+    """Let devices of these homes give a release back."""
+    for number in homes:
+        said = Outcome("scale", release.sequence_of(version), faults.UPDATE_UNPROVED)
+        site.premises.desk.answer(outcomes.encode(said), 0, f"home{number}")
+
+
+async def test_a_release_that_failed_in_other_homes_is_neither_fetched_nor_offered_until_the_operator_lets_it_go_on(
+    house: House, site: Site, tmp_path: Path
+) -> None:
+    """A home that has the file hears of it before it offers, one that has it not gets none; by hand it may still be asked for."""
+    house.live()
+    await house.buffer.write(lambda connection: households.meet_devices(connection, [house.scale], {}, "Nursery", bytes(16), 0))
+    await house.buffer.write(lambda connection: households.note_presence(connection, house.scale.kid, "0.1.0", None, 0))
+    await house.rollout.choose(updates.NOW)
+    site.publish("0.1.1")
+    assert await house.ask() == ["0.1.1"]
+    failing(site, range(3))
+    house.rollout._halted_asked_s = float("-inf")  # ten minutes later
+    with capture_logs() as said:
+        await house.rollout._offer()
+    assert house.offered == []
+    assert {"event": "releases.halted", "releases": ["scale 0.1.1"], "log_level": "info"} in said
+    (known,) = house.rollout.shelf.releases
+    assert house.rollout.halted_elsewhere(known)
+    further = House(tmp_path / "further", house.buffer, site.address, release.point(site.made.public_key()))
+    assert await further.ask() == []
+    assert await house.rollout.want(house.scale)
+    await house.rollout._offer()
+    assert house.offered == [release.sequence_of("0.1.1")]
+    with stores.writing(site.premises.premises.accounts) as connection:
+        halting.resume(connection, "scale", release.sequence_of("0.1.1"))
+    further.rollout._halted_asked_s = float("-inf")
+    assert await further.ask() == ["0.1.1"]
+    assert not further.rollout.halted_elsewhere(known)
+
+
+async def test_a_list_of_halted_rollouts_can_only_stop(house: House, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is none, or does not come, leaves what was known; one that names everything offers nothing and brings nothing."""
+    site.publish("0.1.1")
+    answers: list[bytes | Exception] = [b"\xff", b"x" * 5000, requests.ConnectionError()]
+
+    def lies(address: str, most_bytes: int) -> bytes:
+        if not address.endswith(shelf.HALTED_FILE):
+            return fetch(address, most_bytes)
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(rollout, "fetch", lies)
+    house.rollout._halted = frozenset({("cuff", 7)})
+    for _ in range(3):
+        house.rollout._halted_asked_s = float("-inf")
+        assert await house.ask() == ["0.1.1"]
+        assert house.rollout._halted == {("cuff", 7)}
+    answers.append(shelf.encode_halted({(kind, number) for kind in shelf.KINDS for number in range(1, 21)}))
+    house.rollout._halted_asked_s = float("-inf")
+    assert await house.ask() == ["0.1.1"]

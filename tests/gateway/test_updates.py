@@ -26,7 +26,7 @@ HOUR_MS = 3_600_000
 
 def packed(sequence: int, key: ec.EllipticCurvePrivateKey = KEY, points: bytes = POINT, kind: str = "scale") -> bytes:
     files = {**FILES, shelf.KEYS_FILE: points}
-    return release.pack(kind, files, key, release.Facts(updates.version_of(sequence), sequence, "Better.", "Mieux."))
+    return release.pack(kind, files, key, release.Facts(shelf.version_of(sequence), sequence, "Better.", "Mieux."))
 
 
 def opened(sequence: int = 6) -> shelf.Release:
@@ -41,7 +41,8 @@ def is_due(
     choice: str = NOW, hour: int = 12, of_kind: tuple[Stand, ...] = (), kind: str = "scale", runs: int | None = 5, **more: int
 ) -> bool:
     stands = {(each.kid, each.sequence): each for each in of_kind}
-    return updates.due(KID, kind, runs, opened(), stands, of_kind, choice, more.get("share", 100), hour, more.get("now_ms", 10 * HOUR_MS))
+    halted = updates.has_halted(opened(), of_kind)
+    return updates.due(KID, kind, runs, opened(), stands, halted, choice, more.get("share", 100), hour, more.get("now_ms", 10 * HOUR_MS))
 
 
 def test_nothing_older_or_the_same_is_offered_and_nobody_who_never_said_what_it_runs() -> None:

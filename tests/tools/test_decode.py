@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import cbor, commands, envelope, linking, live, steering
+from protocol import cbor, commands, envelope, linking, live, outcomes, steering
 from tests.protocol import object_bodies, wire_example
 from tests.protocol.inventions import KINDS, RULES
 from tests.protocol.refused import ROWS
@@ -54,6 +54,7 @@ FAR = {
     "the site's word under a link": linking.encode_word(linking.Word(bytes(16), True, 3, [])),
     "a notice for an account": steering.encode_message(steering.NOTICE, bytes(16), b"closed"),
     "an order from the site": steering.encode_message(steering.ORDER, bytes(16), b"closed"),
+    "how a release fared in a home": outcomes.encode(outcomes.Outcome("scale", 258, 167)),
     "what an account is asked": linking.encode_request(linking.Request("move", "Ada", 3, 1_750_000_000)),
 }
 

@@ -39,6 +39,7 @@ def shown(frame: Frame, kid: bytes, words: Words) -> dict[str, Any] | None:
         "brings": release.manifest[_BRINGS[words.language]] if release else "",
         "may_ask": release is not None and (now is None or now.over),
         "halted": release is not None and frame.rollout.halted(device, release),
+        "halted_elsewhere": release is not None and frame.rollout.halted_elsewhere(release),
         "percent": now.percent if now is not None and now.state == said.FETCHING else None,
         "history": [_line(each, words) for each in history[:_HISTORY]],
     }

@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 
 from cloud import configuration, keys, readings, stores
 from cloud.logs import configure
+from cloud.outcomes import Counting, Rule
 from cloud.site.linking import LinkDesk
 from cloud.site.routes import make_site
 from cloud.site.serving import open_premises
@@ -100,7 +101,9 @@ class Premises:
         self.app = make_site(self.premises)
         self.runner = asyncio.Runner()
         erasure, pepper = self.premises.admission.erasure, self.premises.pepper
-        self.desk = LinkDesk(self.premises.accounts, erasure, pepper, None, self.premises.log)  # type: ignore[arg-type]
+        rule = Rule(settings.site.halt_homes, settings.site.halt_percent)
+        self.counting = Counting(self.premises.accounts, pepper.outcomes, folder / "shelf", rule, self.premises.log)
+        self.desk = LinkDesk(self.premises.accounts, erasure, pepper, None, self.premises.log, self.counting)  # type: ignore[arg-type]
 
     def browser(self, zone: str = "Europe/Paris", **headers: str) -> "Browser":
         return Browser(self, zone, headers)
