@@ -282,6 +282,11 @@ def give_address(connection: Connection, account_id: bytes, address_mac: bytes) 
         raise Declined("address_taken") from None
 
 
+def take_address(connection: Connection, account_id: bytes) -> None:
+    """Let an account be found by no address: another follows in the same transaction."""
+    connection.execute(delete(ADDRESSES).where(ADDRESSES.c.account_id == account_id))
+
+
 def await_confirmation(connection: Connection, account_id: bytes, address_mac: bytes, token_digest: bytes, now_utc_s: int) -> None:
     """Note that a letter with this token is on its way."""
     connection.execute(
@@ -334,6 +339,11 @@ def account_with_address(connection: Connection, address_mac: bytes) -> Account 
     chosen = select(ACCOUNTS).join(ADDRESSES, ADDRESSES.c.account_id == ACCOUNTS.c.account_id)
     row = connection.execute(chosen.where(ADDRESSES.c.address_mac == address_mac)).one_or_none()
     return None if row is None else Account(*row)
+
+
+def change_personal(connection: Connection, account_id: bytes, personal: bytes) -> None:
+    """Replace what is kept of a person, sealed under their erasure key."""
+    connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.account_id == account_id).values(personal=personal))
 
 
 def change_password(connection: Connection, account_id: bytes, password: Password) -> None:

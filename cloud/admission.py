@@ -80,10 +80,9 @@ class Admission:
         try:
             code = credentials.new_recovery_code()
             protected = self._protect(password, account_id, private_key, erasure_key)
-            personal = wrapping.wrap(erasure_key, cbor.encode({0: address, 1: language}), _PERSONAL_PURPOSE + account_id)
             account = Account(
                 account_id,
-                personal,
+                _personal_box(erasure_key, account_id, address, language),
                 protected.profile,
                 protected.salt,
                 protected.verifier,
@@ -303,6 +302,10 @@ class Admission:
             raise CannotUnwrap("account")
         return self._personal(account, self.erasure.of(account_id))
 
+    def keep_personal(self, connection: Connection, account_id: bytes, address: str, language: str) -> None:
+        """Replace what is kept of a person: where and in which language to write."""
+        accounts.change_personal(connection, account_id, _personal_box(self.erasure.of(account_id), account_id, address, language))
+
     def _personal(self, account: Account, erasure_key: bytes) -> tuple[str, str]:
         personal = cbor.decode(wrapping.unwrap(erasure_key, account.personal, _PERSONAL_PURPOSE + account.account_id))
         return (str(personal[0]), str(personal[1])) if isinstance(personal, dict) else ("", "en")
@@ -373,6 +376,10 @@ def check_address(typed: str) -> str:
 
 def _fold(typed: str) -> str:
     return unicodedata.normalize("NFKC", typed).strip().casefold()
+
+
+def _personal_box(erasure_key: bytes, account_id: bytes, address: str, language: str) -> bytes:
+    return wrapping.wrap(erasure_key, cbor.encode({0: address, 1: language}), _PERSONAL_PURPOSE + account_id)
 
 
 def _wrap_twice(erasure_key: bytes, key: bytes, private_key: bytes, purpose: bytes) -> bytes:

@@ -122,9 +122,16 @@ def test_every_released_version_is_led_up(kind: str, store: str, revision: str, 
 
 
 def test_keys_begin_with_what_rows_would_be_spread_by() -> None:
-    """Every primary key's first column is the owner, or a digest by which the row alone is found: an engine that shards can use it."""
+    """Every primary key's first column is the owner, or a digest by which the row alone is found: an engine that shards can use it.
+
+    What is said of releases begins with the release, by which it is counted; of each home's words a MAC is in the key, to spread them by.
+    """
+    of_releases = {"outcomes": ["kind", "sequence", "home_mac"], "halts": ["kind", "sequence"]}
     for metadata in METADATA.values():
         for table in metadata.tables.values():
+            if table.name in of_releases:
+                assert [column.name for column in table.primary_key] == of_releases[table.name]
+                continue
             first = next(iter(table.primary_key)).name
             assert first in ("account_id", "pseudonym", "slot") or first.endswith(("digest", "_mac")), table.name
 
@@ -288,6 +295,10 @@ def _search_erase_and_restore(site: Premises, postgres: Postgres, tmp_path: Path
     before = _files(postgres)
     assert [secret for secret in never if any(secret in data for data in before.values())] == []
     assert [trace for trace in traces if not any(trace in data for data in before.values())] == []
+    # and neither store has what would join it with the other
+    for store, foreign in (("accounts", traces[:2]), ("readings", [account_id, account.personal, account.public_key])):
+        own = _files_of(site, postgres, store, before)
+        assert [name for name, data in own.items() for each in foreign if each in data] == []
 
     # a thief's copy of the stopped server: the fullest backup there is
     site.premises.accounts.dispose()
@@ -335,6 +346,15 @@ def _search_erase_and_restore(site: Premises, postgres: Postgres, tmp_path: Path
 
 def _files(postgres: Postgres) -> dict[str, bytes]:
     return {str(path.relative_to(postgres.data)): path.read_bytes() for path in postgres.data.rglob("*") if path.is_file()}
+
+
+def _files_of(site: Premises, postgres: Postgres, store: str, files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files of one database among all of the server's."""
+    url = site.settings.stores.accounts if store == "accounts" else site.settings.stores.readings
+    number = postgres.psql("-c", f"SELECT oid FROM pg_database WHERE datname = '{url.database}'").strip()
+    own = {name: data for name, data in files.items() if name.startswith(f"base/{number}/")}
+    assert own
+    return own
 
 
 def test_open_pages_hear_at_once_that_a_row_was_committed(site: Premises) -> None:

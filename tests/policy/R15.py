@@ -10,7 +10,7 @@ def holds(stage: Stage) -> None:
     ada = stage.ada()
     page = ada.page_of("pressure")
     ada.browser.post(page, {"wrong": "yes"})
-    assert "128" not in ada.browser.get("/en/home").text
+    assert ">128" not in ada.browser.get("/en/home").text
     ada.browser.post(f"{page}/delete")
     assert ada.browser.get("/en/pressure.json").json() == {"readings": []}
 

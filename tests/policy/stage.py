@@ -18,8 +18,8 @@ from tests.cloud.site.conftest import Premises
 from tests.cloud.site.test_take import Furnished
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
-PUBLIC = ("", "terms", "rules", "register", "sign-in", "recover", "offline")
-PAGES = ("home", "weight", "pressure", "climate", "link", "account", "log", "take")
+PUBLIC = ("", "terms", "rules", "register", "sign-in", "recover", "mailbox", "shared", "technicians", "offline")
+PAGES = ("home", "weight", "pressure", "climate", "devices", "homes", "link", "account", "share", "log", "take")
 
 
 class Stage:

@@ -19,7 +19,7 @@ from cloud.site.sentences import CHANGED, DECLINED, LOGGED
 @signed_in
 async def account(request: Request, visitor: Visitor) -> Response:
     """Show everything."""
-    return await _show(request, visitor)
+    return await show_account(request, visitor)
 
 
 @signed_in
@@ -31,11 +31,11 @@ async def change_password(request: Request, visitor: Visitor) -> Response:
     try:
         premises.limiter.check("wrong for an address", whose, time.monotonic())
         await premises.slowly(premises.admission.change_password, visitor.account_id, old, new, visitor.session.session_digest, now_utc_s)
-        _nudge(visitor)
+        nudge(visitor)
     except Declined as declined:
         if declined.reason == "password_wrong":
             premises.limiter.count("wrong for an address", whose, time.monotonic())
-        return await _show(request, visitor, DECLINED[declined.reason], 400)
+        return await show_account(request, visitor, DECLINED[declined.reason], 400)
     return go(request, "account?changed=password")
 
 
@@ -142,20 +142,24 @@ def _passkeys(visitor: Visitor) -> list[passkeys.Passkey]:
         return passkeys.passkeys_of(connection, visitor.account_id, visitor.erasure_key())
 
 
-def _nudge(visitor: Visitor) -> None:
+def nudge(visitor: Visitor) -> None:
+    """Tell the postman that a letter waits."""
     if visitor.premises.postman is not None:
         visitor.premises.postman.nudge()
 
 
-async def _show(request: Request, visitor: Visitor, sentence: str | None = None, status: int = 200) -> Response:
+async def show_account(request: Request, visitor: Visitor, sentence: str | None = None, status: int = 200) -> Response:
+    """Show the whole page, with what went wrong in a sentence."""
     premises = visitor.premises
 
     def ask() -> dict[str, object]:
         with stores.writing(premises.accounts) as connection:
             own = sessions.sessions_of(connection, visitor.account_id, int(time.time()))
             accepted = consents.consents_of(connection, visitor.account_id)
+        email, letters_language = premises.admission.address_and_language(visitor.account_id)
         return {
-            "email": premises.admission.address_of(visitor.account_id),
+            "email": email,
+            "letters_language": letters_language,
             "sessions": [(session, premises.admission.browser_of(session).words) for session in own],
             "accepted": accepted,
             "standing": consents.latest(accepted),

@@ -9,8 +9,9 @@ import pytest
 
 from cloud import hpke, readings, stores
 from protocol import linking
+from protocol.envelope import ERASED
 from tests.cloud.counterpart import Device, Person, weight
-from tests.cloud.site.conftest import Premises
+from tests.cloud.site.conftest import PASSWORD, Premises
 
 NOW_UTC_S = int(time.time())
 
@@ -81,6 +82,28 @@ def test_leaving_takes_the_box_and_leaves_a_farewell(site: Premises, ada: tuple[
     with stores.writing(site.writer) as connection:
         assert readings.count_of(connection, person.pseudonym) == 0
         assert readings.add_rows(connection, person.pseudonym, [person.row(Device(), weight(70_000), NOW_UTC_S)], 0).standing == 1
+
+
+def test_an_erased_account_leaves_a_farewell_to_each_of_its_homes(site: Premises, ada: tuple[Any, Person]) -> None:
+    """Every home is told by a MAC that only the account could make, and what it still sends is answered as erased and kept nowhere."""
+    browser, person = ada
+    room = Person("Nursery", linking.ROOM)
+    browser.link(room)
+    for each in (person, room):
+        site.store(each, [each.row(Device(), weight(70_000), NOW_UTC_S - 60)])
+    numbers = re.findall(r'name="subject" value="(\w+)"', browser.get("/en/take").text)
+    page = browser.request(
+        "POST", "/en/take/erase", data={"password": PASSWORD, "subject": numbers}, headers={"sec-fetch-site": "same-origin"}
+    )
+    assert "Your home is told when it next asks" in page.text
+    for each in (person, room):
+        word = said(site, each.talk(linking.NEWS))
+        mac = hmac.digest(each.approval_key, linking.decision_message(linking.FAREWELL, linking.APPROVED), "sha256")
+        assert (word.is_known, word.decisions) == (False, [(linking.FAREWELL, linking.APPROVED, mac)])
+        with stores.writing(site.writer) as connection:
+            late = readings.add_rows(connection, each.pseudonym, [each.row(Device(), weight(70_000), NOW_UTC_S)], 0)
+            assert late.standing == ERASED
+            assert readings.count_of(connection, each.pseudonym) == 0
 
 
 def test_a_home_that_leaves_takes_the_box(site: Premises, ada: tuple[Any, Person]) -> None:
