@@ -88,6 +88,9 @@ LOGGED = {
     "letter-sent": N_("A letter that you had chosen was sent to you."),
     "exported": N_("You took everything with you."),
     "imported": N_("You brought readings from an export."),
+    "reading-noted": N_("You changed what stands beside a reading."),
+    "reading-wrong": N_("You marked a reading as wrong."),
+    "reading-right": N_("You took back that a reading is wrong."),
     "reading-deleted": N_("You deleted a reading for good."),
     "handed-out": N_("After a letter by post, the sealed export was handed out."),
 }

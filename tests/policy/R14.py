@@ -24,6 +24,7 @@ def holds(stage: Stage) -> None:
     log = ada.browser.get("/en/log").text
     assert "You changed the e-mail address." in log
     assert "You changed the language of letters." in log
+    assert log.count("You changed what stands beside a reading.") == 2
 
 
 MUTATIONS: dict[str, Mutation] = {

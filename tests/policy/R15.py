@@ -13,6 +13,9 @@ def holds(stage: Stage) -> None:
     assert ">128" not in ada.browser.get("/en/home").text
     ada.browser.post(f"{page}/delete")
     assert ada.browser.get("/en/pressure.json").json() == {"readings": []}
+    log = ada.browser.get("/en/log").text
+    assert "You marked a reading as wrong." in log
+    assert "You deleted a reading for good." in log
 
 
 MUTATIONS: dict[str, Mutation] = {

@@ -29,6 +29,7 @@ async def reading(request: Request, visitor: Visitor) -> Response:
     except Declined as declined:
         return _show(request, visitor, subject, found, DECLINED[declined.reason], 400)
     await run_in_threadpool(_write, visitor, subject, found, note)
+    await run_in_threadpool(_log, visitor, found, note)
     return go(request, f"reading/{subject.number}/{found.row_id.hex()}?changed=noted")
 
 
@@ -61,6 +62,15 @@ def _write(visitor: Visitor, subject: Subject, found: Reading, note: Note) -> No
         notes.write(connection, visitor.account_id, visitor.erasure_key(), subject.tag, found.row_id, note)
     if note.is_wrong != found.is_wrong:
         visitor.bring_grants_up_to_date()
+
+
+def _log(visitor: Visitor, found: Reading, note: Note) -> None:
+    """Keep the history: what was written is replaced, and that it was is not (R14)."""
+    day = time.strftime("%Y-%m-%d", time.gmtime(found.utc_s))
+    if note.words != found.words:
+        visitor.note("reading-noted", day=day)
+    if note.is_wrong != found.is_wrong:
+        visitor.note("reading-wrong" if note.is_wrong else "reading-right", day=day)
 
 
 def _delete(visitor: Visitor, subject: Subject, found: Reading) -> None:

@@ -88,7 +88,7 @@ def test_a_partner_who_asks_for_more_gets_no_more(house: Any, kind: str, asked: 
 
 
 @given(st.text(max_size=12), HEADER | SPECIAL.map(str.encode), st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=UNHURRIED)
+@settings(max_examples=60, deadline=None, suppress_health_check=UNHURRIED)
 def test_no_words_of_authorization_are_a_way_in(house: Any, scheme: str, given_: bytes, data: st.DataObject) -> None:
     """Neither for readings nor for a token, in the header or in the form; the answer is one of OAuth's, or FHIR's."""
     site, _, partner = house

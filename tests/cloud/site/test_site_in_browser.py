@@ -293,6 +293,12 @@ def pages_of_letters(folder: Path) -> dict[str, tuple[bytes, str]]:
         ada = join(site, postbox, "bob@example.org")
         account_id = site.premises.admission.account_with("bob@example.org")
         assert account_id
+        ada.post("/en/recovery-code")
+        ada.post("/en/account/address", {"email": "ada@example.org", "password": PASSWORD})
+        site.deliver()
+        address = link_in(postbox.words())
+        assert address.startswith("/en/address?token=")
+        pages |= {f"/{language}/address": ada.get(f"/{language}{address[3:]}").text for language in ("en", "fr")}
         stop = campaigns.token(site.premises.pepper.stop, account_id, "products")
         go_back_to_the_first_terms(site)
         for language in ("en", "fr"):
@@ -333,7 +339,7 @@ def with_what_they_load(browser: Any, pages: dict[str, str]) -> dict[str, tuple[
     return held | {address: (text.encode(), "text/html") for address, text in pages.items()}
 
 
-@pytest.mark.parametrize(("made", "count"), [(pages_of_letters, 10), (pages_of_a_home, 6)])
+@pytest.mark.parametrize(("made", "count"), [(pages_of_letters, 12), (pages_of_a_home, 6)])
 def test_the_pages_that_letters_changes_and_homes_lead_to(
     tmp_path: Path, chromium: Browser, made: Callable[[Path], dict[str, tuple[bytes, str]]], count: int
 ) -> None:
