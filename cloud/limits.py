@@ -32,6 +32,8 @@ LIMITS = {
     # A program that asks more often than this asks for what it has.
     "reads of a grant": Limit(120, 60, "too_many_reads"),
     "letters to an address": Limit(3, 3600, "too_many_letters"),
+    # to addresses that somebody names as their next: strangers' mailboxes are not filled from here
+    "letters of an account": Limit(5, 3600, "too_many_letters"),
 }
 
 

@@ -23,12 +23,14 @@ async def change_address(request: Request, visitor: Visitor) -> Response:
     try:
         premises.limiter.check("wrong for an address", whose, now_s)
         premises.limiter.check("letters to an address", letters_to, now_s)
+        premises.limiter.check("letters of an account", whose, now_s)
         is_done = await premises.slowly(profile.ask_for_address, premises.admission, visitor.account_id, email, password, int(time.time()))
     except Declined as declined:
         if declined.reason == "password_wrong":
             premises.limiter.count("wrong for an address", whose, now_s)
         return await show_account(request, visitor, DECLINED[declined.reason], 400)
     premises.limiter.count("letters to an address", letters_to, now_s)
+    premises.limiter.count("letters of an account", whose, now_s)
     nudge(visitor)
     return go(request, "account?changed=address" + ("" if is_done else "-asked"))
 

@@ -105,6 +105,31 @@ def test_whoever_has_the_session_and_not_the_password_changes_no_address(lettere
     assert len(postbox.letters) == letters
 
 
+def test_strangers_mailboxes_are_not_filled_from_an_account(lettered: Premises, postbox: Postbox) -> None:
+    """Five letters to five addresses, and no sixth."""
+    ada = join(lettered, postbox)
+    ada.post("/en/recovery-code")
+    for number in range(5):
+        assert "A letter is on its way" in ask(ada, f"stranger{number}@example.org").text
+    assert ask(ada, "stranger5@example.org").status_code == 400
+    lettered.deliver()
+    assert [each["To"] for each in postbox.letters if "stranger5" in each["To"]] == []
+
+
+def test_whoever_was_quicker_keeps_the_address(lettered: Premises, postbox: Postbox) -> None:
+    """Taken between the letter and the click: a sentence, and everybody signs in with what they had."""
+    ada = join(lettered, postbox)
+    ada.post("/en/recovery-code")
+    ask(ada, "new@example.org")
+    lettered.deliver()
+    token = link_in(postbox.words()).partition("token=")[2]
+    join(lettered, postbox, "new@example.org")
+    late = ada.post("/en/address", {"token": token})
+    assert (late.status_code, "No account could be made with this address" in late.text) == (400, True)
+    for email in ("ada@example.org", "new@example.org"):
+        assert lettered.browser().sign_in(email).url.path in ("/en/home", "/en/recovery-code")
+
+
 def test_without_letters_the_address_changes_at_once(site: Premises) -> None:
     """On a machine of one's own: a free one is taken, another's is told."""
     ada = site.browser()
