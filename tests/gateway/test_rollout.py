@@ -9,14 +9,18 @@ import cbor2
 import pytest
 from aiocoap.numbers.codes import Code
 from cryptography.hazmat.primitives.asymmetric import ec
+from markupsafe import escape
+from playwright.async_api import expect
 
 from protocol import faults, shelf
+from protocol.sentences import SENTENCES
 from tests.gateway.counterpart import Counterpart, link
 from tests.gateway.process import configure, gateway
-from tests.gateway.test_pages import browser
+from tests.gateway.test_pages import PASSWORD, browser
+from tests.gateway.test_pages_accessible import OUTPUT, chromium, findings
 from tools import release
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 FILES = {"firmware/main.mpy": b"M\x06\x00" + bytes(range(256)) * 9, "firmware/boards/s3_scale.mpy": b"M\x06\x00"}
 
 
@@ -155,3 +159,48 @@ async def test_without_a_key_nothing_is_offered(tmp_path: Path) -> None:
         await running.event("release.refused")
         assert "Update 0.1.1" not in (await page.client.get("/en/devices")).text
         assert 'action="/en/updates"' not in (await page.client.get("/en/devices")).text
+
+
+REFUSALS = [code for code, name in faults.FAULTS.items() if name.startswith("UPDATE_")] + [faults.MEMORY_SHORT]
+
+
+async def test_whatever_an_update_ends_with_is_on_the_page_in_words_in_both_languages(tmp_path: Path) -> None:
+    """Each fault that a device may say of an update, as its sentence; a bad file as its own. Pictures of it are left in `tests/output`."""
+    brought(tmp_path)
+    device = Counterpart("scale")
+    device.enrol(tmp_path / "data")
+    (tmp_path / "data/releases/scale-0.1.9.foyer").write_bytes(b"no release")
+    async with gateway(configure(tmp_path, '[updates]\nkeys = "release.pub"\n')) as running, browser(running) as page:
+        await page.set_up()
+        ready = await running.event("gateway.ready")
+        await running.event("release.refused", file="scale-0.1.9.foyer")
+        async with link(device, ready["coap_port"]) as way:
+            presence = cbor2.dumps({2: [1, 60_000], 32: b"0.1.0"}, canonical=True)
+            request = aiocoap.Message(
+                code=aiocoap.FETCH, uri=f"coap://127.0.0.1:{ready['coap_port']}/c", payload=presence, content_format=60
+            )
+            await way.context.request(request, handle_blockwise=False).response
+            for fault in REFUSALS:
+                said = cbor2.dumps({0: 5, 1: release.sequence_of("0.1.1"), 21: fault}, canonical=True)
+                assert (await way.post("u", said, 60)).code is Code.CHANGED
+                for language in ("en", "fr"):
+                    shown = (await page.client.get(f"/{language}/devices")).text
+                    assert str(escape(SENTENCES[fault][language])) in shown, faults.FAULTS[fault]
+            said = cbor2.dumps({0: 5, 1: release.sequence_of("0.1.1"), 21: faults.UPDATE_NOT_SIGNED}, canonical=True)
+            assert (await way.post("u", said, 60)).code is Code.CHANGED
+        async with chromium(ready["page_port"]) as made:
+            for language, width in (("en", 1280), ("fr", 390)):
+                context = await made.new_context(viewport={"width": width, "height": 844}, ignore_https_errors=True, bypass_csp=True)
+                seen = await context.new_page()
+                await seen.goto(f"https://gateway.test/{language}/sign-in")
+                await seen.fill("input[name=password]", PASSWORD)
+                await seen.click("main button")
+                await seen.wait_for_url(f"**/{language}/")
+                await seen.goto(f"https://gateway.test/{language}/devices", wait_until="load")
+                await expect(seen.get_by_text("scale-0.1.9.foyer")).to_be_visible()
+                await expect(seen.get_by_text(SENTENCES[faults.UPDATE_NOT_SIGNED][language])).to_be_visible()
+                assert await findings(seen) == []
+                assert not await seen.evaluate("document.documentElement.scrollWidth > innerWidth")
+                OUTPUT.mkdir(exist_ok=True)
+                await seen.screenshot(path=OUTPUT / f"update-refused-{language}-{width}.png", full_page=True)
+                await context.close()

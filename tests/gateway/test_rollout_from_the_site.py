@@ -24,6 +24,7 @@ from gateway import updates
 from gateway.devices import Device
 from gateway.edges import households, rollout
 from gateway.edges.buffer import Buffer
+from gateway.edges.pages import updating, words
 from gateway.edges.rollout import Rollout, fetch
 from gateway.edges.shelf import Shelf
 from protocol import commands, faults, manifest, outcomes, shelf
@@ -258,6 +259,10 @@ async def test_a_release_that_failed_in_other_homes_is_neither_fetched_nor_offer
     assert {"event": "releases.halted", "releases": ["scale 0.1.1"], "log_level": "info"} in said
     (known,) = house.rollout.shelf.releases
     assert house.rollout.halted_elsewhere(known)
+    frame: Any = SimpleNamespace(rollout=house.rollout, house=SimpleNamespace(device=lambda _: house.scale))
+    shown = updating.shown(frame, house.scale.kid, words.read()["en"])
+    assert shown is not None
+    assert (shown["halted_elsewhere"], shown["halted"], shown["may_ask"]) == (True, False, True)
     further = House(tmp_path / "further", house.buffer, site.address, release.point(site.made.public_key()))
     assert await further.ask() == []
     assert await house.rollout.want(house.scale)
