@@ -27,7 +27,7 @@ from cloud.errors import CannotStart, Poison
 from cloud.keys import IngesterKeys, ingester_keys
 from cloud.logs import Log
 from cloud.readings import Added
-from protocol.envelope import ALREADY, CONFLICT, STORED, Batch
+from protocol.envelope import ALREADY, CONFLICT, STORED, Batch, Row
 
 UPWARD = "foyer/1/+/up"
 # A commit costs the same for one message as for many, and none is waited for. Half of what the broker lets be in flight: with all of
@@ -57,11 +57,13 @@ class Opened(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one message: its batch and what was done with it, or neither when it was set aside."""
+    """What became of one message: its batch and what was done with it, or neither when it was set aside; back: a page, and whether more
+    follows it."""
 
     delivery: Delivery
     batch: Batch | None
     added: Added | None
+    back: tuple[list[Row], bool] | None = None
 
 
 class Ingester:
@@ -150,20 +152,30 @@ class Ingester:
                 if each.batch is None:
                     readings.set_aside(connection, each.delivery.payload[: intake.LARGEST_MESSAGE_BYTES], each.reason, day)
             added = iter(readings.add_batches(connection, batches, day) if batches else [])
-        return [Outcome(each.delivery, each.batch, None if each.batch is None else next(added)) for each in opened]
+            back = {
+                id(batch): readings.page_after(connection, batch.pseudonym, batch.back_after)
+                for batch in batches
+                if batch.back_after is not None
+            }
+        return [
+            Outcome(each.delivery, each.batch, None if each.batch is None else next(added), back.get(id(each.batch))) for each in opened
+        ]
 
     def answer(self, outcomes: list[Outcome]) -> None:
         """Send the receipts for what was committed, then let the broker forget the messages."""
         committed_utc_ms = time.time_ns() // 1_000_000
         counts: Counter[int] = Counter()
-        for delivery, batch, added in outcomes:
+        for delivery, batch, added, back in outcomes:
             if batch is not None and added is not None:
                 counts.update(added.statuses)
                 if batch.erases:
                     # outside the database too: a restored backup must not bring it back
                     tombstones.note_outside(self._tombstones, batch.pseudonym)
-                receipt = intake.receipt_for(delivery.payload, batch, added, committed_utc_ms, self._keys)
-                self._line.publish(f"foyer/1/{alias_of(delivery.topic)}/down", receipt)
+                if back is not None:
+                    answer = intake.page_for(delivery.payload, batch, back[0], added.standing, self._keys, more=back[1])
+                else:
+                    answer = intake.receipt_for(delivery.payload, batch, added, committed_utc_ms, self._keys)
+                self._line.publish(f"foyer/1/{alias_of(delivery.topic)}/down", answer)
             self._line.acknowledge(delivery)
         committed = sum(outcome.batch is not None for outcome in outcomes)
         for name, count in (("committed", committed), ("set_aside", len(outcomes) - committed)):

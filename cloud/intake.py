@@ -15,7 +15,7 @@ from cloud.errors import CannotUnwrap, Poison
 from cloud.keys import IngesterKeys
 from cloud.readings import Added
 from protocol import envelope
-from protocol.envelope import Batch, Receipt
+from protocol.envelope import Batch, Page, Receipt, Row
 from protocol.errors import BadSignature, ProtocolError
 
 # HPKE adds its encapsulated key (32) and tag (16) to a batch of the largest size.
@@ -43,6 +43,13 @@ def receipt_for(payload: bytes, batch: Batch, added: Added, committed_utc_ms: in
     rows = envelope.row_receipts(batch.rows, added.statuses)
     digest = wrapping.digest(payload)
     signed = envelope.encode_receipt(Receipt(digest, rows, committed_utc_ms, added.standing), keys.receipt_key.sign)
+    return envelope.close_receipt(signed, digest, batch.reply_key, wrapping.seal, os.urandom(wrapping.NONCE_BYTES))
+
+
+def page_for(payload: bytes, batch: Batch, rows: list[Row], standing: int, keys: IngesterKeys, *, more: bool) -> bytes:
+    """Return the page of rows that a message asked back, signed and closed."""
+    digest = wrapping.digest(payload)
+    signed = envelope.encode_page(Page(digest, rows, standing, more), keys.receipt_key.sign)
     return envelope.close_receipt(signed, digest, batch.reply_key, wrapping.seal, os.urandom(wrapping.NONCE_BYTES))
 
 

@@ -9,7 +9,7 @@ withdrawal and its row may come in any order (T12). A pseudonym that nobody wrot
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, groupby
+from itertools import accumulate, chain, groupby
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from cloud import arrays, stores, wrapping
 from protocol import cbor
-from protocol.envelope import ALREADY, CONFLICT, ERASED, STANDS, STORED, WITHDRAWN, Batch, Row
+from protocol.envelope import ALREADY, CONFLICT, ERASED, PAGE_SEALED_BYTES, ROWS_IN_BATCH, STANDS, STORED, WITHDRAWN, Batch, Row
 
 # Set-aside messages are evidence, not an archive: beyond this many the newest are counted in the log only.
 SET_ASIDE_AT_MOST = 10_000
@@ -126,7 +126,7 @@ def add_batch(connection: Connection, batch: Batch, day: int) -> Added:
 
 def add_rows(connection: Connection, pseudonym: bytes, rows: list[Row], day: int) -> Added:
     """Store rows of one pseudonym, as add_batches does."""
-    return add_batches(connection, [Batch(pseudonym, rows, 0, b"", False)], day)[0]
+    return add_batches(connection, [Batch(pseudonym, rows, 0, b"", False, None)], day)[0]
 
 
 def add_batches(connection: Connection, batches: Sequence[Batch], day: int) -> list[Added]:
@@ -374,6 +374,16 @@ def rows_since(connection: Connection, pseudonym: bytes, minute: int, until_minu
     if until_minute is not None:
         chosen = chosen.where(SEALED_ROWS.c.minute < until_minute)
     return [SealedRow(*row) for row in connection.execute(chosen)]
+
+
+def page_after(connection: Connection, pseudonym: bytes, row_id: bytes) -> tuple[list[Row], bool]:
+    """Return the rows of one pseudonym whose ids follow `row_id`, as many as one page takes, and whether more follow those."""
+    columns = select(SEALED_ROWS.c.minute, SEALED_ROWS.c.id, SEALED_ROWS.c.sealed)
+    chosen = columns.where(SEALED_ROWS.c.pseudonym == pseudonym, SEALED_ROWS.c.id > row_id).order_by(SEALED_ROWS.c.id)
+    found = [Row(*row) for row in connection.execute(chosen.limit(ROWS_IN_BATCH + 1))]
+    sizes = accumulate(len(row.sealed) for row in found)
+    page = [row for row, bytes_ in zip(found[:ROWS_IN_BATCH], sizes, strict=False) if bytes_ <= PAGE_SEALED_BYTES]
+    return page, len(page) < len(found)
 
 
 def ids_since(connection: Connection, pseudonym: bytes, minute: int) -> set[bytes]:

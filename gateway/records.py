@@ -25,7 +25,8 @@ EXPORTED = "exported"  # everything kept here was taken as a file
 ERASED = "erased"  # a person and what was kept of them
 COMMANDED = "commanded"  # a device was told to do something
 SETTLED = "settled"  # a setting of the home was changed
-WHAT = (SENT, LINKED, WITHDRAWN, EXPORTED, ERASED, COMMANDED, SETTLED)
+BROUGHT_BACK = "brought_back"  # readings came home from an account, after a damage or a restored backup
+WHAT = (SENT, LINKED, WITHDRAWN, EXPORTED, ERASED, COMMANDED, SETTLED, BROUGHT_BACK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,15 +99,23 @@ class Packet:
 
 
 def pack(
-    keys: Keys, rows: Sequence[Row], now_ms: int, ingester: X25519PublicKey, random: Callable[[int], bytes], *, erases: bool = False
+    keys: Keys,
+    rows: Sequence[Row],
+    now_ms: int,
+    ingester: X25519PublicKey,
+    random: Callable[[int], bytes],
+    *,
+    erases: bool = False,
+    back_after: bytes | None = None,
 ) -> Packet:
     """Return one message for the ingester: up to 50 rows of one pseudonym, signed by it, and closed to everybody between.
 
-    No rows ask how the pseudonym stands; a row without sealed bytes withdraws its id; erases: everything of the pseudonym goes.
+    No rows ask how the pseudonym stands; a row without sealed bytes withdraws its id; erases: everything of the pseudonym goes;
+    back_after: its rows behind this id are asked back.
     """
     packed = [envelope.Row(row.minute, row.row_id, row.sealed) for row in rows]
     reply_key = random(envelope.REPLY_KEY_BYTES)
-    batch = envelope.encode_batch(keys.write_public_key, packed, now_ms // 60_000, reply_key, keys.sign, erases)
+    batch = envelope.encode_batch(keys.write_public_key, packed, now_ms // 60_000, reply_key, keys.sign, erases, back_after)
     payload = _SUITE.encrypt(batch, ingester, info=envelope.BATCH_INFO)
     return Packet(payload, sha256(payload).digest(), reply_key)
 
@@ -148,18 +156,11 @@ def open_receipt(message: bytes, reply_keys: Mapping[bytes, bytes], ingester: Ed
     another message, or not signed by the ingester's pinned key.
     """
 
-    def verify(signed: bytes, signature: bytes) -> bool:
-        try:
-            ingester.verify(signature, signed)
-        except InvalidSignature:
-            return False
-        return True
-
     try:
         digest = envelope.answered_digest(message)
         if digest not in reply_keys:
             return None
-        receipt = envelope.decode_receipt(envelope.open_receipt(message, reply_keys[digest], _open_aes_gcm), verify)
+        receipt = envelope.decode_receipt(envelope.open_receipt(message, reply_keys[digest], open_aes_gcm), _verifier(ingester))
     except ProtocolError as error:
         raise BadReceipt(str(error)) from None
     if receipt.message_digest != digest:
@@ -168,11 +169,53 @@ def open_receipt(message: bytes, reply_keys: Mapping[bytes, bytes], ingester: Ed
     return Receipt(digest, rows, receipt.committed_utc_ms, receipt.standing == envelope.ERASED)
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows that were asked back, verified to come from the ingester; more: whether others follow the last of them."""
+
+    rows: tuple[Row, ...]
+    is_erased: bool
+    more: bool
+
+
+def answers(message: bytes, packet: Packet) -> bool:
+    """Return whether bytes from the broker say that they answer a packet."""
+    return message.startswith(packet.digest)
+
+
+def open_page(message: bytes, packet: Packet, ingester: Ed25519PublicKey) -> Page:
+    """Return the Page that answers a packet. Raises BadReceipt: it is none, or not signed by the ingester's pinned key."""
+    try:
+        page = envelope.decode_page(envelope.open_receipt(message, packet.reply_key, open_aes_gcm), _verifier(ingester))
+    except ProtocolError as error:
+        raise BadReceipt(str(error)) from None
+    if page.message_digest != packet.digest:
+        raise BadReceipt("for another message")
+    return Page(tuple(Row(*row) for row in page.rows), page.standing == envelope.ERASED, page.more)
+
+
+def _verifier(ingester: Ed25519PublicKey) -> Callable[[bytes, bytes], bool]:
+    def verify(signed: bytes, signature: bytes) -> bool:
+        try:
+            ingester.verify(signature, signed)
+        except InvalidSignature:
+            return False
+        return True
+
+    return verify
+
+
+def open_row(keys: Keys, row: Row) -> dict[int, object]:
+    """Return the entry in a sealed row of this name. Raises SealBroken: these keys do not open it, or it is no entry."""
+    return dict(seals.open_row(keys.root_key, keys.pseudonym, row.minute, row.row_id, row.sealed, hkdf, open_aes_gcm))
+
+
 def _aes_gcm(key: bytes, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
     return AESGCM(key).encrypt(nonce, plaintext, associated_data)
 
 
-def _open_aes_gcm(key: bytes, nonce: bytes, sealed: bytes, associated_data: bytes) -> bytes | None:
+def open_aes_gcm(key: bytes, nonce: bytes, sealed: bytes, associated_data: bytes) -> bytes | None:
+    """Return what AES-256-GCM opens, None when the tag does not fit."""
     try:
         return AESGCM(key).decrypt(nonce, sealed, associated_data)
     except InvalidTag:

@@ -7,7 +7,8 @@ were committed, is signed by the ingester, so that a broker cannot make one (T25
 so that a broker cannot read the ids of rows in it.
 
 A row with nothing sealed in it withdraws the row of that id. A withdrawn id never takes bytes again, so a withdrawal and its row may
-come in any order, and each any number of times. A batch without rows asks how its pseudonym stands, and keeps it from lapsing.
+come in any order, and each any number of times. A batch without rows asks how its pseudonym stands, and keeps it from lapsing; or it
+asks for its rows back, behind the id it names, because the home that sent them has lost them. They come by the page, closed like a receipt.
 
 Ciphers and signatures are handed in; the signed objects are COSE_Sign1 with Ed25519 (RFC 9864, algorithm -19).
 """
@@ -27,14 +28,20 @@ ED25519 = -19
 BATCH_INFO = b"foyer batch 1"
 _BATCH_AAD = b"foyer batch"
 _RECEIPT_AAD = b"foyer receipt"
+_PAGE_AAD = b"foyer page"
 
 ROWS_IN_BATCH = 50
 # 50 rows of the largest size, with room for their frames; a batch of ordinary readings takes some 30 kB.
 LARGEST_BATCH_BYTES = 256 * 1024
 LARGEST_RECEIPT_BYTES = 8192
+# A page of rows that were asked back: so many sealed bytes, one row at least, and what that makes with its frames and padded.
+PAGE_SEALED_BYTES = 24 * 1024
+LARGEST_PAGE_BYTES = 32 * 1024
 # Sizes double from here on: one row, one withdrawal and one question look alike.
 SMALLEST_PADDED_BYTES = 1024
 REPLY_KEY_BYTES = 32
+ROW_ID_BYTES = 16
+FROM_THE_FIRST = bytes(ROW_ID_BYTES)
 WITHDRAWN = b""
 _DIGEST_BYTES = 32
 _NONCE_BYTES = 12
@@ -49,10 +56,16 @@ _STATUS = b"\x00", b"\x01", b"\x02"
 STANDS = 0
 ERASED = 1
 
+# What a batch does besides bringing rows.
+_BRINGS = 0
+_ERASES = 1
+_ASKS_BACK = 2
+
 Row = namedtuple("Row", ("minute", "row_id", "sealed"))
-Batch = namedtuple("Batch", ("pseudonym", "rows", "minute", "reply_key", "erases"))
+Batch = namedtuple("Batch", ("pseudonym", "rows", "minute", "reply_key", "erases", "back_after"))
 RowReceipt = namedtuple("RowReceipt", ("row_id", "digest8", "status"))
 Receipt = namedtuple("Receipt", ("message_digest", "rows", "committed_utc_ms", "standing"))
+Page = namedtuple("Page", ("message_digest", "rows", "standing", "more"))
 
 
 # How a home writes a batch of today (docs/wire.md): map of 7, version, pseudonym, key; each row, up to its sealed bytes; what follows.
@@ -83,17 +96,27 @@ def row_receipts(rows: "list[Row]", statuses: "list[int]") -> "list[RowReceipt]"
 
 
 def encode_batch(
-    write_public_key: bytes, rows: "list[Row]", minute: int, reply_key: bytes, sign: "Callable[[bytes], bytes]", erases: bool = False
+    write_public_key: bytes,
+    rows: "list[Row]",
+    minute: int,
+    reply_key: bytes,
+    sign: "Callable[[bytes], bytes]",
+    erases: bool = False,
+    back_after: "bytes | None" = None,
 ) -> bytes:
     """Return a signed and padded batch of up to 50 Rows, to be sealed to the ingester with BATCH_INFO.
 
-    minute: when it was made, minutes since 1970; reply_key: 32 random bytes, never used before; erases: all of the pseudonym goes.
+    minute: when it was made, minutes since 1970; reply_key: 32 random bytes, never used before; erases: all of the pseudonym goes;
+    back_after: its rows are asked back whose ids follow this one (FROM_THE_FIRST: all). Both bring no rows.
     sign(bytes) -> 64 bytes, by the private half of `write_public_key`.
     """
-    if len(rows) > ROWS_IN_BATCH or (erases and rows) or len(reply_key) != REPLY_KEY_BYTES:
+    asks_back = back_after is not None
+    if len(rows) > ROWS_IN_BATCH or ((erases or asks_back) and rows) or (erases and asks_back) or len(reply_key) != REPLY_KEY_BYTES:
         raise BadEnvelope("%d rows in a batch" % len(rows))
     payload = {0: 2, 1: pseudonym_of(write_public_key), 2: write_public_key, 3: [list(row) for row in rows], 4: minute, 5: reply_key}
-    payload[6] = int(erases)
+    payload[6] = _ERASES if erases else _ASKS_BACK if asks_back else _BRINGS
+    if asks_back:
+        payload[8] = back_after
     return pad(cose.sign1(cbor.encode(payload), b"", _BATCH_AAD, sign, ED25519))
 
 
@@ -104,7 +127,7 @@ def decode_batch(message: bytes, verify: "Callable[[bytes, bytes, bytes], bool]"
     Raises BadEnvelope: not a batch, or a write key that is not the pseudonym's. Raises BadSignature: not signed by it.
     """
     fields, parsed = _signed_map(message, LARGEST_BATCH_BYTES, plain_batch)
-    if set(fields) != {0, 1, 2, 3, 4, 5, 6} or fields[0] != 2:
+    if set(fields) - {8} != {0, 1, 2, 3, 4, 5, 6} or fields[0] != 2:
         raise BadEnvelope("not a batch")
     pseudonym, key, rows, minute, reply_key = fields[1], fields[2], fields[3], fields[4], fields[5]
     if not isinstance(key, bytes) or len(key) != 32 or pseudonym_of(key) != pseudonym:
@@ -112,10 +135,14 @@ def decode_batch(message: bytes, verify: "Callable[[bytes, bytes, bytes], bool]"
     sign1.verify1(parsed, _BATCH_AAD, lambda signed, signature: verify(key, signed, signature))
     if not isinstance(rows, list) or len(rows) > ROWS_IN_BATCH or not _is_minute(minute) or not _is_bytes(reply_key, REPLY_KEY_BYTES):
         raise BadEnvelope("rows, time or reply key out of range")
-    if isinstance(fields[6], bool) or fields[6] not in (0, 1) or (fields[6] and rows):
-        raise BadEnvelope("a batch that erases and brings")
+    if isinstance(fields[6], bool) or fields[6] not in (_BRINGS, _ERASES, _ASKS_BACK) or (fields[6] and rows):
+        raise BadEnvelope("a batch that erases or asks, and brings")
+    back_after = fields.get(8)
+    if (fields[6] == _ASKS_BACK) != (8 in fields) or (8 in fields and not _is_bytes(back_after, ROW_ID_BYTES)):
+        raise BadEnvelope("rows asked back from nowhere")
     # those of plain_batch have been looked at
-    return Batch(pseudonym, [row if type(row) is Row else _row(row) for row in rows], minute, reply_key, fields[6] == 1)
+    taken = [row if type(row) is Row else _row(row) for row in rows]
+    return Batch(pseudonym, taken, minute, reply_key, fields[6] == _ERASES, back_after)
 
 
 def encode_receipt(receipt: Receipt, sign: "Callable[[bytes], bytes]") -> bytes:
@@ -152,10 +179,40 @@ def decode_receipt(message: bytes, verify: "Callable[[bytes, bytes], bool]") -> 
     return Receipt(fields[1], [_row_receipt(row) for row in rows], fields[3], fields[4])
 
 
+def encode_page(page: Page, sign: "Callable[[bytes], bytes]") -> bytes:
+    """Return the signed and padded bytes of a Page of rows that were asked back, to be closed with `close_receipt`.
+
+    sign(bytes) -> 64 bytes, by the ingester's receipt key. Raises BadEnvelope: more rows than a page has.
+    """
+    fields = {0: 2, 1: page.message_digest, 4: page.standing, 5: [list(row) for row in page.rows], 6: int(page.more)}
+    message = pad(cose.sign1(cbor.encode(fields), b"", _PAGE_AAD, sign, ED25519))
+    if len(page.rows) > ROWS_IN_BATCH or len(message) > LARGEST_PAGE_BYTES:
+        raise BadEnvelope("%d rows in a page" % len(page.rows))
+    return message
+
+
+def decode_page(message: bytes, verify: "Callable[[bytes, bytes], bool]") -> Page:
+    """Return the Page in opened bytes; more: whether rows follow its last.
+
+    verify(signed_bytes, signature) -> bool: Ed25519 with the ingester's pinned key.
+    Raises BadEnvelope: not a page. Raises BadSignature: not the ingester's.
+    """
+    fields, parsed = _signed_map(message, LARGEST_PAGE_BYTES)
+    sign1.verify1(parsed, _PAGE_AAD, verify)
+    if set(fields) != {0, 1, 4, 5, 6} or fields[0] != 2 or not _is_bytes(fields[1], _DIGEST_BYTES):
+        raise BadEnvelope("not a page")
+    standing, rows, more = fields[4], fields[5], fields[6]
+    if isinstance(standing, bool) or standing not in (STANDS, ERASED) or isinstance(more, bool) or more not in (0, 1):
+        raise BadEnvelope("not how a pseudonym stands")
+    if not isinstance(rows, list) or len(rows) > ROWS_IN_BATCH or ((more or rows) and standing == ERASED) or (more and not rows):
+        raise BadEnvelope("not a page's rows")
+    return Page(fields[1], [_row(row) for row in rows], standing, more == 1)
+
+
 def close_receipt(
     signed: bytes, message_digest: bytes, reply_key: bytes, seal: "Callable[[bytes, bytes, bytes, bytes], bytes]", nonce: bytes
 ) -> bytes:
-    """Return a receipt as it travels: SHA-256 of the MQTT payload it answers, which the broker knows, and the rest closed.
+    """Return a receipt or a page as it travels: SHA-256 of the MQTT payload it answers, which the broker knows, and the rest closed.
 
     seal(key, nonce, plaintext, associated_data): AES-256-GCM; nonce: 12 random bytes.
     """
@@ -164,7 +221,7 @@ def close_receipt(
 
 def answered_digest(message: bytes) -> bytes:
     """Return which message a closed receipt answers: SHA-256 of its MQTT payload. Raises BadEnvelope: too short or too long."""
-    if not _DIGEST_BYTES + _NONCE_BYTES + 16 < len(message) <= LARGEST_RECEIPT_BYTES + 64:
+    if not _DIGEST_BYTES + _NONCE_BYTES + 16 < len(message) <= LARGEST_PAGE_BYTES + 64:
         raise BadEnvelope("not a closed receipt: %d bytes" % len(message))
     return message[:_DIGEST_BYTES]
 
@@ -226,7 +283,7 @@ def plain_batch(payload: bytes) -> "dict[object, object] | None":
     if (
         (minute_head, reply_head, erases_label) != _END_HEADS
         or minute < _IN_FOUR_BYTES
-        or erases > 1
+        or erases > _ERASES
         or len(payload) != at + _BATCH_END.size
     ):
         return None

@@ -79,6 +79,15 @@ _MANIFEST = {
     10: "ce qu'elle apporte",
 }
 _REPORT = {0: "state of an update", 1: "sequence", 2: "percent", 21: "fault"}
+_BATCH = {
+    0: "version",
+    1: "pseudonym",
+    2: "write key",
+    3: "rows: minute, id, sealed",
+    4: "made, minutes since 1970",
+    5: "reply key",
+    6: "brings, erases, asks back",
+}
 # between home and cloud: how many keys, which of them has which type, what it is, its keys, and who decides whether it is right
 _FAR: list[tuple[set[int], int, type, int | None, str, dict[int, str], Callable[[bytes], object] | None]] = [
     (
@@ -87,15 +96,25 @@ _FAR: list[tuple[set[int], int, type, int | None, str, dict[int, str], Callable[
         list,
         2,
         "a batch of sealed rows",
-        {
-            0: "version",
-            1: "pseudonym",
-            2: "write key",
-            3: "rows: minute, id, sealed",
-            4: "made, minutes since 1970",
-            5: "reply key",
-            6: "erases",
-        },
+        _BATCH,
+        None,
+    ),
+    (
+        {0, 1, 2, 3, 4, 5, 6, 8},
+        3,
+        list,
+        2,
+        "a batch of sealed rows",
+        {**_BATCH, 8: "back: after this id"},
+        None,
+    ),
+    (
+        {0, 1, 4, 5, 6},
+        5,
+        list,
+        2,
+        "a page of rows",
+        {0: "version", 1: "SHA-256 of the message", 4: "erased", 5: "rows: minute, id, sealed", 6: "more follow"},
         None,
     ),
     (
@@ -266,6 +285,7 @@ def _padded(data: bytes) -> tuple[str, errors.ProtocolError | None] | None:
         return None
     for title, check in (
         ("a batch of sealed rows", functools.partial(envelope.decode_batch, verify=lambda *_: True)),
+        ("a page of rows", functools.partial(envelope.decode_page, verify=lambda *_: True)),
         ("a receipt for sealed rows", functools.partial(envelope.decode_receipt, verify=lambda *_: True)),
         ("what an account is asked", linking.decode_request),
     ):

@@ -15,6 +15,7 @@ from gateway.edges.linking import Linking
 from gateway.edges.mqtt import Outside
 from gateway.edges.orderbook import OrderBook
 from gateway.edges.outcomes import Outcomes
+from gateway.edges.recovery import Recovery
 from gateway.edges.rollout import Rollout
 from gateway.edges.sending import Sending
 from gateway.edges.steering import Steering
@@ -55,6 +56,16 @@ class Abroad:
         happened = changes.happened
         self.outside = Outside(broker, settings.delivery.reconnect_ms, settings.delivery.in_flight, log)
         self.sending = Sending(buffer, way, log, self.outside, book, settings, happened)
+        self.recovery = Recovery(
+            buffer,
+            way,
+            log,
+            self.outside,
+            book,
+            settings,
+            lambda: [*enrolments.devices, *enrolments.former, *enrolments.gone],
+            self._decided,
+        )
         self.linking = Linking(buffer, way, log, self.outside, book, ring, forwarding.wake, happened)
         self._talking = Talking(buffer, way, log, self.outside, book, ring, settings.delivery.ask_after_s * 1000, self._decided)
         self._steered = Steering(buffer, way, log, self.outside, enrolments, orders, book.keys, rollout.told)
@@ -62,7 +73,14 @@ class Abroad:
         rollout.moved = self._outcomes.wake
         forwarding.queued = self.sending.wake
         orders.ended = self._steered.wake
-        self.work = [self.sending.run, self.linking.run, self._steered.run, self._talking.run, self._outcomes.run]
+        self.work = [
+            self.sending.run,
+            self.recovery.run,
+            self.linking.run,
+            self._steered.run,
+            self._talking.run,
+            self._outcomes.run,
+        ]
 
     async def run(self) -> None:
         """Keep the connection, and hand out what comes over it, until cancelled."""
@@ -84,8 +102,10 @@ class Abroad:
 
     async def _hand_out(self, branch: str, payload: bytes) -> None:
         order = None if branch == "down" else steering.decode_message(payload)
-        if branch == "down":
+        if branch == "down" and not self.recovery.heard(payload):
             await self.sending.receipt(payload)
+        elif branch == "down":
+            return
         elif order is not None:
             await self._steered.take(order)
         elif is_word(payload):
@@ -95,6 +115,7 @@ class Abroad:
 
     def _connection_changed(self) -> None:
         self.sending.connection_changed()
+        self.recovery.connection_changed()
         self._steered.connection_changed()
         self._outcomes.connection_changed()
         self._changes.happened()

@@ -5,8 +5,8 @@ piece by piece with AES-256-GCM under a key made of the passphrase by argon2id; 
 part of its nonce, so that none can be left out, moved or added (the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár, 2015).
 Nothing is put in its place before the last piece was opened.
 
-What was kept after the backup is not in it: such readings are in the account if they had been sent, and come again if their device still
-has them. No link key of a device is stored, so each introduces itself anew to the restored home (threats T17).
+What was kept after the backup is not in it: such readings are brought back from the account if they had been sent, and come again if
+their device still has them. No link key of a device is stored, so each introduces itself anew to the restored home (threats T17).
 """
 
 import io
@@ -24,7 +24,8 @@ from argon2.low_level import Type, hash_secret_raw
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway.edges import safety
+from gateway.edges import households, safety
+from gateway.edges.buffer import close_writer, open_both
 from gateway.edges.master_key import put
 from gateway.errors import FileUnusable
 
@@ -36,6 +37,7 @@ _TAG_BYTES = 16
 _FOLDERS = ("enrolments", "keys", "page")
 _DATABASE = "home.db"
 _MASTER_KEY = "master.key"
+_LARGEST_MiB = 1 << 20  # whatever the home's own bound is: this writes a word
 SHORTEST_PASSPHRASE = 12
 
 
@@ -79,6 +81,7 @@ def restore(backup: Path, data: Path, master_key: Path, passphrase: str) -> None
                 for member in _ours(tar, backup):
                     tar.extract(member, draft, filter="data")
             opening.finish()
+        _want_back(draft / _DATABASE)
         for path in draft.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)
         _bring_out(draft / _MASTER_KEY, master_key)
@@ -89,6 +92,16 @@ def restore(backup: Path, data: Path, master_key: Path, passphrase: str) -> None
         raise FileUnusable(backup, str(error), "look whether it was copied whole") from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _want_back(database: Path) -> None:
+    """Have what the home sent after the backup brought back from the accounts. Raises FileUnusable: the database cannot be used."""
+    writer, reader = open_both(database, _LARGEST_MiB)
+    reader.close()
+    writer.execute("BEGIN IMMEDIATE")
+    households.want_back(writer)
+    writer.execute("COMMIT")
+    close_writer(writer)
 
 
 def _bring_out(brought: Path, to: Path) -> None:

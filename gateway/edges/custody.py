@@ -76,7 +76,7 @@ class Custody:
             connection.execute(
                 "UPDATE readings SET place = ?, row_id = ? WHERE reading = ?", (questions.SEALED, closed.row_id, row["reading"])
             )
-            _set_chain(connection, keys.pseudonym, after)
+            set_chain(connection, keys.pseudonym, after)
             sealed.append(Sealed(row["reading"], row["kid"], row["sequence"], row["digest"][:8], closed.row_id))
         return sealed
 
@@ -176,16 +176,31 @@ class Custody:
         count = 0
         for reading in numbers:
             for row in connection.execute(
-                "SELECT r.*, e.person_id, e.epoch, e.generation, e.state AS name_state FROM rows r JOIN epochs e USING (pseudonym)"
-                " WHERE r.reading = ? AND r.state IN (?, ?, ?)",
-                (reading, QUEUED, ACCOUNT, CONFLICT),
+                "SELECT row_id FROM rows WHERE reading = ? AND state IN (?, ?, ?)", (reading, QUEUED, ACCOUNT, CONFLICT)
             ).fetchall():
                 count += 1
-                connection.execute("UPDATE rows SET state = ? WHERE row_id = ?", (WITHDRAWN, row["row_id"]))
-                connection.execute("DELETE FROM outgoing WHERE row_id = ?", (row["row_id"],))
-                if row["name_state"] == STANDS:
-                    self._take_out(connection, row)
+                self.withdraw_row(connection, row["row_id"])
         return count
+
+    def withdraw_row(self, connection: Connection, row_id: bytes, *, stone: bool = True) -> None:
+        """Take one row out of the account, wherever it has got to; stone: and put one in its place."""
+        row = self.note_withdrawn(connection, row_id, stone=stone)
+        if row is not None:
+            self._queue(connection, WITHDRAWAL, None, row["pseudonym"], Row(row["minute"], row_id, envelope.WITHDRAWN))
+
+    def note_withdrawn(self, connection: Connection, row_id: bytes, *, stone: bool) -> Found | None:
+        """Note that a row is not in the account; stone: put one in its place. Return it, None if its name does not stand any more."""
+        connection.execute("UPDATE rows SET state = ? WHERE row_id = ?", (WITHDRAWN, row_id))
+        connection.execute("DELETE FROM outgoing WHERE row_id = ?", (row_id,))
+        row: Found | None = connection.execute(
+            "SELECT r.*, e.person_id, e.epoch, e.generation FROM rows r JOIN epochs e USING (pseudonym) WHERE r.row_id = ? AND e.state = ?",
+            (row_id, STANDS),
+        ).fetchone()
+        if row is not None and stone:
+            keys = self.keys(row["person_id"], row["epoch"], row["generation"])
+            entry = seals.stone_at(row["previous"], row["number"], row["digest"], row["minute"])
+            self._queue(connection, STONE, None, row["pseudonym"], sealing.seal_entry(keys, row["minute"], entry, self.random))
+        return row
 
     def rotate(self, connection: Connection, subject: int) -> None:
         """Begin a new epoch: what is sent from now on goes under a new name, and so does whatever has not arrived yet."""
@@ -254,14 +269,6 @@ class Custody:
         """Send a subject's readings again after an account erased them, under a new name, because the home says so."""
         connection.execute("UPDATE readings SET place = ? WHERE subject = ? AND place = ?", (questions.HOME, subject, questions.ERASED))
         self.rotate(connection, subject)
-
-    def _take_out(self, connection: Connection, row: Found) -> None:
-        """Queue a withdrawal, and the stone that takes the row's place in its chain."""
-        keys = self.keys(row["person_id"], row["epoch"], row["generation"])
-        stone = seals.stone_at(row["previous"], row["number"], row["digest"], row["minute"])
-        closed = sealing.seal_entry(keys, row["minute"], stone, self.random)
-        self._queue(connection, WITHDRAWAL, None, row["pseudonym"], Row(row["minute"], row["row_id"], envelope.WITHDRAWN))
-        self._queue(connection, STONE, None, row["pseudonym"], closed)
 
     def _open_name(self, connection: Connection, row: Found, keys: Keys, now_ms: int) -> None:
         connection.execute(
@@ -393,7 +400,8 @@ def _empty(connection: Connection, reading: int, reason: str) -> None:
     connection.execute("DELETE FROM differences WHERE reading = ? OR heavier = ? OR lighter = ?", (reading, reading, reading))
 
 
-def _set_chain(connection: Connection, pseudonym: bytes, end: Chain) -> None:
+def set_chain(connection: Connection, pseudonym: bytes, end: Chain) -> None:
+    """Write down where a pseudonym's sealed rows have got to."""
     connection.execute(
         "INSERT INTO chains VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET previous = excluded.previous, number = excluded.number",
         (pseudonym, end.previous, end.number),

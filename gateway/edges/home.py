@@ -69,7 +69,7 @@ async def serve(settings: Configuration, log: FilteringBoundLogger, stop: asynci
             edges.callback(metrics.close)
             home.work.append(metrics.run)
             log.info("metrics.ready", port=metrics.port)
-        home.reach_out()
+        await home.reach_out()
         door = await home.open_door()
         edges.push_async_callback(door.close)
         doubts = home.listen_nearby(door, settings.ble) if settings.ble is not None else {}
@@ -142,8 +142,8 @@ class Home:
             memory.run,
         ]
 
-    def reach_out(self) -> None:
-        """Have the broker, if there is to be one."""
+    async def reach_out(self) -> None:
+        """Have the broker, if there is to be one. Raises FileUnusable: the disk is full."""
         if self._settings.broker is None:
             return
         self._abroad = Abroad(
@@ -161,6 +161,7 @@ class Home:
             self._orders,
             self._rollout,
         )
+        await self._abroad.recovery.begin()
         self.work += [*self._abroad.work, self._abroad.run]
 
     async def open_door(self) -> Door:

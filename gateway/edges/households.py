@@ -9,7 +9,7 @@ from gateway.body import Facts
 from gateway.devices import Device
 from gateway.people import Body, HEAVIEST_IN_ARMS_g, Person, body_of
 
-_LARGEST_CONFLICTS = 1000
+WANTED_BACK = "wanted_back"  # the household's fact that the accounts are to be asked for what they hold
 
 
 def note_device(connection: Connection, kid: bytes, battery_percent: int | None, fault: int | None) -> None:
@@ -139,6 +139,11 @@ def household(connection: Connection, name: str) -> str | None:
 def set_household(connection: Connection, name: str, value: str) -> None:
     """Set one fact of the household."""
     connection.execute("INSERT INTO household VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value))
+
+
+def want_back(connection: Connection) -> None:
+    """Have the next start ask for everything that lies in the accounts (recovery.py)."""
+    set_household(connection, WANTED_BACK, "1")
 
 
 def begin_session(connection: Connection, session: bytes, agent: str, now_ms: int, dead_ms: int) -> None:

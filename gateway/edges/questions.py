@@ -223,14 +223,15 @@ def unsettled(connection: Connection, limit: int) -> list[Found]:
 
 
 def sealable(connection: Connection, limit: int, each_climate: bool = True) -> list[Found]:
-    """Return readings at home whose subject has an account that did not erase them, oldest first.
+    """Return readings at home whose subject has an account that did not erase them, oldest first; none while rows are brought back.
 
     each_climate: also every single value of a room's climate, which no summary stands for.
     """
     which = "" if each_climate else "AND (r.kind != 2 OR r.kid = x'')"  # in the words of the index readings_sealable
     return connection.execute(
         "SELECT r.*, s.person_id, s.epoch, s.generation FROM subjects s CROSS JOIN readings r USING (subject)"  # noqa: S608
-        f" WHERE r.place = 'home' {which} AND s.account_key IS NOT NULL AND s.stopped_ms IS NULL ORDER BY r.reading LIMIT ?",
+        f" WHERE r.place = 'home' {which} AND s.account_key IS NOT NULL AND s.stopped_ms IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM epochs WHERE back_after IS NOT NULL) ORDER BY r.reading LIMIT ?",
         (limit,),
     ).fetchall()
 

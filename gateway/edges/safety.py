@@ -2,8 +2,8 @@
 
 That is the copy of the last day, which `Safety` keeps beside it, and over it every row of the damaged file that can still be read, a
 reading only if its digest fits its bytes. Readings still on their devices come by themselves, for no device forgets one without a receipt;
-what already lies in an account stays there and can be seen there. Whatever was receipted after the copy and stood on a page of the disk
-that cannot be read any more is lost here, and nobody can know how much that was: so the page says what happened.
+what lies in an account is brought back (`recovery.py`). Whatever was receipted after the copy, stood on a page of the disk that cannot be
+read any more and was in no account is lost, and nobody can know how much that was: so the page says what happened.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from structlog.typing import FilteringBoundLogger
 
@@ -30,6 +30,7 @@ from gateway.errors import Damaged, NotSigned
 MENDED = "mended"  # the name of the household's fact about it
 _BESIDE = ("", "-wal", "-shm")
 _PAUSE_S = 60.0
+_SAID_FOR_MS = 7 * 86_400_000
 # Sessions are signed in to anew; what SQLite counts by itself follows from the rows.
 _LEFT_OUT = ("sessions", "sqlite_sequence")
 _HIGHEST_ROWID = 2**40
@@ -58,13 +59,25 @@ async def open_home(path: Path, largest_MiB: int, log: FilteringBoundLogger) -> 
     age = "There was no copy of it." if mended.copy_ms is None else f"Its copy was {(utc_ms() - mended.copy_ms) // 3_600_000} hours old."
     print(
         f"The home's database was damaged: it was set aside as {mended.set_aside}, and a new one put together from what could be read."
-        f" {age} Readings still on their devices will come; look at the home's page whether any are missing.",
+        f" {age} Readings on devices will come and those in accounts come back; look at the home's page whether any are missing.",
         file=sys.stderr,
     )
     buffer = await Buffer.open(path, largest_MiB)
     fact = json.dumps({"at_ms": utc_ms(), "copy_ms": mended.copy_ms, "readings": mended.rows["readings"]})
-    await buffer.write(lambda connection: households.set_household(connection, MENDED, fact))
+
+    def note(connection: sqlite3.Connection) -> None:
+        households.set_household(connection, MENDED, fact)
+        households.want_back(connection)
+
+    await buffer.write(note)
     return buffer
+
+
+def lately_mended(buffer: Buffer) -> dict[str, Any] | None:
+    """Return when the home was put together anew and with how many readings, None unless that was within a week."""
+    fact = buffer.read(lambda connection: households.household(connection, MENDED))
+    said: dict[str, Any] | None = None if fact is None else json.loads(fact)
+    return said if said is not None and utc_ms() - said["at_ms"] < _SAID_FOR_MS else None
 
 
 def mend(path: Path, largest_MiB: int) -> Mended:
@@ -188,6 +201,11 @@ def _salvage(damaged: Path, into: sqlite3.Connection) -> dict[str, int]:
         while broken := {(row[0], row[3]) for row in into.execute("PRAGMA foreign_key_check")}:
             for table, number in broken:
                 _mend_reference(into, table, number)
+        # else the next reading to come would take the number, and with it the row, of one that is lost; what is sealed of it still goes
+        into.execute("DELETE FROM rows WHERE reading NOT IN (SELECT reading FROM readings)")
+        into.execute(
+            "UPDATE outgoing SET what = 'stone', reading = NULL WHERE what = 'row' AND reading NOT IN (SELECT reading FROM readings)"
+        )
         into.execute("COMMIT")
     return {table: into.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}  # noqa: S608
 

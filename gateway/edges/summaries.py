@@ -60,7 +60,7 @@ def due(connection: Connection, span_s: int, now_s: float, back_s: int, limit: i
         ORDER BY period LIMIT ?8""",
         (
             *(span_s, readings.CLIMATE, NO_DEVICE, questions.HOME, now_s - back_s),
-            *(climate.over_before(now_s, span_s) * span_s, _reason(span_s), limit),
+            *(climate.over_before(now_s, span_s) * span_s, reason(span_s), limit),
         ),
     )
     return [(row["subject"], row["period"]) for row in rows]
@@ -74,23 +74,35 @@ def make(connection: Connection, span_s: int, now_s: float, back_s: int) -> int:
             "SELECT signed FROM readings WHERE subject = ? AND kind = ? AND kid != ? AND place = ? AND utc_s >= ? AND utc_s < ?",
             (subject, readings.CLIMATE, NO_DEVICE, questions.HOME, period * span_s, (period + 1) * span_s),
         )
-        _keep(connection, subject, climate.summary(period, span_s, (reception.stored_fields(row["signed"]) for row in rows)), now_s)
+        keep(connection, subject, climate.summary(period, span_s, (reception.stored_fields(row["signed"]) for row in rows)), now_s)
     return len(found)
 
 
-def _keep(connection: Connection, subject: int, made: Summary, now_s: float) -> None:
+def made_of(connection: Connection, subject: int, made: Summary) -> int | None:
+    """Return the number of a room's summary of the same period, None when there is none."""
+    row = connection.execute(
+        "SELECT reading FROM readings WHERE kid = ? AND subject = ? AND kind = ? AND reason = ? AND utc_s = ?",
+        (NO_DEVICE, subject, readings.CLIMATE, reason(made.span_s), made.start_s + made.span_s // 2),
+    ).fetchone()
+    return None if row is None else int(row["reading"])
+
+
+def keep(connection: Connection, subject: int, made: Summary, now_s: float) -> int:
+    """Keep a summary at home, to be sealed; return its number."""
     sequence = connection.execute("SELECT coalesce(max(sequence), 0) + 1 FROM readings WHERE kid = ?", (NO_DEVICE,)).fetchone()[0]
     signed = climate.encode(made)
-    connection.execute(
+    cursor = connection.execute(
         "INSERT INTO readings (kid, sequence, kind, boot, up_ms, utc_s, uncertainty_s, time_source, digest, signed, pairing, public_key,"
         " received_ms, place, subject, reason) VALUES (?, ?, ?, 0, 0, ?, NULL, 'summary', ?, ?, x'', x'', ?, ?, ?, ?)",
         (
             *(NO_DEVICE, sequence, readings.CLIMATE, made.start_s + made.span_s // 2),
             *(sha256(signed + sequence.to_bytes(8, "big")).digest(), signed, int(now_s * 1000)),
-            *(questions.HOME, subject, _reason(made.span_s)),
+            *(questions.HOME, subject, reason(made.span_s)),
         ),
     )
+    return int(cursor.lastrowid or 0)
 
 
-def _reason(span_s: int) -> str:
+def reason(span_s: int) -> str:
+    """Return why a reading is there that is a summary of so many seconds."""
     return f"summary_{span_s}"

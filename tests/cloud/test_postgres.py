@@ -191,7 +191,7 @@ def test_rows_behave_like_a_dictionary_that_never_changes_its_mind(
                 own.append(STORED if kept is None else ALREADY if kept == (row.minute, row.sealed) else CONFLICT)
             expected.append(own)
         with stores.writing(modelled) as connection:
-            assert readings.add_batches(connection, [Batch(b"p" * 16, rows, 0, b"", False) for rows in given_now], 0) == [
+            assert readings.add_batches(connection, [Batch(b"p" * 16, rows, 0, b"", False, None) for rows in given_now], 0) == [
                 Added(own, STANDS) for own in expected
             ]
     with modelled.connect() as connection:
@@ -200,7 +200,7 @@ def test_rows_behave_like_a_dictionary_that_never_changes_its_mind(
 
 def test_an_erasure_and_an_arrival_do_not_pass_each_other(engine: sqlalchemy.Engine) -> None:
     """An erasure waits for rows on their way in and takes them too; rows that come during it wait, and find the tombstone."""
-    batch = Batch(b"p" * 16, [Row(1, b"a" * 16, b"sealed")], 0, b"", False)
+    batch = Batch(b"p" * 16, [Row(1, b"a" * 16, b"sealed")], 0, b"", False, None)
     order = erasure.Order(b"p" * 16, [])
     erased: list[int] = []
 

@@ -36,7 +36,7 @@ def held(connection: Connection, pseudonym: bytes = ANNA) -> set[bytes]:
 
 
 def erasure(pseudonym: bytes = ANNA) -> Batch:
-    return Batch(pseudonym, [], 0, b"", True)
+    return Batch(pseudonym, [], 0, b"", True, None)
 
 
 @given(st.permutations([("row", 1), ("row", 1), ("withdraw", 1), ("withdraw", 1), ("row", 2)]))

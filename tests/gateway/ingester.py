@@ -117,6 +117,8 @@ class Cloud:
 
     def receipt(self, payload: bytes, batch: Any, key: Ed25519PrivateKey | None = None, status: int | None = None) -> bytes:
         """Do what the batch asks, and return the receipt for it."""
+        if batch.back_after is not None:
+            return self.page(payload, batch, key)
         if batch.erases:
             self.erased.add(batch.pseudonym)
             self.order = [row_id for row_id in self.order if self.rows[row_id][0] != batch.pseudonym]
@@ -141,6 +143,15 @@ class Cloud:
                 said = envelope.STORED if known is None else envelope.ALREADY if known[2] == row.sealed else envelope.CONFLICT
             rows.append(envelope.RowReceipt(row.row_id, envelope.digest8(row.sealed), said if status is None else status))
         return self.closed(payload, batch, rows, key)
+
+    def page(self, payload: bytes, batch: Any, key: Ed25519PrivateKey | None = None) -> bytes:
+        """Return a page of seven rows behind the id that is asked for."""
+        own = sorted(row_id for row_id, row in self.rows.items() if row[0] == batch.pseudonym and row_id > batch.back_after)
+        rows = [envelope.Row(self.rows[row_id][1], row_id, self.rows[row_id][2]) for row_id in own[:7]]
+        digest = sha256(payload).digest()
+        standing = envelope.ERASED if batch.pseudonym in self.erased else envelope.STANDS
+        signed = envelope.encode_page(envelope.Page(digest, rows, standing, len(own) > 7), (key or self.receipts).sign)
+        return bytes(envelope.close_receipt(signed, digest, batch.reply_key, seal_gcm, os.urandom(12)))
 
     def closed(
         self, payload: bytes, batch: Any, rows: list[Any], key: Ed25519PrivateKey | None = None, standing: int = envelope.STANDS

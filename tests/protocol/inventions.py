@@ -95,6 +95,13 @@ BETWEEN_HOME_AND_CLOUD: dict[str, Table] = {
         3: (st.lists(st.tuples(MINUTE[0], st.binary(min_size=16, max_size=16), st.binary(max_size=40)).map(list)), None, None, True),
         4: MINUTE,
         5: (st.binary(min_size=32, max_size=32), None, None, True),
+        6: (st.just(0), 0, 2, True),
+    },
+    "batch-page": {
+        0: (st.just(2), 2, 2, True),
+        1: (st.binary(min_size=32, max_size=32), None, None, True),
+        4: (st.just(0), 0, 1, True),
+        5: (st.lists(st.tuples(MINUTE[0], st.binary(min_size=16, max_size=16), st.binary(max_size=40)).map(list)), None, None, True),
         6: (st.just(0), 0, 1, True),
     },
     "batch-receipt": {

@@ -63,7 +63,7 @@ def verify_receipt(signed: bytes, signature: bytes) -> bool:
 def test_a_batch_arrives_as_it_was_sent(made: list[envelope.Row], minute: int) -> None:
     """Rows, withdrawals among them, pseudonym and minute come back, under the write key's own pseudonym."""
     batch = envelope.decode_batch(envelope.encode_batch(PUBLIC, made, minute, REPLY, KEY.sign), verify)
-    assert batch == (envelope.pseudonym_of(PUBLIC), made, minute, REPLY, False)
+    assert batch == (envelope.pseudonym_of(PUBLIC), made, minute, REPLY, False, None)
 
 
 @given(rows, st.integers(0, 2**31 - 1), st.integers(0, 2**16), st.binary(max_size=3))
@@ -92,6 +92,36 @@ def test_an_erasure_brings_nothing() -> None:
     assert (batch.rows, batch.erases) == ([], True)
     with pytest.raises(BadEnvelope):
         envelope.encode_batch(PUBLIC, [envelope.Row(1, b"i" * 16, b"s")], 1, REPLY, KEY.sign, erases=True)
+
+
+def test_who_asks_for_rows_back_brings_none() -> None:
+    """The id to begin behind arrives; rows or an erasure beside it are refused where it is made. It looks like any question."""
+    message = envelope.encode_batch(PUBLIC, [], 2**30, REPLY, KEY.sign, back_after=b"i" * 16)
+    batch = envelope.decode_batch(message, verify)
+    assert (batch.rows, batch.erases, batch.back_after) == ([], False, b"i" * 16)
+    assert len(message) == len(envelope.encode_batch(PUBLIC, [], 2**30, REPLY, KEY.sign)) == 1024
+    for more, erases in (([envelope.Row(1, b"i" * 16, b"s")], False), ([], True)):
+        with pytest.raises(BadEnvelope):
+            envelope.encode_batch(PUBLIC, more, 1, REPLY, KEY.sign, erases, envelope.FROM_THE_FIRST)
+
+
+@given(rows, st.booleans())
+def test_a_page_arrives_as_it_was_signed_and_nobody_else_can_make_one(made: list[envelope.Row], more: bool) -> None:
+    """Rows of any sealed bytes that a page takes come back; signed by another key, or as a receipt, it is refused."""
+    page = envelope.Page(b"d" * 32, made[:30], envelope.STANDS, more and bool(made))
+    message = envelope.encode_page(page, KEY.sign)
+    assert envelope.decode_page(message, verify_receipt) == page
+    with pytest.raises(BadSignature):
+        envelope.decode_page(envelope.encode_page(page, OTHER.sign), verify_receipt)
+    with pytest.raises(ProtocolError):
+        envelope.decode_receipt(message, verify_receipt)
+
+
+def test_a_page_has_an_end() -> None:
+    """Fifty-one rows, or more bytes than a page takes, are refused where it is made."""
+    for made in ([envelope.Row(1, b"i" * 16, b"s")] * 51, [envelope.Row(1, b"i" * 16, bytes(8192))] * 4):
+        with pytest.raises(BadEnvelope):
+            envelope.encode_page(envelope.Page(b"d" * 32, made, 0, False), KEY.sign)
 
 
 @given(rows)
@@ -169,7 +199,11 @@ def test_a_batch_is_no_receipt_and_a_receipt_no_batch() -> None:
 @given(st.binary(max_size=400))
 def test_bytes_from_the_broker_are_understood_or_refused(data: bytes) -> None:
     """Nothing but our own errors comes out of any bytes."""
-    for read in (lambda: envelope.decode_batch(data, verify), lambda: envelope.decode_receipt(data, verify_receipt)):
+    for read in (
+        lambda: envelope.decode_batch(data, verify),
+        lambda: envelope.decode_receipt(data, verify_receipt),
+        lambda: envelope.decode_page(data, verify_receipt),
+    ):
         with pytest.raises(ProtocolError):
             read()
 

@@ -23,7 +23,16 @@ def test_a_batch_is_what_the_definition_says() -> None:
         payload = cbor2.loads(envelope.unpad(message))[2]
         assert valid("batch", payload)
     fields = cbor2.loads(payload)
-    for wrong in ({3: [[1, b"short", b"x"]]}, {3: [["1", bytes(16), b"x"]]}, {0: 1}, {1: b""}, {5: 0}, {6: 2}, {7: 0}):
+    for wrong in (
+        {3: [[1, b"short", b"x"]]},
+        {3: [["1", bytes(16), b"x"]]},
+        {0: 1},
+        {1: b""},
+        {5: 0},
+        {6: 3},
+        {7: 0},
+        {8: bytes(15)},
+    ):
         assert not valid("batch", cbor2.dumps({**fields, **wrong}))
 
 
@@ -37,6 +46,24 @@ def test_a_batch_receipt_is_what_the_definition_says() -> None:
     assert not valid("batch-receipt", cbor2.dumps({**fields, 2: [[bytes(16), b"8 bytes!", 3]]}))
 
 
+def test_what_asks_for_rows_back_and_their_page_are_what_the_definition_says() -> None:
+    """From the first row or from another on; a page with rows and more, with none, or of an erased name; no other mixture of these."""
+    message = envelope.encode_batch(KEY.public_key().public_bytes_raw(), [], 29_000_000, bytes(32), KEY.sign, back_after=bytes(16))
+    payload = cbor2.loads(envelope.unpad(message))[2]
+    assert valid("batch", payload)
+    fields = cbor2.loads(payload)
+    for wrong in ({8: bytes(15)}, {8: None}, {6: 0}, {6: 1}, {3: [[1, bytes(16), b"x"]]}):
+        assert not accepted("batch", cbor2.dumps({**fields, **wrong}, canonical=True))
+    row = envelope.Row(1, bytes(16), b"x")
+    for page in ([row], 0, True), ([row], 0, False), ([], 0, False), ([], 1, False):
+        message = envelope.encode_page(envelope.Page(bytes(32), *page), KEY.sign)
+        assert valid("batch-page", cbor2.loads(envelope.unpad(message))[2])
+        assert envelope.decode_page(message, lambda *_: True) == (bytes(32), *page)
+    for page in ([], 0, True), ([row], 1, False), ([], 1, True):
+        payload = cbor2.loads(envelope.unpad(envelope.encode_page(envelope.Page(bytes(32), *page), KEY.sign)))[2]
+        assert not accepted("batch-page", payload)
+
+
 def named(payload: dict[Any, Any]) -> dict[Any, Any]:
     """Return a batch with the write key that signs it and its pseudonym."""
     public = KEY.public_key().public_bytes_raw()
@@ -45,13 +72,13 @@ def named(payload: dict[Any, Any]) -> dict[Any, Any]:
 
 def accepted(rule: str, payload: bytes) -> bool:
     """Whether the payload, truly signed and padded, is taken; whatever refuses it is BadEnvelope."""
-    aad = {"batch": envelope._BATCH_AAD, "batch-receipt": envelope._RECEIPT_AAD}[rule]
+    aad = {"batch": envelope._BATCH_AAD, "batch-page": envelope._PAGE_AAD, "batch-receipt": envelope._RECEIPT_AAD}[rule]
     message = envelope.pad(cose.sign1(payload, b"", aad, KEY.sign, cose.ED25519))
     try:
         if rule == "batch":
             envelope.decode_batch(message, lambda *_: True)
         else:
-            envelope.decode_receipt(message, lambda *_: True)
+            {"batch-page": envelope.decode_page, "batch-receipt": envelope.decode_receipt}[rule](message, lambda *_: True)
     except BadEnvelope:
         return False
     return True

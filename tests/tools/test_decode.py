@@ -43,9 +43,13 @@ FAR = {
     "a batch of sealed rows": envelope.encode_batch(
         LINK, [envelope.Row(29_000_000, bytes(16), b"sealed")], 29_000_000, LINK, lambda _: bytes(64)
     ),
+    "a page of rows": envelope.encode_page(
+        envelope.Page(LINK, [envelope.Row(29_000_000, bytes(16), b"sealed")], 0, True), lambda _: bytes(64)
+    ),
     "a receipt for sealed rows": envelope.encode_receipt(
         envelope.Receipt(LINK, [envelope.RowReceipt(bytes(16), bytes(8), 0)], 1_750_000_000_000, 0), lambda _: bytes(64)
     ),
+    "back: after this id": envelope.encode_batch(LINK, [], 29_000_000, LINK, lambda _: bytes(64), back_after=bytes(16)),
     "a link message": linking.encode_message(linking.ASK, b"5byte"),
     "link message: key": linking.encode_message(linking.ANSWER, b"5byte", LINK),
     "link message: box": linking.encode_message(linking.BOX, b"5byte", b"sealed", LINK),

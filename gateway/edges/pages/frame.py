@@ -5,6 +5,7 @@ frame, the request and the words of the address's language. `routes.py` collects
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from gateway.edges import questions
+from gateway.edges import questions, safety
 from gateway.edges.custody import Custody
 from gateway.edges.ledger import Ledger
 from gateway.edges.linking import Linking
@@ -64,10 +65,12 @@ class Frame:
         """Return a page by the name of its template."""
         session = getattr(request.state, "session", None)
         inbox = self.house.buffer.read(lambda connection: questions.count_in(connection, questions.INBOX)) if session else 0
+        mended = safety.lately_mended(self.house.buffer) if session else None
         there = request.url.path.partition(f"/{words.language}/")[2]
         other = next(language for language in LANGUAGES if language != words.language)
         html = self.templates.get_template(f"{name}.html").render(
             t=words, here=f"/{words.language}/", there=there, other=other, page=name, session=session, inbox_count=inbox,
+            mended=mended and words("nav.mended", when=words.moment(mended["at_ms"] / 1000, time.time()), count=mended["readings"]),
             full=bool(session) and self.house.buffer.full_since_ms is not None,
             token=token_of(session) if session else "", site=self.house.site, **facts,
         )  # fmt: skip
