@@ -1,5 +1,6 @@
 """A device's update through a real gateway: brought by hand, asked for at the page, fetched in blocks by aiocoap, told, and shown."""
 
+import asyncio
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from markupsafe import escape
 from playwright.async_api import expect
 
-from protocol import faults, shelf
+from protocol import faults, outcomes, shelf
 from protocol.sentences import SENTENCES
 from tests.gateway.counterpart import Counterpart, link
+from tests.gateway.ingester import cloud
 from tests.gateway.process import configure, gateway
 from tests.gateway.test_pages import PASSWORD, browser
 from tests.gateway.test_pages_accessible import OUTPUT, chromium, findings
@@ -204,3 +206,28 @@ async def test_whatever_an_update_ends_with_is_on_the_page_in_words_in_both_lang
                 OUTPUT.mkdir(exist_ok=True)
                 await seen.screenshot(path=OUTPUT / f"update-refused-{language}-{width}.png", full_page=True)
                 await context.close()
+
+
+async def test_how_an_update_ended_leaves_for_the_account_store_and_names_no_device(tmp_path: Path) -> None:
+    """Over the broker, below this home's alias: kind, number and fault, and nothing else; the log of exchanges has it."""
+    brought(tmp_path)
+    device = Counterpart("scale")
+    device.enrol(tmp_path / "data")
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    async with cloud(tmp_path / "broker") as outside:
+        site = outside._clients[1]
+        site.on_message = lambda _client, _data, message: loop.call_soon_threadsafe(heard.put_nowait, bytes(message.payload))
+        more = outside.toml() + '[updates]\nkeys = "release.pub"\n'
+        async with gateway(configure(tmp_path, more)) as running, browser(running) as page:
+            await page.set_up()
+            await running.event("broker.connected")
+            async with link(device, (await running.event("gateway.ready"))["coap_port"]) as way:
+                said = {0: 4, 1: release.sequence_of("0.1.1"), 21: faults.UPDATE_UNHEARD}
+                assert (await way.post("u", cbor2.dumps(said, canonical=True), 60)).code is Code.CHANGED
+                await running.event("update.told", kind="scale")
+                async with asyncio.timeout(120):
+                    payload = await heard.get()
+            assert outcomes.decode(payload) == outcomes.Outcome("scale", release.sequence_of("0.1.1"), faults.UPDATE_UNHEARD)
+            assert device.kid not in payload
+            assert "How an update went was told to the account store" in (await page.client.get("/en/log")).text

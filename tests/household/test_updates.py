@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simulator.people.person import Person
-from tests.firmware.living import Alterations, altered
+from tests.firmware.living import Alterations, altered, until
 from tools import release
 from tools.household import DEVICE_KINDS, Household, Ports
 from tools.visitor import Visitor
@@ -98,18 +98,31 @@ def test_all_three_kinds_take_a_good_release_and_give_a_broken_one_back(tmp_path
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_cuff_that_has_bluetooth_alone_takes_an_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same blocks in fragments over GATT: it fetches, tries and keeps the release."""
+@pytest.mark.parametrize("kind", ["cuff", "scale"])
+def test_a_device_that_has_bluetooth_alone_takes_an_update(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same blocks in fragments over GATT: it fetches, tries and keeps the release.
+
+    A scale sleeps when it is told of it; the next weighing wakes it and is kept, and then the update comes. The weighing after it arrives.
+    """
     monkeypatch.setenv("TZ", noon())
 
     async def life() -> None:
         async with Household(tmp_path, Ports.free(), [ADA], radio="ble") as household, household.page_visitor() as home:
             await household.sign_in_at_home(home)
+            device = household.house.devices[kind]
             await household.house.step_on("scale", ADA, 8.0)
             await page_until(home, lambda text: text.count("0.1.0") >= 3, 240)
+            if kind == "scale":
+                await until(lambda: device.console[-1].startswith("foyer asleep"), 120)
             await home.submit((await home.get("/en/devices")).form("updates"), choice="now")
-            lay(household, "0.1.1", {"cuff": GOOD})
+            lay(household, "0.1.1", {kind: GOOD})
+            weighed = receipted(household, "scale")
+            if kind == "scale":
+                await page_until(home, lambda text: "Look for an update" in text, 120)
+                await household.house.step_on("scale", ADA, 8.0)
             await page_until(home, lambda text: "0.1.1: installed" in text, 1200)
-            assert any("release=new" in line for line in household.house.devices["cuff"].console)
+            assert any("release=new" in line for line in device.console)
+            await household.house.step_on("scale", ADA, 8.0)
+            await until(lambda: receipted(household, "scale") >= weighed + (2 if kind == "scale" else 1), 240)
 
     asyncio.run(life())
