@@ -132,10 +132,10 @@ class Person:
         """Return what the gateway publishes: a signed batch sealed to the ingester."""
         return self.packet(sealing_key, rows).payload
 
-    def packet(self, sealing_key: bytes, rows: list[Row], *, erases: bool = False) -> "Packet":
+    def packet(self, sealing_key: bytes, rows: list[Row], *, erases: bool = False, back_after: bytes | None = None) -> "Packet":
         """Return the same with what opens its receipt."""
         reply_key = os.urandom(32)
-        batch = envelope.encode_batch(self.write_public, rows, int(time.time()) // 60, reply_key, self.write_key.sign, erases)
+        batch = envelope.encode_batch(self.write_public, rows, int(time.time()) // 60, reply_key, self.write_key.sign, erases, back_after)
         payload = hpke.seal_to(sealing_key, batch, envelope.BATCH_INFO)
         REPLY_KEYS[SHA256_of(payload)] = reply_key
         return Packet(payload, reply_key)
@@ -199,6 +199,12 @@ class Gateway:
     def receipt(self, timeout_s: float = WAIT_S) -> envelope.Receipt:
         """Return the next receipt, its signature checked."""
         return opened_receipt(self.down.get(timeout=timeout_s), self._verify)
+
+    def page(self) -> envelope.Page:
+        """Return the next page of rows, its signature checked."""
+        message = self.down.get(timeout=WAIT_S)
+        signed = envelope.open_receipt(message, REPLY_KEYS[envelope.answered_digest(message)], _open)
+        return envelope.decode_page(signed, self._verify)
 
     def _verify(self, signed: bytes, signature: bytes) -> bool:
         self.receipt_key.verify(signature, signed)

@@ -86,6 +86,31 @@ def test_same_id_with_other_bytes_is_a_conflict_set_aside(cloud: Any, ingester: 
     assert [kept[1] for kept in rows_in(cloud.folder, "set_aside")] == ["conflict", "conflict"]
 
 
+def test_a_home_has_its_rows_back_and_nobody_elses(cloud: Any, ingester: Any, gateway: Gateway) -> None:
+    """By the page, under the name whose key asks; without its key nobody is answered, and of an erased name there is nothing."""
+    person, other, device = Person("Ada"), Person("Ben"), Device()
+    rows = [person.row(device, weight(70_000 + number), UTC_S) for number in range(60)]
+    for some in (rows[:50], rows[50:], [other.row(device, weight(80_000), UTC_S)]):
+        gateway.publish((other if len(some) == 1 else person).message(some, cloud.sealing_key))
+        gateway.receipt()
+    back: list[Any] = []
+    after, more = envelope.FROM_THE_FIRST, True
+    while more:
+        gateway.publish(person.packet(cloud.sealing_key, [], back_after=after).payload)
+        page = gateway.page()
+        assert page.standing == envelope.STANDS
+        back += page.rows
+        after, more = back[-1].row_id, page.more
+    assert back == sorted(rows, key=lambda row: row.row_id)
+    forged = envelope.encode_batch(person.write_public, [], 1, bytes(32), other.write_key.sign, back_after=envelope.FROM_THE_FIRST)
+    gateway.publish(hpke.seal_to(cloud.sealing_key, forged, envelope.BATCH_INFO))
+    gateway.publish(person.packet(cloud.sealing_key, [], erases=True).payload)
+    assert gateway.receipt().standing == envelope.ERASED
+    gateway.publish(person.packet(cloud.sealing_key, [], back_after=envelope.FROM_THE_FIRST).payload)
+    assert gateway.page()[1:] == ([], envelope.ERASED, False)
+    assert [kept[1] for kept in rows_in(cloud.folder, "set_aside")] == ["bad_signature"]
+
+
 def test_poison_is_set_aside_and_blocks_nobody(cloud: Any, ingester: Any, gateway: Gateway) -> None:
     """Garbage, another's key, another's pseudonym and a broken signature leave a trace, no row and no receipt."""
     person, thief, device = Person("Ada"), Person("Eve"), Device()

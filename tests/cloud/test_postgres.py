@@ -27,7 +27,7 @@ from cloud.admission import Browser
 from cloud.configuration import INGESTER_ROLE, SITE_ROLE
 from cloud.errors import BadConfiguration, CannotStart, CannotUnwrap, Declined
 from cloud.readings import Added
-from protocol.envelope import ALREADY, CONFLICT, ERASED, STANDS, STORED, Batch, Row
+from protocol.envelope import ALREADY, CONFLICT, ERASED, FROM_THE_FIRST, STANDS, STORED, Batch, Row
 from tests.cloud.conftest import Cloud
 from tests.cloud.counterpart import Device, Gateway, Person, weight
 from tests.cloud.site.conftest import PASSWORD, Premises
@@ -196,6 +196,18 @@ def test_rows_behave_like_a_dictionary_that_never_changes_its_mind(
             ]
     with modelled.connect() as connection:
         assert {row.row_id: (row.minute, row.sealed) for row in readings.rows_since(connection, b"p" * 16, 0)} == model
+
+
+def test_rows_are_given_back_by_pages(engine: sqlalchemy.Engine) -> None:
+    """The same pages as from SQLite: by id, as many as travel together, and whether more follow."""
+    rows = [Row(1, bytes([number]) * 16, bytes(1000)) for number in range(1, 61)]
+    with stores.writing(engine) as connection:
+        readings.add_rows(connection, b"p" * 16, rows[::-1], 0)
+    with engine.connect() as connection:
+        first, more = readings.page_after(connection, b"p" * 16, FROM_THE_FIRST)
+        rest = [readings.page_after(connection, b"p" * 16, rows[number].row_id) for number in (23, 47, 59)]
+    assert (first, more) == (rows[:24], True)
+    assert rest == [(rows[24:48], True), (rows[48:], False), ([], False)]
 
 
 def test_an_erasure_and_an_arrival_do_not_pass_each_other(engine: sqlalchemy.Engine) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.pool import StaticPool
 
 from cloud import readings
-from protocol.envelope import ALREADY, CONFLICT, ERASED, STANDS, STORED, WITHDRAWN, Batch, Row
+from protocol.envelope import ALREADY, CONFLICT, ERASED, FROM_THE_FIRST, STANDS, STORED, WITHDRAWN, Batch, Page, Row, encode_page
 
 DAY = 20_000
 ANNA, BEN = b"a" * 16, b"b" * 16
@@ -78,6 +78,27 @@ def test_what_nobody_asks_after_for_13_months_lapses(connection: Connection) -> 
     assert readings.keep_house(connection, DAY + 397) == [ANNA]
     assert (held(connection), len(held(connection, BEN))) == (set(), 1)
     assert readings.add_rows(connection, ANNA, [row(1)], DAY + 398).standing == ERASED
+
+
+@given(
+    st.dictionaries(st.binary(min_size=16, max_size=16).filter(any), st.sampled_from([b"s", bytes(540), bytes(8192)]), max_size=70),
+    st.sets(st.binary(min_size=16, max_size=16), max_size=3),
+)
+def test_rows_that_are_asked_back_come_once_by_pages_that_travel(rows: dict[bytes, bytes], others: set[bytes]) -> None:
+    """Each once, in pages that never are too large to be sent, whatever their rows' sizes; another's rows, and withdrawn ones, do not."""
+    with store() as connection:
+        readings.add_rows(connection, ANNA, [Row(7, row_id, sealed) for row_id, sealed in rows.items()], DAY)
+        readings.add_rows(connection, BEN, [Row(7, row_id, b"Ben's") for row_id in others], DAY)
+        readings.add_rows(connection, ANNA, [Row(7, row_id, WITHDRAWN) for row_id in others], DAY)
+        back: list[Row] = []
+        more, after = True, FROM_THE_FIRST
+        while more:
+            page, more = readings.page_after(connection, ANNA, after)
+            encode_page(Page(bytes(32), page, STANDS, more), lambda _: bytes(64))
+            assert page or not more
+            back += page
+            after = page[-1].row_id if page else after
+    assert back == [Row(7, row_id, rows[row_id]) for row_id in sorted(set(rows) - others)]
 
 
 def test_a_clock_that_jumped_forgets_nobody(connection: Connection) -> None:
