@@ -54,7 +54,8 @@ def enter(premises: Premises, text: str, use: str) -> Share:
 def note(premises: Premises, share: Share, what: str, **facts: str) -> None:
     """Write into the owner's log that something was read, before it is handed out."""
     with stores.writing(premises.accounts) as connection:
-        audit.write(connection, share.entered.account_id, share.erasure_key, what, int(time.time()), name=share.grant.terms.name, **facts)
+        facts |= {"name": share.grant.terms.name, "grant": share.grant.client_id}
+        audit.write(connection, share.entered.account_id, share.erasure_key, what, int(time.time()), **facts)
 
 
 def readings_of(premises: Premises, share: Share) -> list[tuple[Granted, Reading]]:

@@ -185,6 +185,18 @@ def test_every_read_is_in_the_log_before_it_leaves(ada: Shared) -> None:
     assert "tampered" not in log
 
 
+def test_looks_are_counted_for_each_sharing_by_itself(ada: Shared) -> None:
+    """Two that go to somebody of the same name: the one that was looked at twice says so, the other was not."""
+    link = ada.link("weight")
+    ada.link("pressure")
+    for _ in range(2):
+        ada.site.browser().post("/en/shared", {"key": link})
+    page = ada.browser.get("/en/share").text
+    assert page.count("looks: 2") == page.count("not looked at yet") == 1
+    log = ada.browser.get("/en/log").text
+    assert not any(grant in log for grant in re.findall(r'data-grant="(\w+)"', page))
+
+
 def test_revoked_means_from_the_next_request_on(ada: Shared) -> None:
     """Token, secret and link are dead at once, within no time at all of the 60 s; what was read before is promised to nobody."""
     partner, link = ada.partner("weight"), ada.link("weight")
