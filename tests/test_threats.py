@@ -162,7 +162,8 @@ MOUNTED = {
         "gateway/test_climate.py::test_what_happens_in_a_nursery_cannot_be_counted_outside_it",
     ),
     "T27 a release withheld, older, altered, or of a stolen key": (
-        "firmware/update/test_updates.py::test_what_is_bad_input_is_refused_before_anything_is_changed",
+        "firmware/update/test_updates.py::test_bad_input_is_refused_before_anything_is_changed",
+        "firmware/update/test_updates.py::test_a_home_that_falls_silent_forces_no_rollback",
         "firmware/update/test_updates.py::test_the_next_key_signs_once_the_old_one_is_lost_and_a_release_can_leave_the_old_one_out",
         "protocol/test_shelf.py::test_a_word_of_the_newest_that_makes_no_sense_is_refused",
         "gateway/test_rollout_from_the_site.py::test_withholding_is_noticed",

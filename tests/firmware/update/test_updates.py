@@ -198,6 +198,30 @@ def test_a_broken_release_is_given_back_by_itself_and_the_next_good_one_is_taken
     live(tmp_path, {"cuff": "cuff"}, script, SOON, None, first, FLASH_BYTES)
 
 
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_home_that_falls_silent_forces_no_rollback(tmp_path: Path) -> None:
+    """Threats T27: on trial, and nobody answers any more; the slot of before hears nobody either, so the update has another trial, and is
+    kept when the home is back. Who jams the air, or stops the gateway, keeps no device on an old release.
+    """
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        device, home = devices["cuff"], homes["cuff"]
+        starts = lambda: [line.partition("foyer ready ")[2] for line in device.console if "foyer ready " in line]  # noqa: E731
+        await order(home, home.offer(made("cuff", 6, [("firmware/console.py", "foyer ready device", "foyer ready release=six device")])))
+        await until(lambda: any(each.get(updates.PERCENT) == 100 for each in home.reports), 120)
+        home.silent = True
+        await until(lambda: [each.startswith("release=six") for each in starts()[-3:]] == [True, False, True], 400)
+        assert over(home) == []
+        home.silent = False
+        await until(lambda: bool(over(home)), 120)
+        assert over(home) == [(updates.KEPT, None)]
+        assert starts()[-1].startswith("release=six")
+
+    first = {**FIRST, "release.cbor": cbor.encode({"kind": "cuff", "version": "0.1.0", "sequence": 5, "digest": ""})}
+    live(tmp_path, {"cuff": "cuff"}, script, SOON, None, first, FLASH_BYTES)
+
+
 def tricky(paths: list[str], size: int = 3, total: int | None = None, more: int = 0) -> tuple[bytes, dict[str, bytes]]:
     """Return a signed manifest whose list names these files, and what a device would fetch: only whoever has the key can make one.
 
