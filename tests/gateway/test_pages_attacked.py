@@ -79,7 +79,7 @@ def check(answer: httpx.Response) -> None:
         assert b"<script>" not in answer.content.replace(b'<script src="', b"")
 
 
-@pytest.mark.parametrize("count", [250, pytest.param(6000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [250, pytest.param(6000, marks=[pytest.mark.long, pytest.mark.timeout(1500)])])
 async def test_no_form_makes_the_page_fail(tmp_path: Path, count: int) -> None:
     """Every address, every field, every kind of body, right and wrong tokens and ids: never a mistake of ours, and the home lives on."""
     async with home(tmp_path) as (running, page, kid):

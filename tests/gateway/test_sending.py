@@ -46,7 +46,7 @@ async def send(home: Gateway, device: Counterpart, sequences: range, **values: i
     return messages
 
 
-async def drained(page: Browser, timeout_s: float = 15) -> dict[str, Any]:
+async def drained(page: Browser, timeout_s: float = 60) -> dict[str, Any]:
     async with asyncio.timeout(timeout_s):
         while True:
             state = await page.state()
