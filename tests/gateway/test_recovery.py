@@ -148,7 +148,7 @@ def check_a_restored_home(before: list[Any], after: list[Any], then: list[Any]) 
             assert lies.get(grams) == owners, "what lay in one account lies there still"
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(EVENTS, EVENTS, EVENTS)
 def test_a_home_of_any_backup_has_what_the_accounts_have_and_sends_nothing_twice(
     before: list[Any], after: list[Any], then: list[Any]
