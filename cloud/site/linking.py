@@ -26,6 +26,7 @@ from protocol.errors import BadLinkMessage
 
 FILTER = "foyer/1/+/link"
 STORE_RETRY_S = 1.0
+SHOWN_S = 60.0
 
 
 class LinkDesk:
@@ -38,6 +39,7 @@ class LinkDesk:
         self._line = line
         self._log = log
         self._counting = counting
+        self._shown_s = float("-inf")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="linking")
 
@@ -137,8 +139,19 @@ class LinkDesk:
             try:
                 delivery = self._line.arrived.get(timeout=0.2)
             except queue.Empty:
+                self._show()
                 continue
             self._handle(delivery)
+
+    def _show(self) -> None:
+        """Have the figures say what an operator may have changed meanwhile."""
+        if time.monotonic() - self._shown_s < SHOWN_S:
+            return
+        self._shown_s = time.monotonic()
+        try:
+            self._counting.show_all()
+        except OperationalError as error:
+            self._log.warning("link.store_failed", reason=str(error.orig))
 
     def _handle(self, delivery: Delivery) -> None:
         while not self._stop.is_set():

@@ -39,7 +39,6 @@ def run(configuration: Configuration, stop: threading.Event, log: Log) -> None:
         site = configuration.site
         rule = Rule(site.halt_homes, site.halt_percent)
         counting = Counting(premises.accounts, premises.pepper.outcomes, site.releases, rule, log)
-        counting.show_all()
         desk = LinkDesk(premises.accounts, premises.admission.erasure, premises.pepper, line, log, counting)
         premises.send_order = desk.order
         server = _Server(premises, listening, stop)

@@ -224,6 +224,8 @@ class Gateway:
     def stop(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        # what paho wakes its thread with; it closes that when it is collected, in no order with the sockets themselves
+        self.client._reset_sockets()
 
 
 def write_configuration(

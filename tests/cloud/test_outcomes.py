@@ -206,6 +206,10 @@ def test_it_is_counted_by_the_share_it_was_offered_to_and_shown_without_anybody_
     for alias in ("dd", "ee"):
         heard.say(alias, FAILED)
     assert measures.REGISTRY.get_sample_value("foyer_release_halted", release_) == 1
+    with stores.writing(heard.engine) as connection:
+        outcomes.resume(connection, "scale", SEQUENCE)
+    heard.counting.show_all()
+    assert measures.REGISTRY.get_sample_value("foyer_release_halted", release_) == 0
 
 
 def test_the_operator_halts_a_rollout_and_lets_it_go_on(cloud: Any, capsys: pytest.CaptureFixture[str]) -> None:
