@@ -95,7 +95,9 @@ def test_an_opened_batch_carries_nothing_of_another_name(sent: list[tuple[bytes,
             owners.setdefault(row.row_id, set()).add(name)
             assert len(row.sealed) in (0, 540)
     assert all(len(names) == 1 for names in owners.values())
-    assert set(envelope.Batch._fields) == {"pseudonym", "rows", "minute", "reply_key", "erases"}, "a new field wants its place here"
+    assert {batch.back_after for _, batch in batches} == {None}, "else it is an id of the same name's"
+    known = {"pseudonym", "rows", "minute", "reply_key", "erases", "back_after"}
+    assert set(envelope.Batch._fields) == known, "a new field wants its place here"
 
 
 def test_the_receipt_tells_the_broker_no_more_than_the_message_did(sent: list[tuple[bytes, bytes]]) -> None:
