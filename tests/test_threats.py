@@ -38,6 +38,7 @@ MOUNTED = {
         "cloud/test_accounts.py::test_destroying_the_erasure_key_erases_even_for_who_knows_the_password",
         "cloud/site/test_take.py::test_a_restored_backup_is_erased_again_and_opens_nothing_before",
         "cloud/test_postgres.py::test_the_whole_data_directory_says_nothing_and_after_an_erasure_opens_nothing",
+        "cloud/test_ingest.py::test_what_waited_at_the_broker_is_gone_from_it_after_an_erasure",
     ),
     "T6 a stolen accounts store, and common passwords": (
         "cloud/test_accounts.py::test_a_stolen_accounts_store_with_pepper_and_erasure_keys_opens_nothing",
@@ -63,6 +64,7 @@ MOUNTED = {
     ),
     "T10 a partner who reads more, longer or onwards": (
         "cloud/site/test_share.py::test_a_grant_has_no_leaf_that_was_not_granted",
+        "cloud/site/test_partner_under_attack.py::test_a_partner_who_asks_for_more_gets_no_more",
         "cloud/site/test_share.py::test_revoked_means_from_the_next_request_on",
         "cloud/site/test_share.py::test_a_partners_copy_carries_no_signature_key_or_number",
         "cloud/site/test_share.py::test_the_key_of_a_link_stands_in_no_address_and_no_log",
@@ -76,6 +78,7 @@ MOUNTED = {
     "T12 what nobody owns, and a queue that comes back": (
         "gateway/test_sending.py::test_readings_before_the_link_wait_at_home_and_then_go",
         "cloud/test_readings.py::test_an_erased_pseudonym_takes_nothing_and_says_so",
+        "cloud/site/test_homes.py::test_an_erased_account_leaves_a_farewell_to_each_of_its_homes",
         "cloud/test_readings.py::test_what_nobody_asks_after_for_13_months_lapses",
         "cloud/test_readings.py::test_a_withdrawal_and_its_row_may_come_in_any_order",
     ),
