@@ -163,6 +163,7 @@ async def test_without_a_key_nothing_is_offered(tmp_path: Path) -> None:
         assert 'action="/en/updates"' not in (await page.client.get("/en/devices")).text
 
 
+PATIENCE_MS = 120_000  # of a browser on a machine that is busy with something else
 REFUSALS = [code for code, name in faults.FAULTS.items() if name.startswith("UPDATE_")] + [faults.MEMORY_SHORT]
 
 
@@ -194,13 +195,14 @@ async def test_whatever_an_update_ends_with_is_on_the_page_in_words_in_both_lang
             for language, width in (("en", 1280), ("fr", 390)):
                 context = await made.new_context(viewport={"width": width, "height": 844}, ignore_https_errors=True, bypass_csp=True)
                 seen = await context.new_page()
+                seen.set_default_timeout(PATIENCE_MS)
                 await seen.goto(f"https://gateway.test/{language}/sign-in")
                 await seen.fill("input[name=password]", PASSWORD)
                 await seen.click("main button")
                 await seen.wait_for_url(f"**/{language}/")
                 await seen.goto(f"https://gateway.test/{language}/devices", wait_until="load")
-                await expect(seen.get_by_text("scale-0.1.9.foyer")).to_be_visible()
-                await expect(seen.get_by_text(SENTENCES[faults.UPDATE_NOT_SIGNED][language])).to_be_visible()
+                await expect(seen.get_by_text("scale-0.1.9.foyer")).to_be_visible(timeout=PATIENCE_MS)
+                await expect(seen.get_by_text(SENTENCES[faults.UPDATE_NOT_SIGNED][language])).to_be_visible(timeout=PATIENCE_MS)
                 assert await findings(seen) == []
                 assert not await seen.evaluate("document.documentElement.scrollWidth > innerWidth")
                 OUTPUT.mkdir(exist_ok=True)
