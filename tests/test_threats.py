@@ -38,7 +38,7 @@ MOUNTED = {
         "cloud/test_accounts.py::test_destroying_the_erasure_key_erases_even_for_who_knows_the_password",
         "cloud/site/test_take.py::test_a_restored_backup_is_erased_again_and_opens_nothing_before",
         "cloud/test_postgres.py::test_the_whole_data_directory_says_nothing_and_after_an_erasure_opens_nothing",
-        "cloud/test_ingest.py::test_what_waited_at_the_broker_is_gone_from_it_after_an_erasure",
+        "cloud/test_broker.py::test_what_waited_at_the_broker_is_gone_from_it_after_an_erasure",
     ),
     "T6 a stolen accounts store, and common passwords": (
         "cloud/test_accounts.py::test_a_stolen_accounts_store_with_pepper_and_erasure_keys_opens_nothing",

@@ -1,12 +1,10 @@
 """The ingester against a real mosquitto: nothing lost, nothing twice, nothing that blocks."""
 
-import contextlib
 import hashlib
 import os
 import queue
 import signal
 import sqlite3
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,8 @@ from cloud.broker import Delivery
 from cloud.ingest import Ingester
 from cloud.logs import configure
 from protocol import envelope
-from protocol.envelope import ALREADY, CONFLICT, ERASED, STORED
-from tests.cloud.counterpart import WAIT_S, Device, Gateway, Person, weight
+from protocol.envelope import ALREADY, CONFLICT, STORED
+from tests.cloud.counterpart import Device, Gateway, Person, weight
 
 UTC_S = 1_790_000_000
 
@@ -176,46 +174,6 @@ def test_ingester_waits_for_a_broker_that_is_away(cloud: Any, broker: Any, start
     home.publish(person.message([person.row(Device(), weight(70_000), UTC_S)], cloud.sealing_key))
     assert home.receipt().rows[0].status == STORED
     home.stop()
-
-
-def test_what_waited_at_the_broker_is_gone_from_it_after_an_erasure(
-    cloud: Any, broker: Any, start: Callable[..., Any], gateway: Gateway
-) -> None:
-    """A sealed message lies in the broker's file until an ingester takes it; then, and after its erasure, no piece of it is there."""
-    first = start("ingest", "--configuration", str(cloud.configuration))
-    first.wait_for("ingest.ready")
-    assert first.stop() == 0
-    person = Person("Ada")
-    row = person.row(Device(), weight(70_000), UTC_S)
-    waits = person.packet(cloud.sealing_key, [row]).payload
-    gateway.publish(waits)
-    until(lambda: waits[40:200] in held_by(broker.folder / "kept"))
-    start("ingest", "--configuration", str(cloud.configuration)).wait_for("ingest.ready")
-    assert gateway.receipt().rows[0].status == STORED
-    erases = person.packet(cloud.sealing_key, [], erases=True).payload
-    gateway.publish(erases)
-    assert gateway.receipt().standing == ERASED
-    for gone in (waits[40:200], erases[40:200]):
-        until(lambda gone=gone: gone not in held_by(broker.folder / "kept"))
-    for gone in (person.pseudonym, row.sealed):
-        assert gone not in held_by(broker.folder)
-
-
-def held_by(folder: Path) -> bytes:
-    """Every byte of a folder's files; one that is replaced just now is read as it is next."""
-    held = b""
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            held += path.read_bytes() if path.is_file() else b""
-    return held
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Wait for the broker to write its file, which it does every five seconds."""
-    end_s = time.monotonic() + WAIT_S
-    while not is_so():
-        assert time.monotonic() < end_s
-        time.sleep(0.2)
 
 
 OPENS_NOTHING_ELSE = """
