@@ -101,12 +101,10 @@ class Abroad:
             await self.outside.close()
 
     async def _hand_out(self, branch: str, payload: bytes) -> None:
-        order = None if branch == "down" else steering.decode_message(payload)
-        if branch == "down" and not self.recovery.heard(payload):
-            await self.sending.receipt(payload)
-        elif branch == "down":
-            return
-        elif order is not None:
+        if branch == "down":
+            if not self.recovery.heard(payload):
+                await self.sending.receipt(payload)
+        elif (order := steering.decode_message(payload)) is not None:
             await self._steered.take(order)
         elif is_word(payload):
             await self._talking.heard(payload)

@@ -143,12 +143,22 @@ def next_name(connection: Connection) -> Found | None:
 
 def take(connection: Connection, book: Custody, name: Found, page: Page, known: Iterable[Device], now_ms: int) -> Counter[str]:
     """Take one page of a name's rows home; return what became of them, by word (_WORDS)."""
-    keys = book.keys(name["person_id"], name["epoch"], name["generation"])
-    devices = list(known)
     counts: Counter[str] = Counter()
-    if not connection.execute("SELECT 1 FROM subjects WHERE subject = ?", (name["subject"],)).fetchone():  # erased meanwhile
-        connection.execute("UPDATE epochs SET back_after = NULL WHERE pseudonym = ?", (keys.pseudonym,))
-        return counts
+    after = None
+    if connection.execute("SELECT 1 FROM subjects WHERE subject = ?", (name["subject"],)).fetchone():  # not erased meanwhile
+        counts, after = _take_page(connection, book, name, page, list(known), now_ms)
+    connection.execute("UPDATE epochs SET back_after = ? WHERE pseudonym = ?", (after, name["pseudonym"]))
+    if next_name(connection) is None:
+        counts["asked"] += _compare(connection, book)
+    return counts
+
+
+def _take_page(
+    connection: Connection, book: Custody, name: Found, page: Page, devices: list[Device], now_ms: int
+) -> tuple[Counter[str], bytes | None]:
+    """Take what is on a page; return what became of it, and the id behind which more follows."""
+    keys = book.keys(name["person_id"], name["epoch"], name["generation"])
+    counts: Counter[str] = Counter()
     for row in page.rows:
         try:
             entry = sealing.open_row(keys, row)
@@ -160,13 +170,9 @@ def take(connection: Connection, book: Custody, name: Found, page: Page, known: 
             counts["unproved"] += 1
     if page.is_erased:
         book.was_erased(connection, keys.pseudonym, now_ms)
-    after = page.rows[-1].row_id if page.more else None
-    connection.execute("UPDATE epochs SET back_after = ? WHERE pseudonym = ?", (after, keys.pseudonym))
     if counts["came"]:
         ledger.add(connection, records.BROUGHT_BACK, "account", name["subject"], counts["came"], now_ms)
-    if next_name(connection) is None:
-        counts["asked"] += _compare(connection, book)
-    return counts
+    return counts, page.rows[-1].row_id if page.more else None
 
 
 _STANDING = (

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +168,28 @@ def test_a_home_of_any_backup_has_what_the_accounts_have_and_sends_nothing_twice
     check_a_restored_home(before, after, then)
 
 
+@pytest.mark.parametrize("which", [0, 1], ids=["asked first", "asked last"])
+def test_whoever_is_erased_while_rows_come_back_is_left_out_and_the_rest_is_compared(which: int) -> None:
+    """The name that is asked first or last: nothing of it is kept, and what lies in the other's account is at home."""
+    home = SignedHome()
+    subjects = [home.add(), home.add()]
+    for subject, account in zip(subjects, home.accounts, strict=False):
+        home.link(subject, account)
+    copy = home.copy()
+    for subject in subjects:
+        home.measure(subject)
+    home.drain()
+    home.become(copy)
+    names = home.connection.execute("SELECT subject FROM epochs WHERE back_after IS NOT NULL ORDER BY pseudonym").fetchall()
+    erased, stays = names[which]["subject"], names[1 - which]["subject"]
+    home.book.erase_subject(home.connection, erased)
+    home.bring_back()
+    assert [row["subject"] for row in home.connection.execute("SELECT subject FROM readings")] == [stays]
+    assert home.connection.execute("SELECT count(*) FROM brought").fetchone()[0] == 0
+    home.drain()
+    assert set().union(*home.lies().values()) == {stays}
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_home_of_any_backup_at_length() -> None:
@@ -275,18 +297,17 @@ async def test_what_a_damage_took_comes_back_from_the_account_and_the_page_says_
 
 def is_promising(path: Path) -> bool:
     """Whether a damaged database still says who lives there, and lacks readings."""
-    connection = sqlite3.connect(path)
-    try:
-        people = connection.execute("SELECT count(*) FROM subjects WHERE account_key IS NOT NULL").fetchone()[0]
-        password = connection.execute("SELECT count(*) FROM household WHERE name = 'password'").fetchone()[0]
-    except sqlite3.Error:
-        return False
-    try:
-        return bool(people and password and len(connection.execute("SELECT * FROM readings NOT INDEXED").fetchall()) < 0)
-    except sqlite3.Error:
-        return bool(people and password)
-    finally:
-        connection.close()
+    with closing(sqlite3.connect(path)) as connection:
+        try:
+            people = connection.execute("SELECT count(*) FROM subjects WHERE account_key IS NOT NULL").fetchone()[0]
+            password = connection.execute("SELECT count(*) FROM household WHERE name = 'password'").fetchone()[0]
+        except sqlite3.Error:
+            return False
+        try:
+            connection.execute("SELECT * FROM readings NOT INDEXED").fetchall()
+        except sqlite3.Error:
+            return bool(people and password)
+    return False
 
 
 async def test_until_all_is_back_nothing_is_sealed_and_only_the_ingester_is_believed(tmp_path: Path) -> None:
