@@ -32,6 +32,8 @@ _Outcome = tuple[_Future, Any, BaseException | None]
 # A group this large takes some 10 ms; more would make the first of it wait for the last.
 _LARGEST_GROUP = 500
 _PAGE_BYTES = 4096
+# Every commit empties what the reader remembers, so more would only be taken and given back, again and again.
+_READING_KiB = 256
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _WHAT_NOW = "restore it from a backup, or move it away to begin anew"
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
@@ -201,6 +203,7 @@ def open_both(path: Path, largest_MiB: int, connect: Connect | None = None) -> t
         writer.execute("INSERT INTO household VALUES ('opened', datetime()) ON CONFLICT DO UPDATE SET value = excluded.value")
         reader = connect(path)
         reader.execute("PRAGMA query_only = TRUE")
+        reader.execute(f"PRAGMA cache_size = -{_READING_KiB}")
     except (sqlite3.Error, OSError) as error:
         if isinstance(error, sqlite3.Error) and _code(error) in _DAMAGED:
             raise Damaged(path, str(error), _WHAT_NOW) from None

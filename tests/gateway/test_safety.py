@@ -1,8 +1,10 @@
 """A damaged database: set aside, put together anew, and said so."""
 
+import ctypes
 import json
 import os
 import random
+import resource
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -144,3 +146,46 @@ async def test_the_copy_is_private_daily_and_forgets_who_was_erased(tmp_path: Pa
     await off.copy()
     assert not copy.exists()
     await buffer.close()
+
+
+def sqlite_library() -> ctypes.CDLL:
+    """Return the very library that sqlite3 works with. It keeps account of its own memory."""
+    mapped = next((line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libsqlite3" in line), None)
+    if mapped is None:
+        pytest.skip("SQLite is linked into Python here, and cannot be asked")
+    library = ctypes.CDLL(mapped)
+    library.sqlite3_memory_highwater.restype = library.sqlite3_memory_used.restype = ctypes.c_int64
+    return library
+
+
+def large(path: Path, size_bytes: int) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE much (number INTEGER PRIMARY KEY, something BLOB)")
+        database.executemany("INSERT INTO much (something) VALUES (?)", ((os.urandom(1000),) for _ in range(size_bytes // 1000)))
+
+
+def test_a_copy_takes_little_memory_however_large_the_home_is(tmp_path: Path) -> None:
+    """Less than half a MiB, of a database of twenty: a gateway stands at what its largest moment took."""
+    large(tmp_path / "home.db", 20_000_000)
+    library = sqlite_library()
+    before = library.sqlite3_memory_used()
+    library.sqlite3_memory_highwater(1)
+    safety.copy_database(tmp_path / "home.db", tmp_path / "copy.db")
+    assert library.sqlite3_memory_highwater(0) - before < 512 * 1024
+    with sqlite3.connect(tmp_path / "copy.db") as copy:
+        assert copy.execute("SELECT count(*) FROM much").fetchone() == (20_000,)
+
+
+def test_a_copy_that_finds_no_room_leaves_nothing_in_what_is_left(tmp_path: Path) -> None:
+    """The half that was written would keep the disk full; the copy there was before stays."""
+    large(tmp_path / "home.db", 1_000_000)
+    (tmp_path / "copy.db").write_bytes(b"of yesterday")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))
+    try:
+        with pytest.raises((sqlite3.Error, OSError)):
+            safety.copy_database(tmp_path / "home.db", tmp_path / "copy.db")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "home.db"]
+    assert (tmp_path / "copy.db").read_bytes() == b"of yesterday"
