@@ -5,6 +5,10 @@ uptime is never earlier than the device's start, and the smallest such differenc
 estimate of it. A reading that waited in the device's flash gives a late estimate; the next that did not wait mends it. A boot that never
 met the home is held between the last sign of the boot before and the start of the one after.
 
+No two crystals run alike: a device that is up for months runs ahead of UTC or falls behind it by minutes. So the estimate holds for now,
+not for the whole boot: between two contacts it may become later by as much as a slow crystal explains, and what was measured long ago
+keeps the time it was given then.
+
 Whoever asks for commands says its uptime as it asks, and that waits nowhere: from then on, counted by a clock that nobody sets, the home
 knows how old each reading of that boot is when it arrives.
 
@@ -20,6 +24,9 @@ _SIGNED_OFF_S = 120
 _EARLIEST_UTC_S = 1_704_067_200  # 1 January 2024: before the first device was made
 _FRESH_S = 5.0
 _SLACK_MS = 2000
+_WORST_CRYSTAL = 100e-6  # in the cold; usual ones are within 20e-6
+_LARGEST_CREEP_MS = 60_000  # half of what a signed time may be off, so that no silence makes a right one contradict
+_WORTH_MENDING_MS = 1000
 _ON_ITS_WAY_S = 93.0  # a question may have been repeated for so long (RFC 7252 section 4.8.2, MAX_TRANSMIT_WAIT)
 DELIVERY_MS = 5000  # what comes within this time of each other was delivered together
 
@@ -28,9 +35,9 @@ DELIVERY_MS = 5000  # what comes within this time of each other was delivered to
 class Anchor:
     """What is known of one boot of a device; times in milliseconds of UTC.
 
-    start_utc_ms: the estimate of its start, never too early. contacts: how often it was heard. agreed: two contacts, not of one delivery,
-    gave the same start to within 5 s, so neither had waited. floor_utc_ms: the last sign of the device before, before which nothing of this
-    boot was measured; None: there is none, or it contradicts the rest.
+    start_utc_ms: the estimate of its start by its own clock as it is now, never too early. contacts: how often it was heard. agreed: two
+    contacts, not of one delivery, gave the same start to within 5 s, so neither had waited. floor_utc_ms: the last sign of the device
+    before, before which nothing of this boot was measured; None: there is none, or it contradicts the rest.
     """
 
     start_utc_ms: int
@@ -52,7 +59,7 @@ def heard(anchor: Anchor | None, received_utc_ms: int, up_ms: int, floor_utc_ms:
     """Return the anchor of a boot after something of it arrived.
 
     floor_utc_ms counts for the first contact only; before_utc_ms: when the device was last heard, because what is delivered together
-    has waited together, and that two such readings agree proves nothing.
+    has waited together, and that two such readings agree proves nothing; since then the device's clock may have fallen behind.
     """
     start_utc_ms = received_utc_ms - up_ms
     if anchor is None:
@@ -61,7 +68,22 @@ def heard(anchor: Anchor | None, received_utc_ms: int, up_ms: int, floor_utc_ms:
     apart_s = abs(start_utc_ms - anchor.start_utc_ms) / 1000
     of_its_own = before_utc_ms is None or abs(received_utc_ms - before_utc_ms) > DELIVERY_MS
     agreed = anchor.agreed or (apart_s <= _FRESH_S and of_its_own)
-    return Anchor(min(anchor.start_utc_ms, start_utc_ms), anchor.contacts + 1, agreed, anchor.floor_utc_ms)
+    latest_ms = anchor.start_utc_ms + _creep_ms(received_utc_ms, before_utc_ms)
+    return Anchor(min(latest_ms, start_utc_ms), anchor.contacts + 1, agreed, anchor.floor_utc_ms)
+
+
+def is_mended(anchor: Anchor, by: Anchor, received_utc_ms: int, before_utc_ms: int | None) -> bool:
+    """Return whether a contact found an anchor late: all that had been heard of the boot had waited, and what did so has a better time now.
+
+    A clock that runs a little fast makes each arrival the earliest so far; what was measured before it ran ahead was right as it was.
+    """
+    return anchor.start_utc_ms - by.start_utc_ms >= _WORTH_MENDING_MS + _creep_ms(received_utc_ms, before_utc_ms)
+
+
+def _creep_ms(received_utc_ms: int, before_utc_ms: int | None) -> int:
+    """Return how far a crystal may have run from UTC between two contacts."""
+    since_ms = 0 if before_utc_ms is None else max(0, received_utc_ms - before_utc_ms)
+    return min(_LARGEST_CREEP_MS, round(since_ms * _WORST_CRYSTAL))
 
 
 def when(

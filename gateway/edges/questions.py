@@ -43,8 +43,6 @@ class Kept:
 
 
 _SOURCES = ("signed", "anchor", "arrival")
-# A clock that runs a little fast makes each arrival the earliest so far; what was measured before it ran ahead was right as it was.
-_WORTH_MENDING_MS = 1000
 _AT_ONCE = 200  # readings of earlier boots that a new one ends: a device holds 129
 
 
@@ -100,10 +98,10 @@ def hear(connection: Connection, kid: bytes, boot: int, up_ms: int, received_ms:
         "INSERT INTO devices (kid, last_seen_ms) VALUES (?, ?) ON CONFLICT DO UPDATE SET last_seen_ms = excluded.last_seen_ms",
         (kid, received_ms),
     )
-    is_better = before is not None and before.start_utc_ms - anchor.start_utc_ms >= _WORTH_MENDING_MS
-    if before is None or is_better:
+    is_mended = before is not None and anchors.is_mended(before, anchor, received_ms, seen)
+    if before is None or is_mended:
         _mend_times(connection, kid, 0, boot - 1, ("arrival",), _AT_ONCE)
-    if before is not None and (is_better or (anchor.agreed and not before.agreed)):
+    if before is not None and (is_mended or (anchor.agreed and not before.agreed)):
         _mend_times(connection, kid, boot, boot)
     return anchor
 

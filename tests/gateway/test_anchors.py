@@ -69,3 +69,15 @@ def test_the_start_is_never_too_early_and_only_gets_better(contacts: list[tuple[
         assert before is None or anchor.start_utc_ms <= before.start_utc_ms
     assert anchor is not None
     assert anchor.start_utc_ms == START_MS + min(waited_ms for _, waited_ms in contacts)
+
+
+@given(st.integers(-99, 99), st.lists(st.tuples(st.integers(1, 10**8), st.integers(0, 3000)), min_size=1, max_size=20))
+def test_the_start_follows_a_crystal_that_is_off_and_is_never_too_early(ppm: int, contacts: list[tuple[int, int]]) -> None:
+    """Contacts at any times apart, up to a day; each on its way for at most three seconds: so late, at most, is the start then."""
+    anchor, now_ms, before_ms = None, START_MS, None
+    for since_ms, way_ms in contacts:
+        now_ms += since_ms
+        up_ms = round((now_ms - START_MS) * (1 + ppm * 1e-6))
+        anchor = heard(anchor, now_ms + way_ms, up_ms, None, before_ms)
+        before_ms = now_ms
+        assert -2 <= anchor.start_utc_ms - (now_ms - up_ms) <= way_ms

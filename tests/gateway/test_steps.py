@@ -94,6 +94,20 @@ def test_a_wrong_device_clock_is_not_believed(off_s: int) -> None:
     assert time_of(home, 4)[2] == "signed"
 
 
+@pytest.mark.parametrize("fast", [-60e-6, -20e-6, 20e-6, 60e-6])
+@pytest.mark.parametrize("signs", [False, True])
+def test_a_device_whose_crystal_is_off_is_believed_for_a_year(fast: float, signs: bool) -> None:
+    """It runs half an hour ahead or behind in the end. Each reading keeps the time it was measured at, and a signed time is believed."""
+    home = database()
+    truths_ms = [START_MS + number * 12 * HOUR_MS for number in range(1, 2 * 365)]
+    for sequence, truth_ms in enumerate(truths_ms, 1):
+        up_ms = round((truth_ms - START_MS) * (1 + fast))
+        arrive(home, reading(sequence, 1, up_ms, truth_ms // 1000 if signs else None), truth_ms + sequence % 7 * 50)
+    for sequence, truth_ms in enumerate(truths_ms, 1):
+        assert holds(time_of(home, sequence), truth_ms, 5.0), sequence
+        assert not signs or time_of(home, sequence)[2] == "signed", sequence
+
+
 def test_two_readings_of_one_delivery_agree_on_nothing() -> None:
     """They waited an hour together, two seconds apart: their time is not held to be sure; the next that does not wait mends both."""
     home = database()
