@@ -69,7 +69,7 @@ def keep(
         same_boot_ms = reading.up_ms - last["up_ms"] if reading.boot == last["boot"] else 0
         reception.continues(last["sequence"], last["boot"], reading, max(same_boot_ms, received_ms - last["received_ms"]) // 1000)
     anchor = hear(connection, reading.kid, reading.boot, reading.up_ms, received_ms)
-    ended_ms = _ended_ms(connection, reading.kid, reading.boot)
+    ended_ms = None if anchor.agreed else _ended_ms(connection, reading.kid, reading.boot)  # an anchor that is sure needs no other bound
     taken = anchors.when(anchor, reading.up_ms, reading.signed_utc_s, received_ms, ended_ms, age_ms)
     cursor = connection.execute(
         "INSERT INTO readings (kid, sequence, kind, boot, up_ms, utc_s, uncertainty_s, time_source, digest, signed, pairing, public_key,"
@@ -88,9 +88,12 @@ def hear(connection: Connection, kid: bytes, boot: int, up_ms: int, received_ms:
 
     Readings of this boot that are still at home get the better time, and those of boots before it their end.
     """
-    row = connection.execute("SELECT * FROM anchors WHERE kid = ? AND boot = ?", (kid, boot)).fetchone()
-    seen = connection.execute("SELECT max(last_seen_ms) FROM devices WHERE kid = ?", (kid,)).fetchone()[0]
-    before = None if row is None else _anchor(row)
+    row = connection.execute(
+        "SELECT (SELECT last_seen_ms FROM devices WHERE kid = ?1) AS seen_ms, a.*"
+        " FROM (SELECT 1) LEFT JOIN anchors a ON kid = ?1 AND boot = ?2",
+        (kid, boot),
+    ).fetchone()
+    seen, before = row["seen_ms"], None if row["start_utc_ms"] is None else _anchor(row)
     floor = _floor_ms(connection, kid, boot, up_ms, received_ms, seen) if before is None else None
     anchor = anchors.heard(before, received_ms, up_ms, floor, seen)
     _put_anchor(connection, kid, boot, anchor)
