@@ -55,6 +55,30 @@ class When:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """When a boot began, as a device's word of its uptime had it at at_ms; both in milliseconds of a clock that only counts."""
+
+    boot: int
+    began_ms: int
+    at_ms: int
+
+
+def told(begun: Begun | None, boot: int, up_ms: int, now_ms: int) -> Begun:
+    """Return when a boot began after its device said its uptime; begun: what was known of the device's boot before, or of another."""
+    began_ms = now_ms - up_ms
+    if begun is not None and begun.boot == boot:
+        began_ms = min(began_ms, begun.began_ms + _creep_ms(now_ms, begun.at_ms))
+    return Begun(boot, began_ms, now_ms)
+
+
+def age_ms(begun: Begun | None, boot: int, up_ms: int, now_ms: int) -> int | None:
+    """Return how long a reading has waited, or None while its device has not said in which uptime it is."""
+    if begun is None or begun.boot != boot:
+        return None
+    return now_ms - begun.began_ms - _creep_ms(now_ms, begun.at_ms) - up_ms
+
+
 def heard(anchor: Anchor | None, received_utc_ms: int, up_ms: int, floor_utc_ms: int | None, before_utc_ms: int | None = None) -> Anchor:
     """Return the anchor of a boot after something of it arrived.
 

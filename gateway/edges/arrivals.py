@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cbor2
 from structlog.typing import FilteringBoundLogger
 
-from gateway import display, reception
+from gateway import anchors, display, reception
 from gateway.devices import Device
 from gateway.edges import households, questions, way
 from gateway.edges.buffer import Buffer
@@ -88,18 +88,11 @@ class Arrivals:
         self._newest_before = buffer.read(questions.newest)
         self._live = live
         self._sound = sound
-        self._starts: dict[bytes, tuple[int, int]] = {}  # of each device that said its uptime: its boot, and when that began as we count
+        self._begun: dict[bytes, anchors.Begun] = {}  # the boot of each device that said its uptime
 
     def uptime(self, device: Device, boot: int, up_ms: int) -> None:
         """Take what a device says of itself: it is in this boot, and has been up for so long."""
-        began_ms = counted_ms() - up_ms
-        known_boot, known_ms = self._starts.get(device.kid, (boot, began_ms))
-        self._starts[device.kid] = (boot, min(began_ms, known_ms) if boot == known_boot else began_ms)
-
-    def _age_ms(self, reading: reception.Reading) -> int | None:
-        """Return how long a reading has waited, or None while its device has not said in which uptime it is."""
-        boot, began_ms = self._starts.get(reading.kid, (None, 0))
-        return counted_ms() - began_ms - reading.up_ms if boot == reading.boot else None
+        self._begun[device.kid] = anchors.told(self._begun.get(device.kid), boot, up_ms, counted_ms())
 
     async def reading(self, device: Device, message: bytes) -> Answer:
         """Return the answer to a signed reading, after it is on disk or was refused."""
@@ -109,7 +102,7 @@ class Arrivals:
             if step_ms:
                 await self._stepped(step_ms)
             reading = reception.open_reading(message, device)
-            age_ms = self._age_ms(reading)
+            age_ms = anchors.age_ms(self._begun.get(reading.kid), reading.boot, reading.up_ms, counted_ms())
             kept = await self._buffer.write(lambda connection: questions.keep(connection, device, reading, received_ms, age_ms))
             if isinstance(kept, SequenceConflict):
                 raise kept

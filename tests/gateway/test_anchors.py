@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.anchors import heard, when
+from gateway.anchors import age_ms, heard, told, when
 
 START_MS = 1_790_000_000_000
 
@@ -81,3 +81,23 @@ def test_the_start_follows_a_crystal_that_is_off_and_is_never_too_early(ppm: int
         anchor = heard(anchor, now_ms + way_ms, up_ms, None, before_ms)
         before_ms = now_ms
         assert -2 <= anchor.start_utc_ms - (now_ms - up_ms) <= way_ms
+
+
+@given(
+    st.integers(-99, 99), st.lists(st.tuples(st.integers(1, 10**8), st.integers(0, 93_000)), min_size=1, max_size=20), st.integers(0, 10**8)
+)
+def test_the_age_of_a_reading_is_never_too_much_however_the_crystal_runs(ppm: int, words: list[tuple[int, int]], since_ms: int) -> None:
+    """Words of its uptime at any times apart, each on its way for up to 93 s; then a reading that was measured as it arrives."""
+
+    def up_ms(at_ms: int) -> int:
+        return round(at_ms * (1 + ppm * 1e-6))
+
+    begun, now_ms = None, 0
+    for apart_ms, way_ms in words:
+        now_ms += apart_ms
+        begun = told(begun, 1, up_ms(now_ms), now_ms + way_ms)
+    now_ms += since_ms + way_ms
+    found = age_ms(begun, 1, up_ms(now_ms), now_ms)
+    assert found is not None
+    assert -93_000 - 0.0002 * since_ms - 0.0001 * 93_000 - 3 <= found <= 3
+    assert age_ms(begun, 2, 0, now_ms) is None
