@@ -5,9 +5,9 @@ uptime is never earlier than the device's start, and the smallest such differenc
 estimate of it. A reading that waited in the device's flash gives a late estimate; the next that did not wait mends it. A boot that never
 met the home is held between the last sign of the boot before and the start of the one after.
 
-No two crystals run alike: a device that is up for months runs ahead of UTC or falls behind it by minutes. So the estimate holds for now,
-not for the whole boot: between two contacts it may become later by as much as a slow crystal explains, and what was measured long ago
-keeps the time it was given then.
+No two crystals run alike: a device that is up for months runs ahead of UTC or falls behind it by minutes. So what is known of a start holds
+for now, not for the whole boot: between two contacts its bounds go apart by as much as a crystal explains, the next two that agree bring
+them together again, and what was sure when it arrived keeps the time it was given then.
 
 Whoever asks for commands says its uptime as it asks, and that waits nowhere: from then on, counted by a clock that nobody sets, the home
 knows how old each reading of that boot is when it arrives.
@@ -21,11 +21,13 @@ from dataclasses import dataclass
 
 # A device learns the time from receipts, to the second; it may drift between two of them.
 _SIGNED_OFF_S = 120
+_SIGNED_S = 2.0
 _EARLIEST_UTC_S = 1_704_067_200  # 1 January 2024: before the first device was made
-_FRESH_S = 5.0
+_FRESH_MS = 5000
+_FRESH_S = _FRESH_MS / 1000
 _SLACK_MS = 2000
 _WORST_CRYSTAL = 100e-6  # in the cold; usual ones are within 20e-6
-_LARGEST_CREEP_MS = 60_000  # half of what a signed time may be off, so that no silence makes a right one contradict
+_LARGEST_CREEP_MS = 3_600_000  # of a year
 _WORTH_MENDING_MS = 1000
 _ON_ITS_WAY_S = 93.0  # a question may have been repeated for so long (RFC 7252 section 4.8.2, MAX_TRANSMIT_WAIT)
 DELIVERY_MS = 5000  # what comes within this time of each other was delivered together
@@ -35,15 +37,26 @@ DELIVERY_MS = 5000  # what comes within this time of each other was delivered to
 class Anchor:
     """What is known of one boot of a device; times in milliseconds of UTC.
 
-    start_utc_ms: the estimate of its start by its own clock as it is now, never too early. contacts: how often it was heard. agreed: two
-    contacts, not of one delivery, gave the same start to within 5 s, so neither had waited. floor_utc_ms: the last sign of the device
-    before, before which nothing of this boot was measured; None: there is none, or it contradicts the rest.
+    start_utc_ms: the estimate of its start, by its own clock as that is now; never too early. contacts: how often it was heard.
+    floor_utc_ms: the last sign of the device before, before which nothing of this boot was measured; None: there is none, or it
+    contradicts the rest. earliest_utc_ms: before which it did not start; None until two contacts, not of one delivery, gave the same
+    start to within 5 s, so neither had waited.
     """
 
     start_utc_ms: int
     contacts: int
-    agreed: bool
     floor_utc_ms: int | None
+    earliest_utc_ms: int | None = None
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether two deliveries agreed."""
+        return self.earliest_utc_ms is not None
+
+    @property
+    def width_s(self) -> float:
+        """How far apart the bounds of a start are that is sure, at least what two deliveries may differ by."""
+        return 0.0 if self.earliest_utc_ms is None else max(_FRESH_S, (self.start_utc_ms - self.earliest_utc_ms) / 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +100,24 @@ def heard(anchor: Anchor | None, received_utc_ms: int, up_ms: int, floor_utc_ms:
     """
     start_utc_ms = received_utc_ms - up_ms
     if anchor is None:
-        floor_ms = floor_utc_ms if floor_utc_ms is not None and floor_utc_ms <= start_utc_ms + _SLACK_MS else None
-        return Anchor(start_utc_ms, 1, False, floor_ms)
-    apart_s = abs(start_utc_ms - anchor.start_utc_ms) / 1000
+        return Anchor(start_utc_ms, 1, floor_utc_ms if floor_utc_ms is not None and floor_utc_ms <= start_utc_ms + _SLACK_MS else None)
+    creep_ms = _creep_ms(received_utc_ms, before_utc_ms)
+    latest_ms = min(anchor.start_utc_ms + creep_ms, start_utc_ms)
+    earliest_ms = None if anchor.earliest_utc_ms is None else anchor.earliest_utc_ms - creep_ms
     of_its_own = before_utc_ms is None or abs(received_utc_ms - before_utc_ms) > DELIVERY_MS
-    agreed = anchor.agreed or (apart_s <= _FRESH_S and of_its_own)
-    latest_ms = anchor.start_utc_ms + _creep_ms(received_utc_ms, before_utc_ms)
-    return Anchor(min(latest_ms, start_utc_ms), anchor.contacts + 1, agreed, anchor.floor_utc_ms)
+    if of_its_own and abs(start_utc_ms - anchor.start_utc_ms) <= _FRESH_MS + min(creep_ms, _FRESH_MS):
+        earliest_ms = max(latest_ms - _FRESH_MS, earliest_ms or 0)
+    return Anchor(latest_ms, anchor.contacts + 1, anchor.floor_utc_ms, earliest_ms)
 
 
 def is_mended(anchor: Anchor, by: Anchor, received_utc_ms: int, before_utc_ms: int | None) -> bool:
-    """Return whether a contact found an anchor late: all that had been heard of the boot had waited, and what did so has a better time now.
+    """Return whether a contact gave what was heard of a boot before a better time: it made it sure, or found that all of it had waited.
 
-    A clock that runs a little fast makes each arrival the earliest so far; what was measured before it ran ahead was right as it was.
+    What was sure stays as it is. A clock that runs a little fast makes each arrival the earliest so far, and what was measured before it
+    ran ahead was right.
     """
-    return anchor.start_utc_ms - by.start_utc_ms >= _WORTH_MENDING_MS + _creep_ms(received_utc_ms, before_utc_ms)
+    late_ms = anchor.start_utc_ms - by.start_utc_ms
+    return not anchor.is_sure and (by.is_sure or late_ms >= _WORTH_MENDING_MS + _creep_ms(received_utc_ms, before_utc_ms))
 
 
 def _creep_ms(received_utc_ms: int, before_utc_ms: int | None) -> int:
@@ -128,12 +144,13 @@ def when(
     if age_ms is not None:
         latest_s = (received_utc_ms - max(0, age_ms)) / 1000
         earliest_s = latest_s - _ON_ITS_WAY_S
-    if anchor.agreed:
-        earliest_s = latest_s - _FRESH_S
+    if anchor.is_sure:
+        earliest_s = latest_s - anchor.width_s
     if signed_utc_s is not None and _contradicts_nothing(signed_utc_s, earliest_s, latest_s):
-        return When(float(signed_utc_s), 2.0, "signed")
-    if anchor.agreed:
-        return When(latest_s, _FRESH_S, "anchor")
+        # since the receipt that taught it the time its clock has run as the one that the bounds are of
+        return When(float(signed_utc_s), _SIGNED_S + max(0.0, anchor.width_s - _FRESH_S), "signed")
+    if anchor.is_sure:
+        return When(latest_s, anchor.width_s, "anchor")
     if age_ms is not None:
         return When(latest_s, _ON_ITS_WAY_S, "presence")
     bounds_s = [latest_s, received_utc_ms / 1000]

@@ -69,7 +69,7 @@ def keep(
         same_boot_ms = reading.up_ms - last["up_ms"] if reading.boot == last["boot"] else 0
         reception.continues(last["sequence"], last["boot"], reading, max(same_boot_ms, received_ms - last["received_ms"]) // 1000)
     anchor = hear(connection, reading.kid, reading.boot, reading.up_ms, received_ms)
-    ended_ms = None if anchor.agreed else _ended_ms(connection, reading.kid, reading.boot)  # an anchor that is sure needs no other bound
+    ended_ms = None if anchor.is_sure else _ended_ms(connection, reading.kid, reading.boot)  # what is sure needs no other bound
     taken = anchors.when(anchor, reading.up_ms, reading.signed_utc_s, received_ms, ended_ms, age_ms)
     cursor = connection.execute(
         "INSERT INTO readings (kid, sequence, kind, boot, up_ms, utc_s, uncertainty_s, time_source, digest, signed, pairing, public_key,"
@@ -104,7 +104,7 @@ def hear(connection: Connection, kid: bytes, boot: int, up_ms: int, received_ms:
     is_mended = before is not None and anchors.is_mended(before, anchor, received_ms, seen)
     if before is None or is_mended:
         _mend_times(connection, kid, 0, boot - 1, ("arrival",), _AT_ONCE)
-    if before is not None and (is_mended or (anchor.agreed and not before.agreed)):
+    if is_mended:
         _mend_times(connection, kid, boot, boot)
     return anchor
 
@@ -127,8 +127,7 @@ def clock_stepped(connection: Connection, after: int, step_ms: int) -> int:
             "UPDATE devices SET last_seen_ms = (SELECT max(received_ms) FROM readings WHERE kid = ?) WHERE kid = ?",
             (row["kid"], row["kid"]),
         )
-        _put_anchor(connection, row["kid"], row["boot"], _anchor_anew(connection, row["kid"], row["boot"]))
-        mended += _mend_times(connection, row["kid"], row["boot"], row["boot"])
+        mended += _hear_anew(connection, row["kid"], row["boot"], after)
     return mended
 
 
@@ -138,26 +137,51 @@ def newest(connection: Connection) -> int:
 
 
 def _anchor(row: Found) -> Anchor:
-    return Anchor(row["start_utc_ms"], row["contacts"], bool(row["agreed"]), row["floor_utc_ms"])
+    return Anchor(row["start_utc_ms"], row["contacts"], row["floor_utc_ms"], row["earliest_utc_ms"])
 
 
 def _put_anchor(connection: Connection, kid: bytes, boot: int, anchor: Anchor) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO anchors VALUES (?, ?, ?, ?, ?, ?)",
-        (kid, boot, anchor.start_utc_ms, anchor.contacts, anchor.agreed, anchor.floor_utc_ms),
+        "INSERT OR REPLACE INTO anchors (kid, boot, start_utc_ms, contacts, floor_utc_ms, earliest_utc_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        (kid, boot, anchor.start_utc_ms, anchor.contacts, anchor.floor_utc_ms, anchor.earliest_utc_ms),
     )
 
 
-def _anchor_anew(connection: Connection, kid: bytes, boot: int) -> Anchor:
-    """Return a boot's anchor from all that was received of it, as `hear` would have made it."""
+def _hear_anew(connection: Connection, kid: bytes, boot: int, after: int) -> int:
+    """Make a boot's anchor from all that was received of it, and times with it, as `hear` would have; return how many times.
+
+    What came after a reading gets one, and before it what had no sure one.
+    """
     anchor = before = None
-    rows = connection.execute("SELECT received_ms, up_ms FROM readings WHERE kid = ? AND boot = ? ORDER BY reading", (kid, boot))
-    for received_ms, up_ms in rows:  # one at a time: a boot may have lasted for months
-        floor = _floor_ms(connection, kid, boot, up_ms, received_ms, None) if anchor is None else None
-        anchor = anchors.heard(anchor, received_ms, up_ms, floor, before)
-        before = received_ms
+    ended_ms = _ended_ms(connection, kid, boot)
+    waiting: list[Found] = []
+    timed: list[tuple[float, float | None, str, int]] = []
+
+    def take_times(anchor: Anchor) -> None:
+        for row in waiting:
+            signed_utc_s = reception.stored_fields(row["signed"]).get(readings.UTC)
+            found = anchors.when(anchor, row["up_ms"], signed_utc_s, row["received_ms"], ended_ms)
+            timed.append((found.utc_s, found.uncertainty_s, found.source, row["reading"]))
+        waiting.clear()
+
+    rows = connection.execute(
+        "SELECT reading, received_ms, up_ms, CASE WHEN place IN (?, ?, ?) AND time_source != 'presence'"
+        " AND (reading > ? OR time_source = 'arrival') THEN signed END AS signed FROM readings WHERE kid = ? AND boot = ? ORDER BY reading",
+        (KEPT, INBOX, HOME, after, kid, boot),
+    )
+    for row in rows:  # one at a time: a boot may have lasted for months
+        floor = _floor_ms(connection, kid, boot, row["up_ms"], row["received_ms"], None) if anchor is None else None
+        anchor = anchors.heard(anchor, row["received_ms"], row["up_ms"], floor, before)
+        before = row["received_ms"]
+        if row["signed"] is not None:
+            waiting.append(row)
+        if anchor.is_sure:
+            take_times(anchor)
     assert anchor is not None  # noqa: S101  # only asked for boots that have readings
-    return anchor
+    take_times(anchor)
+    connection.executemany("UPDATE readings SET utc_s = ?, uncertainty_s = ?, time_source = ? WHERE reading = ?", timed)
+    _put_anchor(connection, kid, boot, anchor)
+    return len(timed)
 
 
 def _floor_ms(connection: Connection, kid: bytes, boot: int, up_ms: int, received_ms: int, seen_ms: int | None) -> int | None:
@@ -184,8 +208,8 @@ def _ended_ms(connection: Connection, kid: bytes, boot: int) -> int | None:
 
 def _mend_times(
     connection: Connection, kid: bytes, first_boot: int, last_boot: int, sources: tuple[str, ...] = _SOURCES, limit: int = -1
-) -> int:
-    """Give readings of these boots that are still at home the time that is known now, newest first; return how many."""
+) -> None:
+    """Give readings of these boots that are still at home the time that is known now, newest first."""
     marks = ", ".join("?" * len(sources))
     rows = connection.execute(
         "SELECT reading, boot, up_ms, received_ms, signed FROM readings WHERE kid = ? AND boot BETWEEN ? AND ? AND place IN (?, ?, ?)"  # noqa: S608
@@ -201,7 +225,6 @@ def _mend_times(
             "UPDATE readings SET utc_s = ?, uncertainty_s = ?, time_source = ? WHERE reading = ?",
             (mended.utc_s, mended.uncertainty_s, mended.source, row["reading"]),
         )
-    return len(rows)
 
 
 def _set_aside(connection: Connection, reading: reception.Reading, at_ms: int) -> None:
