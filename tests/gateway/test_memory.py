@@ -1,5 +1,6 @@
 """Memory: what was let go is the machine's again."""
 
+import gc
 import resource
 import subprocess
 import sys
@@ -43,3 +44,17 @@ def test_a_c_library_that_cannot_be_asked_is_left_alone(monkeypatch: pytest.Monk
     """Where there is no malloc_trim nothing happens, and nothing fails."""
     monkeypatch.setattr(memory, "_trim", None)
     assert memory.give_back() is False
+
+
+def test_the_programs_themselves_are_not_looked_through_again() -> None:
+    """What was there is left out of every later search, and what comes later is still found."""
+    memory.settle_down()
+    try:
+        assert gc.get_freeze_count() > 10_000
+        ring: list[object] = []
+        ring.append(ring)
+        del ring
+        assert len(gc.get_objects()) < 1000
+        assert gc.collect() >= 1
+    finally:
+        gc.unfreeze()
