@@ -83,7 +83,8 @@ def run_tests(root: Path, tests: list[str], long: bool) -> int:
     _memory(root).unlink(missing_ok=True)
     # A file's tests stay together, side by side with other files': most of the time they wait for devices to live their lives.
     short = [*pytest, "-m", "not long", *tests]
-    status = subprocess.run([*short, "--durations=15", "-n", str(AT_ONCE), "--dist", "loadfile"], cwd=root, check=False).returncode
+    beside = ["-n", str(AT_ONCE), "--dist", "loadfile", "--no-loadscope-reorder"]  # in the order of tests/conftest.py
+    status = subprocess.run([*short, "--durations=15", *beside], cwd=root, check=False).returncode
     failed = _failed(root)
     if status != _SOME_FAILED or not 0 < len(failed) <= FEW:
         return status
