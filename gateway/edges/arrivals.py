@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway import anchors, display, reception
 from gateway.devices import Device
-from gateway.edges import households, questions, way
+from gateway.edges import households, questions, times, way
 from gateway.edges.buffer import Buffer
 from gateway.edges.log import utc_ms
 from gateway.edges.steps import Steps, counted_ms
@@ -118,7 +118,7 @@ class Arrivals:
 
     async def _stepped(self, step_ms: int) -> None:
         """Move along what this process has received, because its clock was set."""
-        mended = await self._buffer.write(lambda connection: questions.clock_stepped(connection, self._newest_before, step_ms))
+        mended = await self._buffer.write(lambda connection: times.clock_stepped(connection, self._newest_before, step_ms))
         self._log.warning("clock.stepped", step_s=round(step_ms / 1000), mended=mended)
         self._way.count("clock_stepped")
 

@@ -13,7 +13,7 @@ from sqlite3 import Connection
 from sqlite3 import Row as Found
 
 from gateway import body, people, reception, sealing
-from gateway.edges import households, questions
+from gateway.edges import households, places, questions
 from gateway.people import Alone
 from gateway.pseudonyms import Keys
 from gateway.sealing import Chain, Origin, Row
@@ -74,7 +74,7 @@ class Custody:
                 (closed.row_id, row["reading"], keys.pseudonym, closed.minute, chain.number, chain.previous, after.previous, QUEUED),
             )
             connection.execute(
-                "UPDATE readings SET place = ?, row_id = ? WHERE reading = ?", (questions.SEALED, closed.row_id, row["reading"])
+                "UPDATE readings SET place = ?, row_id = ? WHERE reading = ?", (places.SEALED, closed.row_id, row["reading"])
             )
             set_chain(connection, keys.pseudonym, after)
             sealed.append(Sealed(row["reading"], row["kid"], row["sequence"], row["digest"][:8], closed.row_id))
@@ -83,14 +83,14 @@ class Custody:
     def give(self, connection: Connection, reading: int, subject: int | None, reason: str, probability: float | None = None) -> bool:
         """Give a reading to somebody else, or to the inbox (None); return False if there is no such reading or it does not fit them."""
         row = connection.execute("SELECT kind, place, subject FROM readings WHERE reading = ?", (reading,)).fetchone()
-        if row is None or row["place"] == questions.FORGOTTEN or not _fits(connection, row["kind"], subject):
+        if row is None or row["place"] == places.FORGOTTEN or not _fits(connection, row["kind"], subject):
             return False
         if subject is not None and subject == row["subject"]:
             return True
         self.withdraw(connection, [reading])
         connection.execute(
             "UPDATE readings SET place = ?, subject = ?, reason = ?, probability = ?, row_id = NULL WHERE reading = ?",
-            (questions.INBOX if subject is None else questions.HOME, subject, reason, probability, reading),
+            (places.INBOX if subject is None else places.HOME, subject, reason, probability, reading),
         )
         if row["kind"] == readings.SCALE:
             for whose in (row["subject"], subject):
@@ -119,7 +119,7 @@ class Custody:
             " SELECT 1 FROM readings m WHERE m.subject = r.subject AND m.kind = ?3 AND m.kid = ?4 AND m.place = ?1"
             " AND m.utc_s BETWEEN r.utc_s - 1800 AND r.utc_s + 1800)) AND received_ms < ?5"
             " AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.reading = r.reading) ORDER BY reading LIMIT ?6",
-            (questions.ACCOUNT, questions.HOME, readings.CLIMATE, NO_DEVICE, before_ms, limit),
+            (places.ACCOUNT, places.HOME, readings.CLIMATE, NO_DEVICE, before_ms, limit),
         ).fetchall()
         for row in found:
             _empty(connection, row["reading"], LET_GO)
@@ -134,7 +134,7 @@ class Custody:
             row["reading"]: row
             for row in connection.execute("SELECT * FROM readings WHERE reading IN (?, ?) AND kind = 0", (reading, lighter))
         }
-        if len(both) < 2 or both[reading]["place"] != questions.INBOX or both[lighter]["subject"] is None:
+        if len(both) < 2 or both[reading]["place"] != places.INBOX or both[lighter]["subject"] is None:
             return None
         grams = [reception.stored_fields(both[each]["signed"])[readings.GRAMS] for each in (reading, lighter)]
         near = abs(both[reading]["utc_s"] - both[lighter]["utc_s"]) <= people.ARMS_WITHIN_S and both[reading]["kid"] == both[lighter]["kid"]
@@ -153,12 +153,12 @@ class Custody:
             " VALUES (?, ?, 0, 0, 0, ?, ?, 'difference', ?, ?, x'', x'', ?, ?, ?, 'in_arms')",
             (
                 *(NO_DEVICE, sequence, both[reading]["utc_s"], both[reading]["uncertainty_s"]),
-                *(sha256(signed + bytes([sequence & 255])).digest(), signed, now_ms, questions.HOME, child),
+                *(sha256(signed + bytes([sequence & 255])).digest(), signed, now_ms, places.HOME, child),
             ),
         )
         made = int(cursor.lastrowid or 0)
         connection.execute("INSERT INTO differences VALUES (?, ?, ?)", (made, reading, lighter))
-        connection.execute("UPDATE readings SET place = ?, reason = 'in_arms' WHERE reading = ?", (questions.PART, reading))
+        connection.execute("UPDATE readings SET place = ?, reason = 'in_arms' WHERE reading = ?", (places.PART, reading))
         learn_anew(connection, child)
         return made
 
@@ -168,7 +168,7 @@ class Custody:
         if row is None:
             return False
         self.forget(connection, [reading], "put_down")
-        connection.execute("UPDATE readings SET place = ?, reason = 'in_arms' WHERE reading = ?", (questions.INBOX, row["heavier"]))
+        connection.execute("UPDATE readings SET place = ?, reason = 'in_arms' WHERE reading = ?", (places.INBOX, row["heavier"]))
         return True
 
     def withdraw(self, connection: Connection, numbers: Iterable[int]) -> int:
@@ -204,10 +204,10 @@ class Custody:
 
     def rotate(self, connection: Connection, subject: int) -> None:
         """Begin a new epoch: what is sent from now on goes under a new name, and so does whatever has not arrived yet."""
-        waiting = connection.execute("SELECT reading FROM readings WHERE subject = ? AND place = ?", (subject, questions.SEALED)).fetchall()
+        waiting = connection.execute("SELECT reading FROM readings WHERE subject = ? AND place = ?", (subject, places.SEALED)).fetchall()
         self.withdraw(connection, [row["reading"] for row in waiting])
         for row in waiting:
-            connection.execute("UPDATE readings SET place = ?, row_id = NULL WHERE reading = ?", (questions.HOME, row["reading"]))
+            connection.execute("UPDATE readings SET place = ?, row_id = NULL WHERE reading = ?", (places.HOME, row["reading"]))
         connection.execute(
             "UPDATE subjects SET epoch = epoch + 1, generation = ?, stopped_ms = NULL, box_version = box_version + 1 WHERE subject = ?",
             (self.newest, subject),
@@ -257,7 +257,7 @@ class Custody:
         for row in connection.execute("SELECT reading FROM rows WHERE pseudonym = ? AND state != ?", (pseudonym, WITHDRAWN)).fetchall():
             connection.execute(
                 "UPDATE readings SET place = ?, row_id = NULL WHERE reading = ? AND place IN (?, ?, ?)",
-                (questions.ERASED, row["reading"], questions.SEALED, questions.ACCOUNT, questions.CONFLICT),
+                (places.ERASED, row["reading"], places.SEALED, places.ACCOUNT, places.CONFLICT),
             )
         connection.execute("UPDATE rows SET state = ? WHERE pseudonym = ? AND state != ?", (ERASED, pseudonym, WITHDRAWN))
         if name["state"] == ERASING:
@@ -267,7 +267,7 @@ class Custody:
 
     def send_again(self, connection: Connection, subject: int) -> None:
         """Send a subject's readings again after an account erased them, under a new name, because the home says so."""
-        connection.execute("UPDATE readings SET place = ? WHERE subject = ? AND place = ?", (questions.HOME, subject, questions.ERASED))
+        connection.execute("UPDATE readings SET place = ? WHERE subject = ? AND place = ?", (places.HOME, subject, places.ERASED))
         self.rotate(connection, subject)
 
     def _open_name(self, connection: Connection, row: Found, keys: Keys, now_ms: int) -> None:
@@ -329,7 +329,7 @@ def alone_near(connection: Connection, kid: bytes, utc_s: float, besides: int, s
     rows = connection.execute(
         "SELECT reading, subject, signed FROM readings WHERE kid = ? AND kind = ? AND place != ? AND utc_s BETWEEN ? AND ? AND reading != ?"
         " ORDER BY reading DESC LIMIT 20",
-        (kid, readings.SCALE, questions.FORGOTTEN, utc_s - people.ARMS_WITHIN_S, utc_s + people.ARMS_WITHIN_S, besides),
+        (kid, readings.SCALE, places.FORGOTTEN, utc_s - people.ARMS_WITHIN_S, utc_s + people.ARMS_WITHIN_S, besides),
     ).fetchall()
     found: list[Alone] = []
     for row in rows:
@@ -347,7 +347,7 @@ def difference_of(connection: Connection, reading: int) -> Found | None:
 
 def erased_of(connection: Connection, subject: int) -> list[int]:
     """Return the readings of somebody that an account erased there and the home still has."""
-    rows = connection.execute("SELECT reading FROM readings WHERE subject = ? AND place = ?", (subject, questions.ERASED))
+    rows = connection.execute("SELECT reading FROM readings WHERE subject = ? AND place = ?", (subject, places.ERASED))
     return [row["reading"] for row in rows]
 
 
@@ -394,7 +394,7 @@ def _empty(connection: Connection, reading: int, reason: str) -> None:
     connection.execute(
         "UPDATE readings SET place = ?, subject = NULL, reason = ?, probability = NULL, row_id = NULL,"
         " utc_s = 0, uncertainty_s = NULL, signed = x'', pairing = x'', public_key = x'' WHERE reading = ?",
-        (questions.FORGOTTEN, reason, reading),
+        (places.FORGOTTEN, reason, reading),
     )
     connection.execute("DELETE FROM stops WHERE reading = ?", (reading,))
     connection.execute("DELETE FROM differences WHERE reading = ? OR heavier = ? OR lighter = ?", (reading, reading, reading))

@@ -14,7 +14,7 @@ from sqlite3 import Row as Found
 from structlog.typing import FilteringBoundLogger
 
 from gateway import cuff, people, reception
-from gateway.edges import custody, households, questions, way
+from gateway.edges import custody, households, places, questions, way
 from gateway.edges.buffer import Buffer
 from gateway.edges.custody import Custody
 from gateway.edges.log import utc_ms
@@ -91,7 +91,7 @@ class Forwarding:
                 whose = cuff.whose(fields.get(readings.WHO), buttons, row["used_by"], everybody)
             else:
                 whose = people.assign(row["kind"], weighing, list(known.values()), row["used_by"], row["room"], alone)
-            place = questions.INBOX if whose.subject is None and people.needs_somebody(row["kind"]) else questions.HOME
+            place = places.INBOX if whose.subject is None and people.needs_somebody(row["kind"]) else places.HOME
             decided.append((row["reading"], place, whose))
             battery_percent, _ = notes.get(row["kid"], (None, None))
             notes[row["kid"]] = fields.get(readings.BATTERY, battery_percent), fields.get(readings.FAULT_CODE)
@@ -118,7 +118,7 @@ class Forwarding:
             if whose.subject is not None:
                 self._way.passed(reading, way.ASSIGNED, now_ms)
                 self._log.info("reading.assigned", **facts, subject=whose.subject, reason=whose.reason)
-            elif place == questions.INBOX:
+            elif place == places.INBOX:
                 self._log.info("reading.doubtful", **facts, reason=whose.reason)
         return len(rows)
 

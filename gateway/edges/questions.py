@@ -10,26 +10,14 @@ from sqlite3 import Connection
 from sqlite3 import Row as Found
 
 from gateway import anchors, reception, sealing
-from gateway.anchors import Anchor
 from gateway.devices import Device
-from gateway.edges import ledger
+from gateway.edges import ledger, places, times
 from gateway.errors import SequenceConflict
 from gateway.sealing import START, Chain
-from protocol import envelope, readings
+from protocol import envelope
 
 STORED = 0
 ALREADY = 1
-
-# The places a reading can be in.
-KEPT = "kept"  # committed, nobody has looked whose it is
-INBOX = "inbox"  # somebody must say whose it is
-HOME = "home"  # stays at home: the device's own word, or its subject has no account
-SEALED = "sealed"  # on its way to the account
-ACCOUNT = "account"  # the ingester has receipted it
-CONFLICT = "conflict"  # the ingester holds other bytes under its id: set aside
-ERASED = "erased"  # an account erased it there; the home has its copy until it says otherwise
-PART = "part"  # two bodies on the scale at once; what it says of one of them is a reading of its own
-FORGOTTEN = "forgotten"  # deleted: a number and a digest, so that its device need not send it again
 
 _LARGEST_CONFLICTS = 1000  # kept as evidence; more tell nothing new
 
@@ -40,10 +28,6 @@ class Kept:
 
     reading: int
     status: int
-
-
-_SOURCES = ("signed", "anchor", "arrival")
-_AT_ONCE = 200  # readings of earlier boots that a new one ends: a device holds 129
 
 
 def keep(
@@ -68,8 +52,8 @@ def keep(
     if last is not None:
         same_boot_ms = reading.up_ms - last["up_ms"] if reading.boot == last["boot"] else 0
         reception.continues(last["sequence"], last["boot"], reading, max(same_boot_ms, received_ms - last["received_ms"]) // 1000)
-    anchor = hear(connection, reading.kid, reading.boot, reading.up_ms, received_ms)
-    ended_ms = None if anchor.is_sure else _ended_ms(connection, reading.kid, reading.boot)  # what is sure needs no other bound
+    anchor = times.hear(connection, reading.kid, reading.boot, reading.up_ms, received_ms)
+    ended_ms = None if anchor.is_sure else times.ended_ms(connection, reading.kid, reading.boot)  # what is sure needs no other bound
     taken = anchors.when(anchor, reading.up_ms, reading.signed_utc_s, received_ms, ended_ms, age_ms)
     cursor = connection.execute(
         "INSERT INTO readings (kid, sequence, kind, boot, up_ms, utc_s, uncertainty_s, time_source, digest, signed, pairing, public_key,"
@@ -83,161 +67,22 @@ def keep(
     return Kept(int(cursor.lastrowid or 0), STORED)
 
 
-def hear(connection: Connection, kid: bytes, boot: int, up_ms: int, received_ms: int) -> Anchor:
-    """Note that a device was heard in a boot at an uptime; return the boot's anchor, mended by it.
-
-    Readings of this boot that are still at home get the better time, and those of boots before it their end.
-    """
-    row = connection.execute(
-        "SELECT (SELECT last_seen_ms FROM devices WHERE kid = ?1) AS seen_ms, a.*"
-        " FROM (SELECT 1) LEFT JOIN anchors a ON kid = ?1 AND boot = ?2",
-        (kid, boot),
-    ).fetchone()
-    seen, before = row["seen_ms"], None if row["start_utc_ms"] is None else _anchor(row)
-    floor = _floor_ms(connection, kid, boot, up_ms, received_ms, seen) if before is None else None
-    anchor = anchors.heard(before, received_ms, up_ms, floor, seen)
-    _put_anchor(connection, kid, boot, anchor)
-    connection.execute(
-        "INSERT INTO devices (kid, last_seen_ms) VALUES (?, ?) ON CONFLICT DO UPDATE SET last_seen_ms = excluded.last_seen_ms",
-        (kid, received_ms),
-    )
-    is_mended = before is not None and anchors.is_mended(before, anchor, received_ms, seen)
-    if before is None or is_mended:
-        _mend_times(connection, kid, 0, boot - 1, ("arrival",), _AT_ONCE)
-    if is_mended:
-        _mend_times(connection, kid, boot, boot)
-    return anchor
-
-
-def clock_stepped(connection: Connection, after: int, step_ms: int) -> int:
-    """Move along what was received since the reading numbered `after`, because the clock was set; return how many times were mended.
-
-    The anchors of its boots are made anew from all that was received of them. What is sealed already keeps the time it was sealed with.
-    """
-    boots = connection.execute("SELECT DISTINCT kid, boot FROM readings WHERE reading > ? ORDER BY kid, boot", (after,)).fetchall()
-    connection.execute("UPDATE readings SET received_ms = received_ms + ? WHERE reading > ?", (step_ms, after))
-    connection.execute("UPDATE stops SET at_ms = at_ms + ? WHERE reading > ?", (step_ms, after))
-    connection.execute(
-        "UPDATE readings SET utc_s = utc_s + ? WHERE reading > ? AND time_source = 'presence' AND place IN (?, ?, ?)",
-        (step_ms / 1000, after, KEPT, INBOX, HOME),
-    )
-    mended = 0
-    for row in boots:
-        connection.execute(
-            "UPDATE devices SET last_seen_ms = (SELECT max(received_ms) FROM readings WHERE kid = ?) WHERE kid = ?",
-            (row["kid"], row["kid"]),
-        )
-        mended += _hear_anew(connection, row["kid"], row["boot"], after)
-    return mended
-
-
 def newest(connection: Connection) -> int:
     """Return the number of the newest reading, 0 when there is none."""
     return int(connection.execute("SELECT coalesce(max(reading), 0) FROM readings").fetchone()[0])
 
 
-def _anchor(row: Found) -> Anchor:
-    return Anchor(row["start_utc_ms"], row["contacts"], row["floor_utc_ms"], row["earliest_utc_ms"])
-
-
-def _put_anchor(connection: Connection, kid: bytes, boot: int, anchor: Anchor) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO anchors (kid, boot, start_utc_ms, contacts, floor_utc_ms, earliest_utc_ms) VALUES (?, ?, ?, ?, ?, ?)",
-        (kid, boot, anchor.start_utc_ms, anchor.contacts, anchor.floor_utc_ms, anchor.earliest_utc_ms),
-    )
-
-
-def _hear_anew(connection: Connection, kid: bytes, boot: int, after: int) -> int:
-    """Make a boot's anchor from all that was received of it, and times with it, as `hear` would have; return how many times.
-
-    What came after a reading gets one, and before it what had no sure one.
-    """
-    anchor = before = None
-    ended_ms = _ended_ms(connection, kid, boot)
-    waiting: list[Found] = []
-    timed: list[tuple[float, float | None, str, int]] = []
-
-    def take_times(anchor: Anchor) -> None:
-        for row in waiting:
-            signed_utc_s = reception.stored_fields(row["signed"]).get(readings.UTC)
-            found = anchors.when(anchor, row["up_ms"], signed_utc_s, row["received_ms"], ended_ms)
-            timed.append((found.utc_s, found.uncertainty_s, found.source, row["reading"]))
-        waiting.clear()
-
-    rows = connection.execute(
-        "SELECT reading, received_ms, up_ms, CASE WHEN place IN (?, ?, ?) AND time_source != 'presence'"
-        " AND (reading > ? OR time_source = 'arrival') THEN signed END AS signed FROM readings WHERE kid = ? AND boot = ? ORDER BY reading",
-        (KEPT, INBOX, HOME, after, kid, boot),
-    )
-    for row in rows:  # one at a time: a boot may have lasted for months
-        floor = _floor_ms(connection, kid, boot, row["up_ms"], row["received_ms"], None) if anchor is None else None
-        anchor = anchors.heard(anchor, row["received_ms"], row["up_ms"], floor, before)
-        before = row["received_ms"]
-        if row["signed"] is not None:
-            waiting.append(row)
-        if anchor.is_sure:
-            take_times(anchor)
-    assert anchor is not None  # noqa: S101  # only asked for boots that have readings
-    take_times(anchor)
-    connection.executemany("UPDATE readings SET utc_s = ?, uncertainty_s = ?, time_source = ? WHERE reading = ?", timed)
-    _put_anchor(connection, kid, boot, anchor)
-    return len(timed)
-
-
-def _floor_ms(connection: Connection, kid: bytes, boot: int, up_ms: int, received_ms: int, seen_ms: int | None) -> int | None:
-    """Return a time before which nothing of this boot was measured: when the device was last heard, or when an older reading was taken.
-
-    When it was last heard counts only if it was another delivery: else what was measured before would have come along.
-    """
-    row = connection.execute(
-        "SELECT received_ms, utc_s, uncertainty_s FROM readings WHERE kid = ? AND boot < ? ORDER BY sequence DESC LIMIT 1", (kid, boot)
-    ).fetchone()
-    heard_ms = seen_ms if seen_ms is not None else row["received_ms"] if row is not None else None
-    if heard_ms is not None and heard_ms <= received_ms - max(up_ms, anchors.DELIVERY_MS):
-        return int(heard_ms)
-    if row is None or row["uncertainty_s"] is None:
-        return None
-    return int((row["utc_s"] - row["uncertainty_s"]) * 1000)
-
-
-def _ended_ms(connection: Connection, kid: bytes, boot: int) -> int | None:
-    """Return when the boot after this one began, if one is known."""
-    found: int | None = connection.execute("SELECT min(start_utc_ms) FROM anchors WHERE kid = ? AND boot > ?", (kid, boot)).fetchone()[0]
-    return found
-
-
-def _mend_times(
-    connection: Connection, kid: bytes, first_boot: int, last_boot: int, sources: tuple[str, ...] = _SOURCES, limit: int = -1
-) -> None:
-    """Give readings of these boots that are still at home the time that is known now, newest first."""
-    marks = ", ".join("?" * len(sources))
-    rows = connection.execute(
-        "SELECT reading, boot, up_ms, received_ms, signed FROM readings WHERE kid = ? AND boot BETWEEN ? AND ? AND place IN (?, ?, ?)"  # noqa: S608
-        f" AND time_source IN ({marks}) ORDER BY sequence DESC LIMIT ?",
-        (kid, first_boot, last_boot, KEPT, INBOX, HOME, *sources, limit),
-    ).fetchall()
-    for row in rows:
-        found = connection.execute("SELECT * FROM anchors WHERE kid = ? AND boot = ?", (kid, row["boot"])).fetchone()
-        signed_utc_s = reception.stored_fields(row["signed"]).get(readings.UTC)
-        ended_ms = _ended_ms(connection, kid, row["boot"])
-        mended = anchors.when(_anchor(found), row["up_ms"], signed_utc_s, row["received_ms"], ended_ms)
-        connection.execute(
-            "UPDATE readings SET utc_s = ?, uncertainty_s = ?, time_source = ? WHERE reading = ?",
-            (mended.utc_s, mended.uncertainty_s, mended.source, row["reading"]),
-        )
-
-
 def _set_aside(connection: Connection, reading: reception.Reading, at_ms: int) -> None:
     if connection.execute("SELECT count(*) FROM conflicts").fetchone()[0] < _LARGEST_CONFLICTS:
         connection.execute(
-            "INSERT INTO conflicts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO conflicts VALUES (?, ?, ?, ?, ?) ON places.CONFLICT DO NOTHING",
             (reading.kid, reading.sequence, reading.digest, reading.signed, at_ms),
         )
 
 
 def pass_stops(connection: Connection, stops: Iterable[tuple[int, str, int]]) -> None:
     """Note when readings passed stops; the first time counts."""
-    connection.executemany("INSERT INTO stops VALUES (?, ?, ?) ON CONFLICT DO NOTHING", stops)
+    connection.executemany("INSERT INTO stops VALUES (?, ?, ?) ON places.CONFLICT DO NOTHING", stops)
 
 
 def unsettled(connection: Connection, limit: int) -> list[Found]:
@@ -245,7 +90,7 @@ def unsettled(connection: Connection, limit: int) -> list[Found]:
     return connection.execute(
         "SELECT r.reading, r.kid, r.kind, r.sequence, r.utc_s, r.digest, r.signed, d.used_by, d.room, d.button_a, d.button_b"
         " FROM readings r LEFT JOIN devices d USING (kid) WHERE r.place = ? ORDER BY r.reading LIMIT ?",
-        (KEPT, limit),
+        (places.KEPT, limit),
     ).fetchall()
 
 
@@ -267,7 +112,7 @@ def settle(connection: Connection, reading: int, place: str, subject: int | None
     """Say whose a reading is, if nobody has said so before."""
     connection.execute(
         "UPDATE readings SET place = ?, subject = ?, reason = ?, probability = ? WHERE reading = ? AND place = ?",
-        (place, subject, reason, probability, reading, KEPT),
+        (place, subject, reason, probability, reading, places.KEPT),
     )
 
 
@@ -344,7 +189,7 @@ def drop_receipted(connection: Connection, receipt: sealing.Receipt) -> tuple[li
         numbers.append(row["number"])
         if row["what"] != "row":
             continue
-        place = CONFLICT if each.status == envelope.CONFLICT else ACCOUNT
+        place = places.CONFLICT if each.status == envelope.CONFLICT else places.ACCOUNT
         connection.execute("UPDATE readings SET place = ? WHERE reading = ? AND row_id = ?", (place, row["reading"], each.row_id))
         connection.execute("UPDATE rows SET state = ? WHERE row_id = ?", (place, each.row_id))
         facts = (row["number"], row["reading"], row["kid"], row["sequence"], row["digest"][:8])
@@ -359,7 +204,7 @@ def recent(connection: Connection, limit: int, before: int | None = None, after:
     return connection.execute(
         "SELECT * FROM readings WHERE reading < ? AND reading > ? AND (? IS NULL OR place = ?) AND place != ?"
         " ORDER BY reading DESC LIMIT ?",
-        (2**62 if before is None else before, after, place, place, FORGOTTEN, limit),
+        (2**62 if before is None else before, after, place, place, places.FORGOTTEN, limit),
     ).fetchall()
 
 

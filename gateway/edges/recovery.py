@@ -20,7 +20,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway import climate, configuration, reception, records, sealing
 from gateway.devices import Device
-from gateway.edges import custody, households, ledger, questions, summaries
+from gateway.edges import custody, households, ledger, places, questions, summaries
 from gateway.edges.buffer import Buffer
 from gateway.edges.custody import Custody
 from gateway.edges.log import utc_ms
@@ -35,7 +35,7 @@ from protocol.errors import SealBroken
 _LARGEST = 1 << 53  # of a number in an entry: its owner writes what they like, and SQLite's end is near 2**63
 _PAUSE_S = 1.0
 _WORDS = ("came", "there", "other", "unproved", "broken", "asked")
-_HOME_PLACES = (questions.KEPT, questions.INBOX, questions.HOME)
+_HOME_PLACES = (places.KEPT, places.INBOX, places.HOME)
 
 
 class Recovery:
@@ -206,15 +206,15 @@ def _compare_one(connection: Connection, book: Custody, reading: Found) -> bool:
             continue
         take_out = book.withdraw_row if row["lies_there"] or row["state"] == custody.QUEUED else book.note_withdrawn
         take_out(connection, row["row_id"], stone=not row["stone_lies_there"])
-    if reading["place"] not in (questions.ACCOUNT, questions.SEALED):
+    if reading["place"] not in (places.ACCOUNT, places.SEALED):
         return False
     if stays is None:
         connection.execute(
             "UPDATE readings SET place = ?, subject = NULL, reason = 'taken_out', probability = NULL, row_id = NULL WHERE reading = ?",
-            (questions.INBOX, reading["reading"]),
+            (places.INBOX, reading["reading"]),
         )
         return True
-    place = questions.ACCOUNT if stays["lies_there"] else questions.SEALED
+    place = places.ACCOUNT if stays["lies_there"] else places.SEALED
     connection.execute("UPDATE rows SET state = ? WHERE row_id = ? AND ?", (custody.ACCOUNT, stays["row_id"], stays["lies_there"]))
     connection.execute("DELETE FROM outgoing WHERE row_id = ? AND ?", (stays["row_id"], stays["lies_there"]))
     connection.execute(
@@ -242,7 +242,7 @@ def _take(connection: Connection, name: Found, row: Row, entry: dict[int, object
         return _take_mean(connection, name, row, entry, utc_s, now_ms)
     reading, device = _proved(entry, devices)
     found = connection.execute("SELECT * FROM readings WHERE kid = ? AND sequence = ?", (reading.kid, reading.sequence)).fetchone()
-    if found is not None and (found["digest"] != reading.digest or found["place"] == questions.FORGOTTEN):
+    if found is not None and (found["digest"] != reading.digest or found["place"] == places.FORGOTTEN):
         return "other"
     new = found is None
     number = _keep(connection, reading, device, utc_s, entry.get(seals.UNCERTAINTY, 0)) if new else found["reading"]
@@ -295,7 +295,7 @@ _MEAN = (readings.SPAN_SECONDS, readings.TEMPERATURE, readings.HUMIDITY)
 def _settle(connection: Connection, name: Found, row: Row, entry: dict[int, object], reading: int, reason: str) -> None:
     connection.execute(
         "UPDATE readings SET place = ?, subject = ?, reason = ?, probability = NULL, row_id = ? WHERE reading = ?",
-        (questions.ACCOUNT, name["subject"], reason, row.row_id, reading),
+        (places.ACCOUNT, name["subject"], reason, row.row_id, reading),
     )
     connection.execute(
         "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -10,7 +10,7 @@ from sqlite3 import Row as Found
 from typing import Any
 
 from gateway import approvals
-from gateway.edges import custody, linkbook, questions
+from gateway.edges import custody, linkbook, places
 from gateway.edges.custody import Choice, Custody
 from protocol import linking
 
@@ -104,7 +104,7 @@ def unlink(connection: Connection, book: Custody, subject: int, link_id: bytes) 
         book.erase_names(connection, subject)
         connection.execute(
             "UPDATE readings SET place = ?, row_id = NULL WHERE subject = ? AND place IN (?, ?, ?)",
-            (questions.HOME, subject, questions.SEALED, questions.ACCOUNT, questions.CONFLICT),
+            (places.HOME, subject, places.SEALED, places.ACCOUNT, places.CONFLICT),
         )
     book.rotate(connection, subject)
     return True

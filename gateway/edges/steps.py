@@ -1,7 +1,7 @@
 """Whether somebody set the gateway's clock: wall time held against a clock that only counts, suspension included.
 
 A machine without a battery for its clock starts in the past and is set right minutes later; another is set wrong and right again. What was
-received in between stands on one line of time all the same, so it is moved along with the clock: see `questions.clock_stepped`.
+received in between stands on one line of time all the same, so it is moved along with the clock: see `times.clock_stepped`.
 """
 
 import time

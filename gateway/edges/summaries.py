@@ -8,7 +8,7 @@ from sqlite3 import Connection
 
 from gateway import climate, reception
 from gateway.climate import Summary
-from gateway.edges import questions
+from gateway.edges import places
 from gateway.edges.buffer import Buffer
 from gateway.edges.custody import NO_DEVICE
 from gateway.errors import NoRoom
@@ -59,7 +59,7 @@ def due(connection: Connection, span_s: int, now_s: float, back_s: int, limit: i
             AND m.utc_s >= CAST(r.utc_s / ?1 AS INTEGER) * ?1 AND m.utc_s < (CAST(r.utc_s / ?1 AS INTEGER) + 1) * ?1)
         ORDER BY period LIMIT ?8""",
         (
-            *(span_s, readings.CLIMATE, NO_DEVICE, questions.HOME, now_s - back_s),
+            *(span_s, readings.CLIMATE, NO_DEVICE, places.HOME, now_s - back_s),
             *(climate.over_before(now_s, span_s) * span_s, reason(span_s), limit),
         ),
     )
@@ -72,7 +72,7 @@ def make(connection: Connection, span_s: int, now_s: float, back_s: int) -> int:
     for subject, period in found:
         rows = connection.execute(
             "SELECT signed FROM readings WHERE subject = ? AND kind = ? AND kid != ? AND place = ? AND utc_s >= ? AND utc_s < ?",
-            (subject, readings.CLIMATE, NO_DEVICE, questions.HOME, period * span_s, (period + 1) * span_s),
+            (subject, readings.CLIMATE, NO_DEVICE, places.HOME, period * span_s, (period + 1) * span_s),
         )
         keep(connection, subject, climate.summary(period, span_s, (reception.stored_fields(row["signed"]) for row in rows)), now_s)
     return len(found)
@@ -97,7 +97,7 @@ def keep(connection: Connection, subject: int, made: Summary, now_s: float) -> i
         (
             *(NO_DEVICE, sequence, readings.CLIMATE, made.start_s + made.span_s // 2),
             *(sha256(signed + sequence.to_bytes(8, "big")).digest(), signed, int(now_s * 1000)),
-            *(questions.HOME, subject, reason(made.span_s)),
+            *(places.HOME, subject, reason(made.span_s)),
         ),
     )
     return int(cursor.lastrowid or 0)

@@ -13,7 +13,7 @@ import pytest
 
 from gateway import reception
 from gateway.devices import parse
-from gateway.edges import questions
+from gateway.edges import places, questions
 from gateway.edges.buffer import Buffer
 from gateway.errors import Damaged, FileUnusable, NoRoom
 from tests.gateway.counterpart import Counterpart
@@ -107,7 +107,7 @@ async def cuts_of(folder: Path, readings: int, share: float, seed: int, replaced
         kept = await buffer.write(lambda connection: questions.keep(connection, known, reading, 1_800_000_000_000 + sequence))
         assert isinstance(kept, questions.Kept)
         acknowledged.append(sequence)
-        await buffer.write(lambda connection: questions.settle(connection, kept.reading, questions.INBOX, None, "nobody_known"))
+        await buffer.write(lambda connection: questions.settle(connection, kept.reading, places.INBOX, None, "nobody_known"))
 
     sequences = iter(range(readings))
     while group := list(itertools.islice(sequences, whim.randint(1, 8))):

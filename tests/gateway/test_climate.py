@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import climate, reception
-from gateway.edges import households, questions, summaries
+from gateway.edges import households, places, summaries
 from gateway.edges.custody import Custody
 from gateway.pseudonyms import Keyring
 from protocol import readings
@@ -43,7 +43,7 @@ class Home:
         self.connection.execute(
             "INSERT INTO readings (kid, sequence, kind, boot, up_ms, utc_s, time_source, digest, signed, pairing, public_key, received_ms,"
             " place, subject) VALUES (x'01020304', ?, 2, 1, 0, ?, 'test', ?, ?, x'', x'', 0, ?, ?)",
-            (self.sequence, utc_s, sha256(signed).digest(), signed, questions.HOME, self.room),
+            (self.sequence, utc_s, sha256(signed).digest(), signed, places.HOME, self.room),
         )
 
     def look(self, now_s: float) -> int:

@@ -24,7 +24,7 @@ from cloud import readings as store
 from cloud.keys import IngesterKeys
 from cloud.site import holdings, opening
 from gateway import approvals, links, sealing
-from gateway.edges import custody, households, linkbook, questions, requests, talking
+from gateway.edges import custody, households, linkbook, places, questions, requests, talking
 from gateway.edges.custody import Choice, Custody
 from gateway.links import Link
 from gateway.pseudonyms import Keyring
@@ -91,7 +91,7 @@ class Home:
             " place, subject) VALUES (?, ?, 0, 1, ?, ?, 'test', ?, ?, x'01', x'02', 0, ?, ?)",
             (
                 *(b"kid1", self.sequence, self.sequence, NOON_S + 60 * self.sequence, os.urandom(32), signed),
-                *(questions.INBOX if subject is None else questions.HOME, subject),
+                *(places.INBOX if subject is None else places.HOME, subject),
             ),
         )
         return int(cursor.lastrowid or 0)
@@ -300,7 +300,7 @@ class Moving(RuleBasedStateMachine):
         self.lose(subject)
         self.held |= {
             reading for reading, whose in self.whose.items()
-            if whose == subject and questions.is_in(home.connection, reading, questions.ERASED)
+            if whose == subject and questions.is_in(home.connection, reading, places.ERASED)
         }  # fmt: skip
 
     def lose(self, subject: int) -> None:
@@ -491,7 +491,7 @@ def test_an_arms_weighing_becomes_a_childs_reading_and_can_be_undone() -> None:
     assert home.book.put_down(home.connection, made)
     home.drain()
     assert home.opened(home.accounts[0], home.accounts[0].boxes[leo])[0] == set()
-    assert questions.is_in(home.connection, together, questions.INBOX)
+    assert questions.is_in(home.connection, together, places.INBOX)
 
 
 def test_a_deleted_reading_leaves_nothing_but_its_number() -> None:

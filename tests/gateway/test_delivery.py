@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gateway import reception, sealing
 from gateway.delivery import Flight, Plan, Rules, Waiting, due_ms, plan
 from gateway.devices import parse
-from gateway.edges import households, questions
+from gateway.edges import households, places, questions
 from gateway.edges.buffer import close_writer, open_both
 from gateway.edges.custody import Custody
 from gateway.pseudonyms import keys_of
@@ -122,7 +122,7 @@ class Delivering(RuleBasedStateMachine):
         assert isinstance(kept, questions.Kept)
         if kept.status == questions.STORED:
             self.connection.execute(
-                "UPDATE readings SET place = ?, subject = ? WHERE reading = ?", (questions.HOME, 1 + number % 2, kept.reading)
+                "UPDATE readings SET place = ?, subject = ? WHERE reading = ?", (places.HOME, 1 + number % 2, kept.reading)
             )
         return kept.status
 
@@ -198,12 +198,12 @@ class Delivering(RuleBasedStateMachine):
         assert sorted(row["sequence"] for row in kept) == sorted(self.receipted)
         queued = {row["row_id"] for row in self.connection.execute("SELECT row_id FROM outgoing")}
         for row in kept:
-            if row["place"] == questions.ACCOUNT:
+            if row["place"] == places.ACCOUNT:
                 assert row["row_id"] in self.account
-            elif row["place"] == questions.SEALED:
+            elif row["place"] == places.SEALED:
                 assert row["row_id"] in queued
             else:
-                assert row["place"] == questions.HOME
+                assert row["place"] == places.HOME
         assert set(self.account) <= {row["row_id"] for row in kept}
 
     def teardown(self) -> None:

@@ -23,7 +23,7 @@ from cloud import readings as store
 from cloud.site import holdings
 from gateway import sealing
 from gateway.devices import parse
-from gateway.edges import households, questions, recovery, safety
+from gateway.edges import households, places, questions, recovery, safety
 from protocol import readings, seals
 from tests.gateway.counterpart import Counterpart
 from tests.gateway.ingester import Cloud, hkdf, seal_gcm
@@ -128,7 +128,7 @@ def check_a_restored_home(before: list[Any], after: list[Any], then: list[Any]) 
     copy, kept = home.copy(), len(measured)
     happen(home, after, measured)
     home.become(copy)
-    known = {home.grams_of(reading) for reading in measured[:kept] if not questions.is_in(home.connection, reading, questions.FORGOTTEN)}
+    known = {home.grams_of(reading) for reading in measured[:kept] if not questions.is_in(home.connection, reading, places.FORGOTTEN)}
     gone = {40_000 + number + 1 for number in range(kept)} - known
     withdrawn = "SELECT reading FROM rows JOIN readings USING (reading) WHERE state = 'withdrawn' AND signed != x''"
     leaving = {home.grams_of(row[0]) for row in home.connection.execute(withdrawn)}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from gateway.edges import custody, questions
+from gateway.edges import custody, places, questions
 from gateway.edges.buffer import Buffer
 from gateway.edges.custody import Custody
 from gateway.edges.retention import Retention
@@ -17,14 +17,14 @@ from tests.gateway.test_custody import Home
 
 _DAY_MS = 86_400_000
 _PLACES = (
-    questions.KEPT,
-    questions.INBOX,
-    questions.HOME,
-    questions.SEALED,
-    questions.ACCOUNT,
-    questions.CONFLICT,
-    questions.ERASED,
-    questions.PART,
+    places.KEPT,
+    places.INBOX,
+    places.HOME,
+    places.SEALED,
+    places.ACCOUNT,
+    places.CONFLICT,
+    places.ERASED,
+    places.PART,
 )
 
 
@@ -45,7 +45,7 @@ def test_only_what_an_account_has_receipted_is_let_go_and_only_when_its_time_is_
     assert book.let_go(connection, _DAY_MS, 100) == 1
     changed = {reading: now for reading, now in places(connection).items() if now != before[reading]}
     ((reading, now),) = changed.items()
-    assert (before[reading][0], now) == (questions.ACCOUNT, (questions.FORGOTTEN, 0))
+    assert (before[reading][0], now) == (places.ACCOUNT, (places.FORGOTTEN, 0))
     assert book.let_go(connection, _DAY_MS, 100) == 0
 
 
@@ -54,7 +54,7 @@ def test_its_device_is_still_told_that_it_is_stored() -> None:
     connection = ground.database()
     book = Custody(Keyring((bytes(32),)).keys, os.urandom)
     ground.arrive(connection, ground.reading(1, 1, 1000), 5)
-    connection.execute("UPDATE readings SET place = ?", (questions.ACCOUNT,))
+    connection.execute("UPDATE readings SET place = ?", (places.ACCOUNT,))
     assert book.let_go(connection, 10, 100) == 1
     assert ground.arrive(connection, ground.reading(1, 1, 1000), 20) == questions.ALREADY
     assert ground.arrive(connection, ground.reading(2, 1, 2000), 30) == questions.STORED
@@ -88,7 +88,7 @@ async def test_the_setting_decides(tmp_path: Path, keep_days: int) -> None:
     def fill(connection: sqlite3.Connection) -> None:
         for number in range(450):
             ground.arrive(connection, ground.reading(number + 1, 1, 1000 * number), 1_000_000 + number)
-        connection.execute("UPDATE readings SET place = ?", (questions.ACCOUNT,))
+        connection.execute("UPDATE readings SET place = ?", (places.ACCOUNT,))
 
     await buffer.write(fill)
     retention = Retention(buffer, book, keep_days, structlog.get_logger())
@@ -96,5 +96,5 @@ async def test_the_setting_decides(tmp_path: Path, keep_days: int) -> None:
         await retention.look()
     else:
         await retention.run()  # ends at once: there is nothing to look for
-    assert buffer.read(lambda connection: questions.count_in(connection, questions.ACCOUNT)) == (0 if keep_days else 450)
+    assert buffer.read(lambda connection: questions.count_in(connection, places.ACCOUNT)) == (0 if keep_days else 450)
     await buffer.close()

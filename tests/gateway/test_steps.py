@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.edges import questions
+from gateway.edges import questions, times
 from gateway.edges.steps import Steps
 from tests.gateway.ground import arrive, database, reading, time_of
 
@@ -42,7 +42,7 @@ def test_what_came_while_the_gateways_clock_was_wrong_is_mended_when_it_is_set(w
     arrive(home, reading(1, 1, 10_000), START_MS + 10_000 + wrong_ms)
     arrive(home, reading(2, 1, 70_000, (START_MS + 70_000 + wrong_ms) // 1000), START_MS + 70_000 + wrong_ms)
     assert not holds(time_of(home, 2), START_MS + 70_000)
-    assert questions.clock_stepped(home, 0, -wrong_ms) == 2
+    assert times.clock_stepped(home, 0, -wrong_ms) == 2
     arrive(home, reading(3, 1, 130_000, (START_MS + 130_000) // 1000), START_MS + 130_000)
     for sequence, up_ms in ((1, 10_000), (2, 70_000), (3, 130_000)):
         assert holds(time_of(home, sequence), START_MS + up_ms), sequence
@@ -54,7 +54,7 @@ def test_a_reading_whose_age_was_known_moves_along_with_the_clock() -> None:
     home = database()
     arrive(home, reading(1, 1, 10_000), START_MS + 40_000 - HOUR_MS, 30_000)
     assert not holds(time_of(home, 1), START_MS + 10_000)
-    questions.clock_stepped(home, 0, HOUR_MS)
+    times.clock_stepped(home, 0, HOUR_MS)
     arrive(home, reading(2, 1, 40_500), START_MS + 40_600)
     assert time_of(home, 1) == ((START_MS + 10_000) / 1000, 93.0, "presence")
 
@@ -64,9 +64,9 @@ def test_a_clock_set_wrong_and_right_again_changes_nothing_in_the_end() -> None:
     home = database()
     arrive(home, reading(1, 1, 10_000), START_MS + 10_000)
     arrive(home, reading(2, 1, 70_000), START_MS + 70_000)
-    questions.clock_stepped(home, 0, HOUR_MS)
+    times.clock_stepped(home, 0, HOUR_MS)
     arrive(home, reading(3, 1, 130_000), START_MS + 130_000 + HOUR_MS)
-    questions.clock_stepped(home, 0, -HOUR_MS)
+    times.clock_stepped(home, 0, -HOUR_MS)
     for sequence, up_ms in ((1, 10_000), (2, 70_000), (3, 130_000)):
         assert time_of(home, sequence) == ((START_MS + up_ms) / 1000, 5.0, "anchor")
 
@@ -77,7 +77,7 @@ def test_what_an_earlier_process_received_is_not_moved() -> None:
     arrive(home, reading(1, 1, 10_000), START_MS + 10_000)
     before = questions.newest(home)
     arrive(home, reading(2, 1, 70_000), START_MS + 70_000 - HOUR_MS)  # restarted with its clock an hour behind
-    questions.clock_stepped(home, before, HOUR_MS)
+    times.clock_stepped(home, before, HOUR_MS)
     for sequence, up_ms in ((1, 10_000), (2, 70_000)):
         assert time_of(home, sequence) == ((START_MS + up_ms) / 1000, 5.0, "anchor")
 
@@ -112,8 +112,8 @@ def test_a_device_whose_crystal_is_off_is_believed_for_a_year(fast: float, signs
         if sequence == 500:
             after = questions.newest(home)
         if sequence == 520:
-            questions.clock_stepped(home, after, HOUR_MS)
-            questions.clock_stepped(home, after, -HOUR_MS)
+            times.clock_stepped(home, after, HOUR_MS)
+            times.clock_stepped(home, after, -HOUR_MS)
     for sequence, truth_ms in enumerate(truths_ms, 1):
         found = time_of(home, sequence)
         assert holds(found, truth_ms, 5.0 if sequence == 1 else 2.0), sequence  # the first got its time by the second, half a day later

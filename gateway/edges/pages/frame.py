@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from gateway.edges import questions, safety
+from gateway.edges import places, questions, safety
 from gateway.edges.custody import Custody
 from gateway.edges.ledger import Ledger
 from gateway.edges.linking import Linking
@@ -64,7 +64,7 @@ class Frame:
     def show(self, name: str, request: Request, words: Words, status: int = 200, **facts: Any) -> Response:
         """Return a page by the name of its template."""
         session = getattr(request.state, "session", None)
-        inbox = self.house.buffer.read(lambda connection: questions.count_in(connection, questions.INBOX)) if session else 0
+        inbox = self.house.buffer.read(lambda connection: questions.count_in(connection, places.INBOX)) if session else 0
         mended = safety.lately_mended(self.house.buffer) if session else None
         there = request.url.path.partition(f"/{words.language}/")[2]
         other = next(language for language in LANGUAGES if language != words.language)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import reception, records
-from gateway.edges import households, ledger, questions
+from gateway.edges import households, ledger, places
 from gateway.edges.pages import views
 from gateway.edges.pages.views import PERSON, House
 from gateway.export import Held, Held_of
@@ -90,7 +90,7 @@ def _held(path: Path, kind: int | None) -> Iterator[Held]:
         rows = connection.execute(
             "SELECT r.*, s.name, s.kind AS of_kind FROM readings r LEFT JOIN subjects s USING (subject) WHERE r.place <> ?"
             " AND (? IS NULL OR r.kind = ?) ORDER BY r.reading",
-            (questions.FORGOTTEN, kind, kind),
+            (places.FORGOTTEN, kind, kind),
         )
         for row in rows:
             yield Held(

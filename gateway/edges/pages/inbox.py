@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.edges import questions
+from gateway.edges import places, questions
 from gateway.edges.log import utc_ms
 from gateway.edges.pages import owners, views
 from gateway.edges.pages.frame import DO, LOOK, Addresses, Frame
@@ -20,7 +20,7 @@ _PAGE_ROWS = 40
 
 async def show(frame: Frame, request: Request, words: Words) -> Response:
     """Show what waits, with everybody it may belong to."""
-    rows = frame.house.buffer.read(lambda connection: questions.recent(connection, _PAGE_ROWS, place=questions.INBOX))
+    rows = frame.house.buffer.read(lambda connection: questions.recent(connection, _PAGE_ROWS, place=places.INBOX))
     subjects = frame.house.subjects().values()
     lines = [
         {
@@ -48,7 +48,7 @@ async def assign(frame: Frame, request: Request, words: Words) -> Response:
 
 def _assign(frame: Frame, connection: Connection, reading: int, whose: int) -> bool:
     """Give a reading from the inbox to somebody; return False if it is not there (any more)."""
-    return questions.is_in(connection, reading, questions.INBOX) and frame.book.give(connection, reading, whose, "by_hand")
+    return questions.is_in(connection, reading, places.INBOX) and frame.book.give(connection, reading, whose, "by_hand")
 
 
 ADDRESSES: Addresses = {"/inbox": (show, LOOK), "/inbox/{reading:int}": (assign, DO)}

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import approvals, people, reception
-from gateway.edges import custody, households, linkbook, questions, requests
+from gateway.edges import custody, households, linkbook, places, questions, requests
 from gateway.edges.custody import Choice
 from gateway.edges.log import utc_ms
 from gateway.edges.pages import views
@@ -37,7 +37,7 @@ async def reading(frame: Frame, request: Request, words: Words) -> Response:
     waits = [each for each in frame.house.buffer.read(requests.open_requests) if f'"reading": {row["reading"]}' in each["facts"]]
     return frame.show(
         "reading", request, words, each=line, others=others, is_somebodys=row["subject"] is not None, difference=difference is not None,
-        waits=bool(waits), movable=people.needs_somebody(row["kind"]), parted=row["place"] == questions.PART,
+        waits=bool(waits), movable=people.needs_somebody(row["kind"]), parted=row["place"] == places.PART,
     )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ async def carried(frame: Frame, request: Request, words: Words) -> Response:
 async def guest(frame: Frame, request: Request, words: Words) -> Response:
     """Say that a reading in the inbox was a guest's: it is not kept."""
     row = _row(frame, request)
-    if row["place"] == questions.INBOX:
+    if row["place"] == places.INBOX:
         await frame.house.buffer.write(lambda connection: frame.book.forget(connection, [row["reading"]], "guest"))
     return frame.back(words, "inbox")
 
@@ -157,7 +157,7 @@ def _row(frame: Frame, request: Request) -> Any:
 async def _ask(frame: Frame, words: Words, row: Any, what: str, facts: dict[str, Any]) -> Response:
     """Do something to one reading, or ask whose account has a say."""
     back = f"reading/{row['reading']}"
-    if row["place"] in (questions.KEPT, questions.PART) and what == approvals.GIVE:
+    if row["place"] in (places.KEPT, places.PART) and what == approvals.GIVE:
         raise HTTPException(404)
     if row["subject"] is not None:
         return await _ask_of(frame, words, frame.house.subjects()[row["subject"]], what, facts, back)

@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from gateway import body, reception
 from gateway.body import Facts
 from gateway.devices import Device
-from gateway.edges import households, linkbook, questions, way
+from gateway.edges import households, linkbook, places, questions, way
 from gateway.edges.buffer import Buffer
 from gateway.edges.changes import Changes
 from gateway.edges.custody import NO_DEVICE
@@ -109,17 +109,17 @@ def state(row: Found, house: House, subjects: Mapping[int, Mapping[str, Any]], w
     """Return where a reading is, as a sentence."""
     place = row["place"]
     somebody = subjects.get(row["subject"])
-    if place == questions.KEPT:
+    if place == places.KEPT:
         return words("state.kept")
-    if place == questions.INBOX:
+    if place == places.INBOX:
         return words("state.inbox")
-    if place == questions.ACCOUNT:
+    if place == places.ACCOUNT:
         return words("state.account")
-    if place == questions.CONFLICT:
+    if place == places.CONFLICT:
         return words("state.conflict")
-    if place in (questions.ERASED, questions.PART):
+    if place in (places.ERASED, places.PART):
         return words(f"state.{place}")
-    if place == questions.HOME:
+    if place == places.HOME:
         if somebody is None:
             return words("state.device")
         if somebody["stopped_ms"] is not None:
@@ -172,7 +172,7 @@ def lines(rows: list[Found], house: House, words: Words) -> list[dict[str, Any]]
                 "sure": _sure(row, words),
                 "state": state(row, house, subjects, words),
                 "place": row["place"],
-                "reason": words(f"reason.{row['reason']}") if row["place"] == questions.INBOX else "",
+                "reason": words(f"reason.{row['reason']}") if row["place"] == places.INBOX else "",
                 "way": _way(row, stops.get(row["reading"], {}), words),
             }
         )
@@ -276,7 +276,7 @@ def for_programs(house: House, form_token: str, after: int, words: Words) -> dic
             for device in house.enrolments.devices
         ],
         "readings": [_reading(row, stops.get(row["reading"], {}), state(row, house, subjects, words)) for row in rows],
-        "inbox": house.buffer.read(lambda connection: questions.count_in(connection, questions.INBOX)),
+        "inbox": house.buffer.read(lambda connection: questions.count_in(connection, places.INBOX)),
         "queue": house.buffer.read(questions.queue_length),
         "broker": None if house.outside is None else {"connected": house.outside.connected, "since_ms": house.outside.since_ms},
         "counts": dict(house.way.counts),
