@@ -75,14 +75,14 @@ def newest(connection: Connection) -> int:
 def _set_aside(connection: Connection, reading: reception.Reading, at_ms: int) -> None:
     if connection.execute("SELECT count(*) FROM conflicts").fetchone()[0] < _LARGEST_CONFLICTS:
         connection.execute(
-            "INSERT INTO conflicts VALUES (?, ?, ?, ?, ?) ON places.CONFLICT DO NOTHING",
+            "INSERT INTO conflicts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (reading.kid, reading.sequence, reading.digest, reading.signed, at_ms),
         )
 
 
 def pass_stops(connection: Connection, stops: Iterable[tuple[int, str, int]]) -> None:
     """Note when readings passed stops; the first time counts."""
-    connection.executemany("INSERT INTO stops VALUES (?, ?, ?) ON places.CONFLICT DO NOTHING", stops)
+    connection.executemany("INSERT INTO stops VALUES (?, ?, ?) ON CONFLICT DO NOTHING", stops)
 
 
 def unsettled(connection: Connection, limit: int) -> list[Found]:
@@ -99,9 +99,9 @@ def sealable(connection: Connection, limit: int, each_climate: bool = True) -> l
 
     each_climate: also every single value of a room's climate, which no summary stands for.
     """
-    which = "" if each_climate else "AND (r.kind != 2 OR r.kid = x'')"  # in the words of the index readings_sealable
+    index, which = ("readings_at_home", "") if each_climate else ("readings_sealable", "AND (r.kind != 2 OR r.kid = x'')")
     return connection.execute(
-        "SELECT r.*, s.person_id, s.epoch, s.generation FROM subjects s CROSS JOIN readings r USING (subject)"  # noqa: S608
+        f"SELECT r.*, s.person_id, s.epoch, s.generation FROM subjects s CROSS JOIN readings r INDEXED BY {index} USING (subject)"  # noqa: S608
         f" WHERE r.place = 'home' {which} AND s.account_key IS NOT NULL AND s.stopped_ms IS NULL"
         " AND NOT EXISTS (SELECT 1 FROM epochs WHERE back_after IS NOT NULL) ORDER BY r.reading LIMIT ?",
         (limit,),

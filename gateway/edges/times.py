@@ -30,7 +30,7 @@ def hear(connection: Connection, kid: bytes, boot: int, up_ms: int, received_ms:
     anchor = anchors.heard(before, received_ms, up_ms, floor, seen)
     _put_anchor(connection, kid, boot, anchor)
     connection.execute(
-        "INSERT INTO devices (kid, last_seen_ms) VALUES (?, ?) ON places.CONFLICT DO UPDATE SET last_seen_ms = excluded.last_seen_ms",
+        "INSERT INTO devices (kid, last_seen_ms) VALUES (?, ?) ON CONFLICT DO UPDATE SET last_seen_ms = excluded.last_seen_ms",
         (kid, received_ms),
     )
     is_mended = before is not None and anchors.is_mended(before, anchor, received_ms, seen)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import climate, reception
-from gateway.edges import households, places, summaries
+from gateway.edges import households, places, questions, summaries
 from gateway.edges.custody import Custody
 from gateway.pseudonyms import Keyring
 from protocol import readings
@@ -133,14 +133,29 @@ def test_the_setting_says_how_long_a_period_is(minutes: int, lengths: list[int])
     assert home.sealed() == lengths
 
 
-def test_a_year_of_values_at_home_is_not_walked_through() -> None:
-    """What may be sealed is found by an index that holds none of them."""
-    home = Home()
-    plan = home.connection.execute(
-        "EXPLAIN QUERY PLAN SELECT r.* FROM subjects s CROSS JOIN readings r USING (subject) WHERE r.place = 'home'"
-        " AND (r.kind != 2 OR r.kid = x'') AND s.account_key IS NOT NULL ORDER BY r.reading LIMIT 1"
-    ).fetchall()
-    assert any("readings_sealable" in row["detail"] for row in plan)
+@pytest.mark.parametrize("minutes", [0, 15])
+def test_a_year_of_values_is_not_walked_through(minutes: int) -> None:
+    """What may be sealed is found at once, whether the values before it stay at home or are in the account one by one."""
+
+    def look_costs(home: Home) -> int:
+        steps = 0
+
+        def step() -> None:
+            nonlocal steps
+            steps += 1
+
+        home.connection.set_progress_handler(step, 1)
+        assert questions.sealable(home.connection, 1, each_climate=not minutes) == []
+        home.connection.set_progress_handler(None, 1)
+        return steps
+
+    home = Home(minutes=minutes)
+    before = look_costs(home)
+    for number in range(1000):
+        home.measure(NOON_S + 60 * number)
+    if not minutes:
+        home.connection.execute("UPDATE readings SET place = ?", (places.ACCOUNT,))
+    assert look_costs(home) < before + 100
 
 
 def test_values_whose_means_the_account_has_are_let_go_with_it() -> None:

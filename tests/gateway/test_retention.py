@@ -28,7 +28,7 @@ _PLACES = (
 )
 
 
-def places(connection: sqlite3.Connection) -> dict[int, tuple[str, int]]:
+def where(connection: sqlite3.Connection) -> dict[int, tuple[str, int]]:
     """Where each reading is, and how many signed bytes of it are left."""
     return {row["reading"]: (row["place"], len(row["signed"])) for row in connection.execute("SELECT reading, place, signed FROM readings")}
 
@@ -41,9 +41,9 @@ def test_only_what_an_account_has_receipted_is_let_go_and_only_when_its_time_is_
         for old in (0, 1):
             assert ground.arrive(connection, ground.reading(2 * number + old + 1, 1, 1000), _DAY_MS - old) == questions.STORED
             connection.execute("UPDATE readings SET place = ? WHERE sequence = ?", (place, 2 * number + old + 1))
-    before = places(connection)
+    before = where(connection)
     assert book.let_go(connection, _DAY_MS, 100) == 1
-    changed = {reading: now for reading, now in places(connection).items() if now != before[reading]}
+    changed = {reading: now for reading, now in where(connection).items() if now != before[reading]}
     ((reading, now),) = changed.items()
     assert (before[reading][0], now) == (places.ACCOUNT, (places.FORGOTTEN, 0))
     assert book.let_go(connection, _DAY_MS, 100) == 0
