@@ -14,7 +14,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -210,6 +210,15 @@ def open_both(path: Path, largest_MiB: int, connect: Connect | None = None) -> t
         step = "make room on its disk" if isinstance(error, sqlite3.Error) and _is_full(error) else "check its folder and its owner"
         raise FileUnusable(path, str(error), step) from None
     return writer, reader
+
+
+@contextlib.contextmanager
+def apart(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give a connection that only reads, all of one moment, for a thread of its own that looks through much: nobody else waits for it."""
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("BEGIN")
+        yield connection
 
 
 def _connect(path: Path) -> sqlite3.Connection:

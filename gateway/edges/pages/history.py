@@ -1,14 +1,17 @@
 """The log of exchanges and connections (R28, R29): what went where and when, and who was connected, for everybody at home to read."""
 
+import asyncio
 import dataclasses
 import time
-from typing import Any
+from pathlib import Path
+from sqlite3 import Row as Found
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import records
-from gateway.edges import ledger, questions
+from gateway.edges import buffer, ledger, questions
 from gateway.edges.pages.frame import LOOK, Addresses, Frame
 from gateway.edges.pages.words import Words
 
@@ -18,16 +21,16 @@ _SHOWN = 200
 async def show(frame: Frame, request: Request, words: Words) -> Response:
     """Show both, the newest first, and whether the chain of exchanges holds."""
     house, now_s = frame.house, time.time()
-    entries = house.buffer.read(ledger.exchanges)
+    # a year of it takes a second to look through, in which devices and alarms must not wait
+    kept = await asyncio.to_thread(_kept, house.buffer.path, words)
     subjects = house.subjects()
-    broken = records.first_broken(house.buffer.read(ledger.begin), entries)
     exchanged = [
         {
             "when": words.moment(each.at_ms / 1000, now_s),
             "what": _sentence(each, words),
             "who": "" if each.subject is None else _name(subjects, each.subject, words),
         }
-        for each in _summed(entries, words)[:_SHOWN]
+        for each in kept.exchanged
     ]
     connected = [
         {
@@ -36,13 +39,30 @@ async def show(frame: Frame, request: Request, words: Words) -> Response:
             "what": words(f"connection.{row['what']}"),
             "who": _who(frame, row["what"], row["who"], words),
         }
-        for row in house.buffer.read(ledger.connections)[:_SHOWN]
+        for row in kept.connected
     ]
     arrived = [
         {"day": words.day(row["day_s"]), "device": _who(frame, ledger.DEVICE, row["kid"].hex(), words), "count": row["count"]}
-        for row in house.buffer.read(lambda connection: questions.arrived_by_day(connection, _SHOWN))
+        for row in kept.arrived
     ]
-    return frame.show("log", request, words, exchanged=exchanged, connected=connected, arrived=arrived, broken=broken)
+    return frame.show("log", request, words, exchanged=exchanged, connected=connected, arrived=arrived, broken=kept.broken)
+
+
+class _Kept(NamedTuple):
+    """What is shown of the log, and the number of the first entry that does not follow from the one before."""
+
+    exchanged: list[records.Exchange]
+    connected: list[Found]
+    arrived: list[Found]
+    broken: int | None
+
+
+def _kept(path: Path, words: Words) -> _Kept:
+    with buffer.apart(path) as connection:
+        entries = ledger.exchanges(connection)
+        broken = records.first_broken(ledger.begin(connection), entries)
+        connected = ledger.connections(connection)[:_SHOWN]
+        return _Kept(_summed(entries, words)[:_SHOWN], connected, questions.arrived_by_day(connection, _SHOWN), broken)
 
 
 def _summed(entries: list[records.Exchange], words: Words) -> list[records.Exchange]:

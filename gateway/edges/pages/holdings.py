@@ -3,14 +3,14 @@
 No secret is among it: keys, passwords, sessions, and what pseudonyms are made from stay where they are.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
+from sqlite3 import Connection
+from sqlite3 import Row as Found
 from typing import Any
 
 from gateway import reception, records
-from gateway.edges import households, ledger, places
+from gateway.edges import buffer, households, ledger, places
 from gateway.edges.pages import views
 from gateway.edges.pages.views import PERSON, House
 from gateway.export import Held, Held_of
@@ -85,8 +85,7 @@ def held_in(path: Path) -> Held_of:
 
 
 def _held(path: Path, kind: int | None) -> Iterator[Held]:
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        connection.row_factory = sqlite3.Row
+    with buffer.apart(path) as connection:
         rows = connection.execute(
             "SELECT r.*, s.name, s.kind AS of_kind FROM readings r LEFT JOIN subjects s USING (subject) WHERE r.place <> ?"
             " AND (? IS NULL OR r.kind = ?) ORDER BY r.reading",
@@ -108,8 +107,8 @@ def _held(path: Path, kind: int | None) -> Iterator[Held]:
             )
 
 
-def _states(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-    rows: list[sqlite3.Row] = connection.execute(
+def _states(connection: Connection) -> list[Found]:
+    rows: list[Found] = connection.execute(
         "SELECT reading, lower(hex(kid)) AS kid, sequence, kind, boot, up_ms, utc_s, uncertainty_s, time_source, received_ms, place,"
         " subject, reason FROM readings ORDER BY reading"
     ).fetchall()
