@@ -53,7 +53,7 @@ Held_of = Callable[[int | None], Iterable[Held]]
 
 
 def archive(out: IO[bytes], home: Mapping[str, Any], held: Held_of, columns: Mapping[int, list[str]], read_me: str, now_s: float) -> None:
-    """Write the zip into `out`; columns: the names of the values of each kind that has a table."""
+    """Write the zip into `out`; home: what home.json holds, of an iterator each item; columns: the names of the values in each table."""
     digests: dict[str, str] = {}
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as zipped:
 
@@ -67,7 +67,7 @@ def archive(out: IO[bytes], home: Mapping[str, Any], held: Held_of, columns: Map
 
         for kind, name in _TABLES.items():
             put(name, table(held(kind), columns[kind]))
-        put("home.json", [_json(home)])
+        put("home.json", _object(home))
         put("signatures.json", _signatures(held(None)))
         put("verify.py", [VERIFIER.read_bytes()])
         put("read-me.txt", [read_me.encode()])
@@ -120,6 +120,21 @@ def _cell(words: str) -> str:
 
 def _utc(utc_s: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(utc_s))
+
+
+def _object(value: Mapping[str, Any]) -> Iterator[bytes]:
+    """Yield a map as JSON, and of an iterator in it one item after the other: there may be millions."""
+    yield b"{"
+    for number, (name, each) in enumerate(value.items()):
+        yield (b",\n" if number else b"\n") + _json(name) + b": "
+        if isinstance(each, Iterator):
+            yield b"["
+            for place, item in enumerate(each):
+                yield (b",\n" if place else b"\n") + json.dumps(item, ensure_ascii=False).encode()
+            yield b"\n]"
+        else:
+            yield _json(each)
+    yield b"\n}\n"
 
 
 def _json(value: object) -> bytes:

@@ -226,6 +226,11 @@ def count_in(connection: Connection, place: str) -> int:
     return int(connection.execute("SELECT count(*) FROM readings WHERE place = ?", (place,)).fetchone()[0])
 
 
+def count(connection: Connection) -> int:
+    """Return how many readings were ever kept."""
+    return int(connection.execute("SELECT count(*) FROM readings").fetchone()[0])
+
+
 def arrived_by_day(connection: Connection, limit: int) -> list[Found]:
     """Return how many readings came from each device on each day of the home's own time, the newest day first; day_s: a time in it."""
     return connection.execute(

@@ -5,8 +5,6 @@ No secret is among it: keys, passwords, sessions, and what pseudonyms are made f
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from sqlite3 import Connection
-from sqlite3 import Row as Found
 from typing import Any
 
 from gateway import reception, records
@@ -21,10 +19,8 @@ _NOBODY = "—"  # the site takes an export in only with a label for each readin
 
 
 def home(house: House) -> dict[str, Any]:
-    """Return what `home.json` holds."""
+    """Return what `home.json` holds of people, rooms and devices."""
     learnt = house.buffer.read(households.devices)
-    chain = house.buffer.read(ledger.exchanges)
-    begin = house.buffer.read(ledger.begin)
     return {
         "people_and_rooms": [
             {
@@ -54,7 +50,15 @@ def home(house: House) -> dict[str, Any]:
             }
             for device in house.enrolments.devices
         ],
-        "readings": [dict(row) for row in house.buffer.read(_states)],
+    }
+
+
+def recorded_in(path: Path) -> dict[str, Any]:
+    """Return what `home.json` holds of readings and records, the readings one by one; for a thread of its own."""
+    with buffer.apart(path) as connection:
+        chain, begin, connections = ledger.exchanges(connection), ledger.begin(connection), ledger.connections(connection)
+    return {
+        "readings": _states(path),
         "exchanges": {
             "begin": begin.hex(),
             "first_broken": records.first_broken(begin, chain),
@@ -71,7 +75,7 @@ def home(house: House) -> dict[str, Any]:
                 for each in chain
             ],
         },
-        "connections": [dict(row) for row in house.buffer.read(ledger.connections)],
+        "connections": [dict(row) for row in connections],
     }
 
 
@@ -107,9 +111,10 @@ def _held(path: Path, kind: int | None) -> Iterator[Held]:
             )
 
 
-def _states(connection: Connection) -> list[Found]:
-    rows: list[Found] = connection.execute(
-        "SELECT reading, lower(hex(kid)) AS kid, sequence, kind, boot, up_ms, utc_s, uncertainty_s, time_source, received_ms, place,"
-        " subject, reason FROM readings ORDER BY reading"
-    ).fetchall()
-    return rows
+def _states(path: Path) -> Iterator[dict[str, Any]]:
+    with buffer.apart(path) as connection:
+        for row in connection.execute(
+            "SELECT reading, lower(hex(kid)) AS kid, sequence, kind, boot, up_ms, utc_s, uncertainty_s, time_source, received_ms, place,"
+            " subject, reason FROM readings ORDER BY reading"
+        ):
+            yield dict(row)

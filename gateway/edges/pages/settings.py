@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway import export, records
-from gateway.edges import home_assistant, ledger
+from gateway.edges import home_assistant, ledger, questions
 from gateway.edges.log import utc_ms
 from gateway.edges.pages import holdings, views
 from gateway.edges.pages.access import LONGEST_PASSWORD, SHORTEST_PASSWORD
@@ -53,13 +53,15 @@ async def take(frame: Frame, request: Request, words: Words) -> Response:  # noq
     async with frame.exporting:
         # on the home's own disk and without a name, so that it is gone with the answer
         file = tempfile.TemporaryFile(dir=frame.house.buffer.path.parent)  # noqa: SIM115
-        home = holdings.home(frame.house)
-        now_s = time.time()
-        await asyncio.to_thread(
-            lambda: export.archive(file, home, holdings.held_in(frame.house.buffer.path), holdings.COLUMNS, words("export.read_me"), now_s)
-        )
+        home, path, now_s = holdings.home(frame.house), frame.house.buffer.path, time.time()
+
+        def write() -> None:
+            everything = {**home, **holdings.recorded_in(path)}
+            export.archive(file, everything, holdings.held_in(path), holdings.COLUMNS, words("export.read_me"), now_s)
+
+        await asyncio.to_thread(write)
     await frame.house.buffer.write(
-        lambda connection: ledger.add(connection, records.EXPORTED, "page", None, len(home["readings"]), utc_ms())
+        lambda connection: ledger.add(connection, records.EXPORTED, "page", None, questions.count(connection), utc_ms())
     )
     frame.house.log.info("page.exported")
     size = file.tell()
