@@ -1,8 +1,9 @@
 """The 32-bit MicroPython that simulated devices run in: where it comes from and how it is started.
 
 Debian 12 packages no MicroPython, so the interpreter and the five libraries it loads are taken, as they are, from Debian 13's
-i386 packages: a throw-away apt configuration names that release at the mirror this machine already uses, the installed Debian
-archive keyring verifies it, and nothing outside the cache folder is touched. Elsewhere a `micropython` on the PATH serves, and
+i386 packages at the mirror this machine already uses, each by its digest, so that what is measured in one is true of every other.
+Once the mirror has let go of these, newer ones are taken: a throw-away apt configuration names that release, and the installed
+Debian archive keyring verifies it. Nothing outside the cache folder is touched. Elsewhere a `micropython` on the PATH serves, and
 `Interpreter.word_bits` says that its heap figures are not an ESP32's.
 
 Standard library only: the set-up runs this before anything is installed.
@@ -19,6 +20,16 @@ from typing import NamedTuple
 
 RELEASE = "trixie"
 PACKAGES = ("micropython", "libc6", "libffi8", "libmbedcrypto16", "libmbedtls21", "libmbedx509-7")
+# Where they lie in the archive, and their SHA-256.
+PINNED = {
+    "m/micropython/micropython_1.25.0+ds-1_i386.deb": "a72799821cb45442150f8a7f0757bc8e4f9a4b64abccbd837d694a20d6900bb5",
+    "g/glibc/libc6_2.41-12+deb13u4_i386.deb": "67bb4b54cf4bb6a380449dfa1852cd9135659f85360caa0e41d312f4b30e573a",
+    "libf/libffi/libffi8_3.4.8-2_i386.deb": "8bafefb38c320ca27796070c881595ce04d900c3b534ac142a494daf1fe1db13",
+    "m/mbedtls/libmbedcrypto16_3.6.6-0.1~deb13u1_i386.deb": "aa4698ed436eebf77e3dc9f5c514073bd554109d857d887db5a367dde9a5c377",
+    "m/mbedtls/libmbedtls21_3.6.6-0.1~deb13u1_i386.deb": "eb1b20154ce9008aca1d036698ffc12019020a54985d2c5ae3dc1c1c39c9e995",
+    "m/mbedtls/libmbedx509-7_3.6.6-0.1~deb13u1_i386.deb": "fe6ba192c9227d30a4cd05a3bdeccdf9ff30d55b27d8ff488126c16dcf727cce",
+}
+_HELPER = "/usr/lib/apt/apt-helper"  # what apt itself fetches and checks a file with
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 OLDEST = (1, 24)
 
@@ -66,9 +77,12 @@ def fetch(cache: Path) -> Interpreter:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch_name:
         scratch = Path(scratch_name)
-        options = _throwaway_apt(scratch)
-        _run(["apt-get", *options, "update"], scratch)
-        _run(["apt-get", *options, "download", *(f"{name}:i386" for name in PACKAGES)], scratch)
+        try:
+            _download_pinned(scratch)
+        except MicroPythonMissing:
+            options = _throwaway_apt(scratch)
+            _run(["apt-get", *options, "update"], scratch)
+            _run(["apt-get", *options, "download", *(f"{name}:i386" for name in PACKAGES)], scratch)
         unpacked = scratch / "unpacked"
         for package in sorted(scratch.glob("*.deb")):
             _run(["dpkg", "-x", str(package), str(unpacked)], scratch)
@@ -83,6 +97,20 @@ def fetch(cache: Path) -> Interpreter:
             "install a package named micropython (1.24 or newer) and run this again."
         )
     return interpreter
+
+
+def _download_pinned(scratch: Path) -> None:
+    """Fetch what is pinned, all of it or nothing. Raises MicroPythonMissing: a file is no longer there, or is another."""
+    pool = _mirror().rstrip("/") + "/pool/main/"
+    try:
+        for place, digest in PINNED.items():
+            _run(
+                [_HELPER, "-o", "APT::Sandbox::User=", "download-file", pool + place, place.rpartition("/")[2], f"SHA256:{digest}"], scratch
+            )
+    except (MicroPythonMissing, FileNotFoundError) as error:
+        for file in scratch.glob("*.deb"):
+            file.unlink()
+        raise MicroPythonMissing(str(error)) from None
 
 
 def _throwaway_apt(scratch: Path) -> list[str]:
