@@ -1,6 +1,10 @@
 """The fetched MicroPython: 32 bit, bounded, with what the firmware needs; and a sentence where it cannot be had."""
 
+import functools
+import http.server
 import subprocess
+import threading
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -43,3 +47,35 @@ def test_a_half_unpacked_interpreter_is_not_taken_for_one(tmp_path: Path, monkey
     (tmp_path / "micropython/usr/bin").mkdir(parents=True)
     (tmp_path / "micropython/usr/bin/micropython").touch()
     assert micropython.find(tmp_path) is None
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder, and says nothing of it."""
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+def test_what_is_pinned_is_taken_by_its_digest_all_of_it_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a real mirror's shape by apt's own helper: right files are kept; one that is another, or gone, takes the others with it."""
+    pool, scratch = tmp_path / "mirror/pool/main", tmp_path / "scratch"
+    pool.mkdir(parents=True)
+    scratch.mkdir()
+    for name in ("one.deb", "other.deb"):
+        (pool / name).write_bytes(name.encode())
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path / "mirror"))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(micropython, "_mirror", lambda: f"http://127.0.0.1:{server.server_port}/")
+    right = {name: sha256(name.encode()).hexdigest() for name in ("one.deb", "other.deb")}
+    try:
+        for pinned in ({**right, "other.deb": "00" * 32}, {**right, "gone.deb": "00" * 32}):
+            monkeypatch.setattr(micropython, "PINNED", pinned)
+            with pytest.raises(micropython.MicroPythonMissing):
+                micropython._download_pinned(scratch)
+            assert not list(scratch.glob("*.deb"))
+        monkeypatch.setattr(micropython, "PINNED", right)
+        micropython._download_pinned(scratch)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert sorted(file.name for file in scratch.glob("*.deb")) == ["one.deb", "other.deb"]
