@@ -8,7 +8,7 @@ A withdrawn id and an erased pseudonym leave a digest, a tombstone, so that noth
 withdrawal and its row may come in any order (T12). A pseudonym that nobody wrote under or asked after for 13 months lapses.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, groupby
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
@@ -35,8 +35,9 @@ from protocol.envelope import ALREADY, CONFLICT, ERASED, PAGE_SEALED_BYTES, ROWS
 SET_ASIDE_AT_MOST = 10_000
 # So many ids in one question; SQLite takes at most 32,766 of anything.
 NAMED_AT_ONCE = 500
-# So many rows in one statement: four values each, and SQLite's limit again.
-TOGETHER = 8000
+# At most so many rows in one statement, and always a power of two: ten statements serve every number of rows. SQLite keeps each that it
+# has prepared, some 500 bytes a row, and one for each number of rows there ever were is memory that grows for days.
+TOGETHER = 512
 
 _Values = tuple[bytes, bytes, int, bytes]
 _UNNEST = (
@@ -249,10 +250,19 @@ def _all_inserted(connection: Connection, rows: list[_Values]) -> bool:
         count = inserted.rowcount
     else:
         connection.exec_driver_sql("SAVEPOINT attempt")
-        count = sum(_insert_together(connection, rows[start : start + TOGETHER]) for start in range(0, len(rows), TOGETHER))
+        count = sum(_insert_together(connection, part) for part in _in_powers(rows))
     if count != len(rows):
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
     return count == len(rows)
+
+
+def _in_powers(rows: list[_Values]) -> Iterator[list[_Values]]:
+    """Yield the rows in parts whose numbers are powers of two, the largest first."""
+    start = 0
+    while start < len(rows):
+        size = min(TOGETHER, 1 << (len(rows) - start).bit_length() - 1)
+        yield rows[start : start + size]
+        start += size
 
 
 def _insert_together(connection: Connection, rows: list[_Values]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, create_engine, event, select
 from sqlalchemy.pool import StaticPool
 
 from cloud import readings
@@ -115,3 +115,15 @@ def test_the_store_keeps_no_order_in_which_rows_came(connection: Connection) -> 
     statement = "SELECT sql FROM sqlite_master WHERE name IN ('sealed_rows', 'pseudonyms')"
     assert all("WITHOUT ROWID" in sql for (sql,) in connection.exec_driver_sql(statement))
     assert set(connection.execute(select(readings.PSEUDONYMS.c.seen_day)).scalars()) == {DAY + 9, DAY + 8}
+
+
+def test_ten_statements_serve_every_number_of_rows(connection: Connection) -> None:
+    """SQLite keeps each statement it has prepared, so a number of rows that never came before must not need another."""
+    asked: set[str] = set()
+    event.listen(connection, "before_cursor_execute", lambda _connection, _cursor, statement, *_: asked.add(statement))
+    counts = [*range(1, 130), 700, 1300]
+    for number, count in enumerate(counts):
+        rows = [Row(1, number.to_bytes(8, "big") + place.to_bytes(8, "big"), b"sealed") for place in range(count)]
+        assert readings.add_rows(connection, ANNA, rows, DAY).statuses == [STORED] * count
+    assert len([statement for statement in asked if statement.startswith("INSERT OR IGNORE INTO sealed_rows")]) == 10
+    assert len(held(connection)) == sum(counts)
