@@ -11,7 +11,7 @@ withdrawal and its row may come in any order (T12). A pseudonym that nobody wrot
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, groupby
 from operator import attrgetter, itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import (
     Column,
@@ -33,12 +33,11 @@ from protocol.envelope import ALREADY, CONFLICT, ERASED, PAGE_SEALED_BYTES, ROWS
 
 # Set-aside messages are evidence, not an archive: beyond this many the newest are counted in the log only.
 SET_ASIDE_AT_MOST = 10_000
-# So many ids in one question; SQLite takes at most 32,766 of anything.
-NAMED_AT_ONCE = 500
-# At most so many rows in one statement, and always a power of two: ten statements serve every number of rows. SQLite keeps each that it
-# has prepared, some 500 bytes a row, and one for each number of rows there ever were is memory that grows for days.
+# At most so many ids or rows in one statement, and always a power of two: ten statements serve every number. SQLite keeps each that it
+# has prepared, some hundreds of bytes for an id or a row, and one for each number there ever was is memory that grows for days.
 TOGETHER = 512
 
+_T = TypeVar("_T")
 _Values = tuple[bytes, bytes, int, bytes]
 _UNNEST = (
     "INSERT INTO sealed_rows (pseudonym, id, minute, sealed)"
@@ -224,8 +223,7 @@ def _tombstones_among(connection: Connection, batches: Sequence[Batch]) -> set[b
         )
         return {digest for (digest,) in found}
     laid: set[bytes] = set()
-    for start in range(0, len(asked), NAMED_AT_ONCE):
-        some = asked[start : start + NAMED_AT_ONCE]
+    for some in _in_powers(asked):
         laid |= set(connection.execute(select(TOMBSTONES.c.digest).where(TOMBSTONES.c.digest.in_(some))).scalars())
     return laid
 
@@ -256,12 +254,12 @@ def _all_inserted(connection: Connection, rows: list[_Values]) -> bool:
     return count == len(rows)
 
 
-def _in_powers(rows: list[_Values]) -> Iterator[list[_Values]]:
-    """Yield the rows in parts whose numbers are powers of two, the largest first."""
+def _in_powers(items: list[_T]) -> Iterator[list[_T]]:
+    """Yield the items in parts whose numbers are powers of two, the largest first."""
     start = 0
-    while start < len(rows):
-        size = min(TOGETHER, 1 << (len(rows) - start).bit_length() - 1)
-        yield rows[start : start + size]
+    while start < len(items):
+        size = min(TOGETHER, 1 << (len(items) - start).bit_length() - 1)
+        yield items[start : start + size]
         start += size
 
 
@@ -276,10 +274,9 @@ def _kept(connection: Connection, keys: list[tuple[bytes, bytes]]) -> dict[tuple
     """Return minute and sealed bytes of the rows with these keys that are there."""
     found: dict[tuple[bytes, bytes], tuple[int, bytes]] = {}
     for pseudonym, own in groupby(keys, key=itemgetter(0)):
-        ids = [row_id for _, row_id in own]
-        for start in range(0, len(ids), NAMED_AT_ONCE):
+        for ids in _in_powers([row_id for _, row_id in own]):
             chosen = select(SEALED_ROWS.c.id, SEALED_ROWS.c.minute, SEALED_ROWS.c.sealed).where(
-                SEALED_ROWS.c.pseudonym == pseudonym, SEALED_ROWS.c.id.in_(ids[start : start + NAMED_AT_ONCE])
+                SEALED_ROWS.c.pseudonym == pseudonym, SEALED_ROWS.c.id.in_(ids)
             )
             found |= {(pseudonym, row.id): (row.minute, row.sealed) for row in connection.execute(chosen)}
     return found

@@ -118,12 +118,18 @@ def test_the_store_keeps_no_order_in_which_rows_came(connection: Connection) -> 
 
 
 def test_ten_statements_serve_every_number_of_rows(connection: Connection) -> None:
-    """SQLite keeps each statement it has prepared, so a number of rows that never came before must not need another."""
+    """SQLite keeps each statement it has prepared, so a number of rows that never came before must not need another.
+
+    That is so of what is new, of what was there already, and of what is looked up among what was withdrawn.
+    """
+    readings.withdraw(connection, BEN, [b"w" * 16], DAY)
     asked: set[str] = set()
     event.listen(connection, "before_cursor_execute", lambda _connection, _cursor, statement, *_: asked.add(statement))
     counts = [*range(1, 130), 700, 1300]
     for number, count in enumerate(counts):
         rows = [Row(1, number.to_bytes(8, "big") + place.to_bytes(8, "big"), b"sealed") for place in range(count)]
         assert readings.add_rows(connection, ANNA, rows, DAY).statuses == [STORED] * count
-    assert len([statement for statement in asked if statement.startswith("INSERT OR IGNORE INTO sealed_rows")]) == 10
+        assert readings.add_rows(connection, ANNA, rows, DAY).statuses == [ALREADY] * count
+    for beginning in ("INSERT OR IGNORE INTO sealed_rows", "SELECT sealed_rows.id", "SELECT tombstones.digest"):
+        assert 0 < len([statement for statement in asked if statement.startswith(beginning)]) <= 11, beginning
     assert len(held(connection)) == sum(counts)
