@@ -28,7 +28,7 @@ _FRESH_S = _FRESH_MS / 1000
 _SLACK_MS = 2000
 _WORST_CRYSTAL = 100e-6  # in the cold; usual ones are within 20e-6
 _LARGEST_CREEP_MS = 3_600_000  # of a year
-_WORTH_MENDING_MS = 1000
+_WORTH_MENDING_MS = 1000  # less is how long a delivery takes
 _ON_ITS_WAY_S = 93.0  # a question may have been repeated for so long (RFC 7252 section 4.8.2, MAX_TRANSMIT_WAIT)
 DELIVERY_MS = 5000  # what comes within this time of each other was delivered together
 

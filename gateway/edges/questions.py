@@ -99,6 +99,7 @@ def sealable(connection: Connection, limit: int, each_climate: bool = True) -> l
 
     each_climate: also every single value of a room's climate, which no summary stands for.
     """
+    # each index holds what is asked for and nothing else; left to choose, SQLite takes the wider one for both
     index, which = ("readings_at_home", "") if each_climate else ("readings_sealable", "AND (r.kind != 2 OR r.kid = x'')")
     return connection.execute(
         f"SELECT r.*, s.person_id, s.epoch, s.generation FROM subjects s CROSS JOIN readings r INDEXED BY {index} USING (subject)"  # noqa: S608
