@@ -4,8 +4,8 @@ After an outage or a full disk much is held for a moment and let go again. The C
 on each is enough, so a gateway of ten years would stand at the size of its worst hour. glibc gives every whole free page back when asked
 (malloc_trim(3)); a C library that cannot be asked is left alone.
 
-Python looks for cycles that nobody needs among all there is, and holds everything up for a tenth of a second over the programs themselves,
-which stay as long as the process: these are left out (gc.freeze).
+Python looks for cycles that nobody needs among all there is, and holds everything up meanwhile. Most of what there is are the programs
+themselves, which stay as long as the process: these are left out (gc.freeze).
 """
 
 import asyncio
