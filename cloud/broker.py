@@ -7,6 +7,8 @@ a restart of ours, so a broker that stays up redelivers what was not acknowledge
 
 import queue
 import ssl
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,8 +45,9 @@ class Line:
     def __init__(self, client_id: str, settings: Broker, certificate: Path, key: Path, filters: list[str], log: Log) -> None:
         """Make the client; filters are subscribed with QoS 1 whenever it connects. Raises BadConfiguration."""
         self.arrived: queue.Queue[Delivery] = queue.Queue()
-        self.subscribed: queue.Queue[bool] = queue.Queue()
-        self.refused: queue.Queue[int] = queue.Queue()
+        # whoever does not look at these shall not pay for that in memory, reconnect after reconnect and refusal after refusal
+        self.subscribed: queue.Queue[bool] = queue.Queue(IN_FLIGHT)
+        self.refused: deque[int] = deque(maxlen=IN_FLIGHT)
         self._filters = filters
         self._log = log
         self._connection = 0
@@ -111,7 +114,8 @@ class Line:
         granted = not any(code.is_failure for code in codes)
         if not granted:
             self._log.error("broker.subscription_refused", reasons=[str(code) for code in codes])
-        self.subscribed.put(granted)
+        with suppress(queue.Full):
+            self.subscribed.put_nowait(granted)
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         self.arrived.put(Delivery(message.topic, bytes(message.payload), message.mid, self._connection))
@@ -119,7 +123,7 @@ class Line:
     def _on_publish(self, _client: mqtt.Client, _data: object, number: int, code: ReasonCode, _properties: object) -> None:
         if code.is_failure:
             self._log.warning("broker.publish_refused", reason=str(code))
-            self.refused.put(number)
+            self.refused.append(number)
 
 
 def alias_of(topic: str) -> str:

@@ -242,7 +242,7 @@ class Ingester:
             if number is None and not self._line.subscribed.empty():
                 self._line.subscribed.get()
                 number = self._line.publish(SELF_TEST_TOPIC, word)
-            forbidden = number is not None and number in self._line.refused.queue
+            forbidden = number is not None and number in self._line.refused
             try:
                 delivery = self._line.arrived.get(timeout=0.02)
             except queue.Empty:

@@ -3,12 +3,15 @@ test, would be a reader for whom it goes on keeping them."""
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from cloud import configuration
+from cloud.broker import IN_FLIGHT, Line
 from protocol.envelope import ERASED, STORED
 from tests.cloud.counterpart import WAIT_S, Device, Gateway, Person, weight
 
@@ -37,6 +40,33 @@ def test_what_waited_at_the_broker_is_gone_from_it_after_an_erasure(
         until(lambda gone=gone: gone not in held_by(broker.folder / "kept"))
     for gone in (person.pseudonym, row.sealed):
         assert gone not in held_by(broker.folder)
+
+
+class Said:
+    """A log that counts."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def msg(self, event: str, **_facts: object) -> None:
+        self.counts[event] += 1
+
+    info = warning = error = msg
+
+
+def test_a_line_remembers_little_of_what_nobody_asks_it(cloud: Any) -> None:
+    """It connects again for years, and an access list that lacks a line refuses every receipt for as long as nobody mends it."""
+    settings, log = configuration.read(cloud.configuration).broker, Said()
+    line = Line("forgetful", settings, settings.ingester_certificate, settings.ingester_key, ["foyer/1/+/up"], cast(Any, log))
+    line.start()
+    until(lambda: not line.subscribed.empty())
+    for _ in range(2 * IN_FLIGHT):
+        line.subscribe("foyer/1/+/up")
+    numbers = [line.publish("foyer/1/nobody/linked", b"for the site alone to say") for _ in range(2 * IN_FLIGHT)]
+    until(lambda: log.counts["broker.publish_refused"] == len(numbers))
+    line.stop()
+    assert list(line.refused) == numbers[-IN_FLIGHT:]
+    assert line.subscribed.qsize() == IN_FLIGHT
 
 
 def held_by(folder: Path) -> bytes:
