@@ -16,11 +16,12 @@ from typing import Any
 from gateway.errors import BadConfiguration
 
 _HEX_32 = re.compile(r"[0-9a-fA-F]{64}")
+_CONTACT = re.compile(r"mailto:[^@\s]+@[^@\s]+|https://[^/\s]+(/\S*)?")
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 
 def _about(reason: str, form: str = "text", *, unit: str = "", least: int = 0, most: int = 0) -> dict[str, Any]:
-    """Describe one setting; form: text, path, port, whole, hosts or key (32 bytes in hexadecimal)."""
+    """Describe one setting; form: text, path, port, whole, hosts, contact or key (32 bytes in hexadecimal)."""
     return {"reason": reason, "unit": unit, "least": least, "most": most, "form": form}
 
 
@@ -212,7 +213,9 @@ class Push:
     )
     contact: str = field(
         default="mailto:nobody@foyer.invalid",
-        metadata=_about("whom a carrier may write to about this home's messages (RFC 8292): mailto: or https:; some ask for a real one"),
+        metadata=_about(
+            "whom a carrier may write to about this home's messages (RFC 8292), mailto: or https://; some ask for a real one", "contact"
+        ),
     )
 
 
@@ -384,6 +387,8 @@ def _value(setting: str, about: Any, given: object, folder: Path) -> object:
         return given
     if form == "hosts" and isinstance(given, list) and given and all(isinstance(name, str) and _is_host(name) for name in given):
         return tuple(given)
+    if form == "contact" and isinstance(given, str) and len(given) <= 200 and _CONTACT.fullmatch(given):
+        return given
     if form == "key" and isinstance(given, str) and _HEX_32.fullmatch(given):
         return bytes.fromhex(given)
     if form == "text" and isinstance(given, str) and len(given) <= 500:
@@ -395,6 +400,7 @@ def _value(setting: str, about: Any, given: object, folder: Path) -> object:
         "flag": "true or false",
         "language": "en or fr",
         "hosts": "a list of host names in lower case or addresses",
+        "contact": "an address that begins with mailto: or https://",
         "key": "64 hexadecimal digits",
         "text": "a text",
     }

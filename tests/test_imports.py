@@ -56,19 +56,18 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
             "prometheus_client",
             "cbor2",
             "cryptography",
+            "http_ece",
             "ifaddr",
             "jinja2",
             "lakers",
             "paho",
             "py_vapid",
-            "pywebpush",
             "requests",
             "starlette",
             "structlog",
             "uvicorn",
             "zeroconf",
         },  # ifaddr: what zeroconf itself looks for addresses with; lakers: aiocoap's own EDHOC, a part of its oscore extra
-        # py_vapid, requests: what pywebpush itself signs and sends with
     ),
     "cloud": (
         {"cloud", "protocol"},

@@ -40,6 +40,8 @@ def test_a_folder_is_all_that_is_needed() -> None:
         (HOME + "[soap]\n", "soap"),
         (HOME + '[page]\nhost_names = ["Foyer Local"]\n', "page.host_names"),
         (HOME + "[page]\nhost_names = []\n", "page.host_names"),
+        (HOME + '[push]\ncontact = "parents@example.org"\n', "push.contact"),
+        (HOME + '[push]\ncontact = "https://example.org/our parents"\n', "push.contact"),
         (HOME + OUT.partition("[cloud]")[0], "cloud"),
         (HOME + OUT.replace("A" * 64, "A" * 63), "cloud.receipt_key"),
         (HOME + OUT.replace('host = "b"\n', ""), "broker.host"),

@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,7 +28,7 @@ from tests.gateway.test_pages import browser
 
 pytestmark = pytest.mark.anyio
 NEIGHBOUR = '[home_assistant]\nhost = "127.0.0.1"\nport = {port}\nuser = "ha"\npassword_file = "ha.password"\nalarms = true\n'
-CARRIER = '[push]\ncarriers = ["127.0.0.1"]\ncontact = "mailto:parents@example.org"\n'
+CARRIER = '[push]\ncarriers = ["127.0.0.1"]\ncontact = "https://example.org/parents"\n'
 
 
 @dataclass
@@ -38,6 +38,7 @@ class Carrier:
     port: int = 0
     status: int = 201
     location: str = ""
+    pours: bool = False
     posted: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     @property
@@ -62,8 +63,11 @@ def carrier() -> Iterator[Carrier]:
             self.send_response(run.status)
             if run.location:
                 self.send_header("Location", run.location)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(10**12 if run.pours else 0))
             self.end_headers()
+            with suppress(ConnectionError):
+                while run.pours:
+                    self.wfile.write(bytes(1 << 16))
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -125,7 +129,7 @@ def is_signed(authorization: str, origin: str) -> None:
     key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decoded(facts["k"]))
     key.verify(der, f"{head}.{claims}".encode(), ec.ECDSA(hashes.SHA256()))
     told = json.loads(decoded(claims))
-    assert (told["aud"], told["sub"]) == (origin, "mailto:parents@example.org")
+    assert (told["aud"], told["sub"]) == (origin, "https://example.org/parents")
 
 
 async def test_a_silent_babyphone_rings_a_sleeping_phone(tmp_path: Path) -> None:
@@ -224,13 +228,27 @@ async def test_a_browser_that_is_gone_is_forgotten_and_one_elsewhere_never_rung(
                 assert (await page.post("/en/nursery/push", **phone.form(endpoint))).status_code == 204
             await running.event("alarm.told", timeout_s=30)
             await running.event("push.refused", status=410)
-            await running.event("push.failed", error="TooManyRedirects")
+            await running.event("push.refused", status=307)
             assert (len(service.posted), len(elsewhere.posted)) == (1, 1)
             async with asyncio.timeout(10):
                 while browsers(tmp_path) != [kept]:
                     await asyncio.sleep(0.1)
             assert (await page.post("/en/nursery/push", what="silent", endpoint=kept)).status_code == 204
             assert browsers(tmp_path) == []
+
+
+async def test_an_answer_without_an_end_is_not_read(tmp_path: Path) -> None:
+    """A carrier says in its first line all that a home wants to know."""
+    device = Counterpart("babyphone")
+    device.enrol(tmp_path / "data")
+    with carrier() as service:
+        service.pours = True
+        async with gateway(configure(tmp_path, CARRIER)) as running, browser(running) as page:
+            await page.set_up()
+            assert (await page.post("/en/nursery/push", **Phone().form(service.address))).status_code == 204
+            await running.event("alarm.told", timeout_s=30)
+            await running.event("push.sent", timeout_s=5)
+        service.pours = False
 
 
 def browsers(folder: Path) -> list[str]:
