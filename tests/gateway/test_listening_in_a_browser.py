@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from playwright.async_api import async_playwright, expect
 
 from protocol import commands
+from tests import chromium
 from tests.gateway.counterpart import Counterpart, link
 from tests.gateway.process import configure, gateway
 from tests.gateway.test_listening import Cradle
 from tests.gateway.test_pages import PASSWORD
-from tests.gateway.test_pages_in_a_browser import CHROMIUM
 
 pytestmark = pytest.mark.anyio
 STEPS = (
@@ -51,11 +51,8 @@ async def test_the_page_plays_what_only_its_key_opens(tmp_path: Path) -> None:
     tone = 400 * np.sin(2 * np.pi * 500 * np.arange(1024) / 8000)
     async with gateway(configure(tmp_path)) as home, async_playwright() as playwright:
         ready = await home.event("gateway.ready")
-        rules = f"MAP gateway.test 127.0.0.1:{ready['page_port']}"
-        chromium = await playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", f"--host-resolver-rules={rules}", "--ignore-certificate-errors"]
-        )
-        context = await chromium.new_context(ignore_https_errors=True, locale="en-GB")
+        made = await playwright.chromium.launch(**chromium.started(chromium.leading(gateway_test=ready["page_port"]), chromium.TRUSTING))
+        context = await made.new_context(ignore_https_errors=True, locale="en-GB")
         await context.add_init_script(KEEP)
         page = await context.new_page()
         await page.goto("https://gateway.test/en/setup")
@@ -90,7 +87,7 @@ async def test_the_page_plays_what_only_its_key_opens(tmp_path: Path) -> None:
             await cradle.idle.wait()
             attending.cancel()
             await asyncio.gather(attending, return_exceptions=True)
-        await chromium.close()
+        await made.close()
         assert await home.stop() == 0
     assert len(played) == 2, "the altered, the strange and the repeated one are not heard"
     for part in played:

@@ -17,6 +17,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, async_playwright
 
 from gateway.edges.pages import routes
+from tests import chromium
 from tests.gateway.counterpart import Counterpart, link
 from tests.gateway.process import Gateway, configure, gateway
 from tests.gateway.test_pages import PASSWORD, Browser, browser
@@ -62,12 +63,9 @@ async def a_lived_in_home(folder: Path) -> AsyncIterator[tuple[Gateway, Browser]
 
 
 @asynccontextmanager
-async def chromium(port: int) -> AsyncIterator[Chromium]:
+async def eyes(port: int) -> AsyncIterator[Chromium]:
     async with async_playwright() as playwright:
-        rules = f"MAP gateway.test 127.0.0.1:{port}"
-        made = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", f"--host-resolver-rules={rules}"]
-        )
+        made = await playwright.chromium.launch(**chromium.started(chromium.leading(gateway_test=port)))
         try:
             yield made
         finally:
@@ -117,7 +115,7 @@ async def look(made: Chromium, language: str, width: str, scheme: Any, *, signed
 
 async def see(folder: Path, ways: list[tuple[str, str, str]]) -> dict[str, list[str]]:
     wrong: dict[str, list[str]] = {}
-    async with a_lived_in_home(folder) as (running, _), chromium((await running.event("gateway.ready"))["page_port"]) as made:
+    async with a_lived_in_home(folder) as (running, _), eyes((await running.event("gateway.ready"))["page_port"]) as made:
         for language, width, scheme in ways:
             for signed_in in (False, True):
                 wrong |= await look(made, language, width, scheme, signed_in=signed_in)
@@ -137,7 +135,7 @@ async def test_every_page_is_accessible_in_every_way(tmp_path: Path) -> None:
 
 async def test_set_up_is_accessible(tmp_path: Path) -> None:
     """The first page that a family sees, in both languages."""
-    async with gateway(configure(tmp_path)) as running, chromium((await running.event("gateway.ready"))["page_port"]) as made:
+    async with gateway(configure(tmp_path)) as running, eyes((await running.event("gateway.ready"))["page_port"]) as made:
         for language in ("en", "fr"):
             context = await made.new_context(viewport={"width": 390, "height": 844}, ignore_https_errors=True, bypass_csp=True)
             page = await context.new_page()

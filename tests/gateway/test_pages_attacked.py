@@ -18,6 +18,7 @@ from playwright.async_api import async_playwright
 
 from gateway.edges.pages import entrance, routes
 from gateway.edges.pages.access import HEADERS
+from tests import chromium
 from tests.gateway.counterpart import Counterpart, link
 from tests.gateway.process import Gateway, configure, gateway
 from tests.gateway.test_pages import PASSWORD, Browser, browser
@@ -243,11 +244,8 @@ async def test_another_site_and_a_rebound_name_get_nothing(tmp_path: Path) -> No
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Evil)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         Evil.target = "https://gateway.test"
-        rules = f"MAP gateway.test 127.0.0.1:{port},MAP rebound.example 127.0.0.1:{port},MAP evil.example 127.0.0.1:{server.server_port}"
-        made = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", f"--host-resolver-rules={rules}", "--ignore-certificate-errors"],
-        )
+        ways = chromium.leading(gateway_test=port, rebound_example=port, evil_example=server.server_port)
+        made = await playwright.chromium.launch(**chromium.started(ways, chromium.TRUSTING))
         context = await made.new_context(ignore_https_errors=True)
         door = await context.new_page()
         await door.goto("https://gateway.test/en/sign-in")

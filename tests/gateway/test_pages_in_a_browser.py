@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import ConsoleMessage, async_playwright, expect
 
+from tests import chromium
 from tests.gateway.counterpart import Counterpart, link
 from tests.gateway.process import configure, gateway
 from tests.gateway.test_pages import PASSWORD
 
 pytestmark = pytest.mark.anyio
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -27,11 +27,8 @@ async def test_a_family_sets_up_and_sees_readings_and_the_nursery_live(tmp_path:
 
     async with gateway(configure(tmp_path)) as home, async_playwright() as playwright:
         ready = await home.event("gateway.ready")
-        rules = f"MAP gateway.test 127.0.0.1:{ready['page_port']}"
-        chromium = await playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", f"--host-resolver-rules={rules}", "--ignore-certificate-errors"]
-        )
-        context = await chromium.new_context(viewport={"width": width, "height": 844}, ignore_https_errors=True, locale="en-GB")
+        made = await playwright.chromium.launch(**chromium.started(chromium.leading(gateway_test=ready["page_port"]), chromium.TRUSTING))
+        context = await made.new_context(viewport={"width": width, "height": 844}, ignore_https_errors=True, locale="en-GB")
         page = await context.new_page()
         page.on("console", heard)
         await page.goto("https://gateway.test/")
@@ -58,6 +55,6 @@ async def test_a_family_sets_up_and_sees_readings_and_the_nursery_live(tmp_path:
             await expect(page.locator("[data-value=loudness_dB]")).to_have_text("66")
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         await page.screenshot(path=tmp_path / f"nursery-{width}.png", full_page=True)
-        await chromium.close()
+        await made.close()
         assert await home.stop() == 0
     assert complaints == []

@@ -15,10 +15,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.async_api import async_playwright, expect
 
+from tests import chromium
 from tests.gateway.counterpart import Counterpart
 from tests.gateway.process import configure, gateway
 from tests.gateway.test_pages import PASSWORD
-from tests.gateway.test_pages_in_a_browser import CHROMIUM
 from tests.gateway.test_push import CARRIER, Phone, browsers, carrier, encoded
 
 pytestmark = pytest.mark.anyio
@@ -48,11 +48,9 @@ async def test_the_button_rings_this_browser_and_its_worker_shows_why(tmp_path: 
         subscription = json.dumps({"endpoint": address, "keys": {"p256dh": encoded(phone.public), "auth": encoded(phone.auth)}})
         async with gateway(configure(tmp_path, CARRIER)) as home, async_playwright() as playwright:
             ready = await home.event("gateway.ready")
-            rules = f"--host-resolver-rules=MAP gateway.test 127.0.0.1:{ready['page_port']}"
             context = await playwright.chromium.launch_persistent_context(
                 str(tmp_path / "browser"),
-                executable_path=str(CHROMIUM),
-                args=["--no-sandbox", rules, trusted(ready["page_port"])],
+                **chromium.started(chromium.leading(gateway_test=ready["page_port"]), trusted(ready["page_port"])),
                 locale="fr-FR",
                 permissions=["notifications"],
             )
@@ -105,11 +103,10 @@ async def test_a_browser_that_may_not_be_rung_says_so(tmp_path: Path) -> None:
     device.enrol(tmp_path / "data")
     async with gateway(configure(tmp_path, CARRIER)) as home, async_playwright() as playwright:
         ready = await home.event("gateway.ready")
-        rules = f"--host-resolver-rules=MAP gateway.test 127.0.0.1:{ready['page_port']}"
-        chromium = await playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", rules, trusted(ready["page_port"])]
+        made = await playwright.chromium.launch(
+            **chromium.started(chromium.leading(gateway_test=ready["page_port"]), trusted(ready["page_port"]))
         )
-        page = await (await chromium.new_context(locale="en-GB")).new_page()
+        page = await (await made.new_context(locale="en-GB")).new_page()
         await page.goto("https://gateway.test/en/setup")
         await page.locator("[name=code]").fill((await home.event("page.setup_code"))["code"])
         await page.locator("[name=password]").fill(PASSWORD)
@@ -121,5 +118,5 @@ async def test_a_browser_that_may_not_be_rung_says_so(tmp_path: Path) -> None:
         await expect(button).to_have_text(str(said), timeout=20_000)
         await expect(button).to_be_enabled()
         assert browsers(tmp_path) == []
-        await chromium.close()
+        await made.close()
         assert await home.stop() == 0

@@ -19,7 +19,7 @@ from tests.gateway.counterpart import Counterpart, link
 from tests.gateway.ingester import cloud
 from tests.gateway.process import configure, gateway
 from tests.gateway.test_pages import PASSWORD, browser
-from tests.gateway.test_pages_accessible import OUTPUT, chromium, findings
+from tests.gateway.test_pages_accessible import OUTPUT, eyes, findings
 from tools import release
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
@@ -191,7 +191,7 @@ async def test_whatever_an_update_ends_with_is_on_the_page_in_words_in_both_lang
                     assert str(escape(SENTENCES[fault][language])) in shown, faults.FAULTS[fault]
             said = cbor2.dumps({0: 5, 1: release.sequence_of("0.1.1"), 21: faults.UPDATE_NOT_SIGNED}, canonical=True)
             assert (await way.post("u", said, 60)).code is Code.CHANGED
-        async with chromium(ready["page_port"]) as made:
+        async with eyes(ready["page_port"]) as made:
             for language, width in (("en", 1280), ("fr", 390)):
                 context = await made.new_context(viewport={"width": width, "height": 844}, ignore_https_errors=True, bypass_csp=True)
                 seen = await context.new_page()

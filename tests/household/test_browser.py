@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from tests import chromium
 from tests.gateway.counterpart import Counterpart, link
 from tests.household import secrecy
 from tools.evening import PEOPLE
@@ -27,18 +28,15 @@ pytestmark = pytest.mark.timeout(240)
 @asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-        )
+        made = await playwright.chromium.launch(**chromium.started())
         try:
-            yield chromium
+            yield made
         finally:
-            await chromium.close()
+            await made.close()
 
 
-async def visit(chromium: Browser, language: str = "en", width: int = 1280) -> BrowserContext:
-    return await chromium.new_context(
+async def visit(made: Browser, language: str = "en", width: int = 1280) -> BrowserContext:
+    return await made.new_context(
         ignore_https_errors=True, locale=language, viewport={"width": width, "height": 860}, timezone_id="Europe/Paris"
     )
 
@@ -52,7 +50,7 @@ async def sign_in(page: Page, household: Household) -> None:
     await page.wait_for_url("**/home")
 
 
-async def pictures(chromium: Browser, household: Household, session: BrowserContext, home: BrowserContext) -> list[str]:
+async def pictures(made: Browser, household: Household, session: BrowserContext, home: BrowserContext) -> list[str]:
     """Take a picture of each page at each width in each language; return the pages that are wider than their screen."""
     OUTPUT.mkdir(exist_ok=True)
     wide = []
@@ -116,8 +114,8 @@ async def weigh_in_and_look(folder: Path) -> dict[str, object]:
     """Live through one weigh-in with a browser open; return what was seen."""
     seen: dict[str, object] = {}
     complaints: list[str] = []
-    async with Household(folder, Ports.free(), PEOPLE) as household, browser() as chromium:
-        session = await visit(chromium)
+    async with Household(folder, Ports.free(), PEOPLE) as household, browser() as made:
+        session = await visit(made)
         page = await session.new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -145,14 +143,14 @@ async def weigh_in_and_look(folder: Path) -> dict[str, object]:
         seen["rows"] = await rows_of(household)
 
         seen["steered"] = await steer_from_the_site(household)
-        home = await visit(chromium)
+        home = await visit(made)
         door = await home.new_page()
         await door.goto(f"{household.page_address}/en/sign-in")
         await door.fill("input[name=password]", household.household_password)
         await door.click("main button")
         await door.wait_for_url("**/en/")
         await door.close()
-        seen["too wide"] = await pictures(chromium, household, session, home)
+        seen["too wide"] = await pictures(made, household, session, home)
         seen["complaints"] = complaints
     return seen
 

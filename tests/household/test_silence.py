@@ -14,10 +14,10 @@ from playwright.async_api import async_playwright, expect
 
 from gateway.edges.link_key import public_half_in
 from simulator.house import Device, House
+from tests import chromium
 from tests.firmware.living import until
 from tests.gateway.process import Gateway, configure, gateway
 from tests.gateway.test_pages import PASSWORD, Browser, browser
-from tests.gateway.test_pages_in_a_browser import CHROMIUM
 from tests.gateway.test_push import CARRIER, Carrier, Phone, carrier
 from tools import build, provision
 from tools.micropython import find
@@ -97,10 +97,8 @@ async def test_a_lost_wifi_is_missed_and_its_return_ends_the_alarm(tmp_path: Pat
 async def test_a_gateway_that_dies_is_missed_by_the_open_page_and_the_device(tmp_path: Path) -> None:
     """A dead gateway can push nothing: the page's own clock rings within 30 s, and the device shows that the home is silent."""
     async with night(tmp_path) as home, async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        )
-        context = await chromium.new_context(ignore_https_errors=True, locale="en-GB")
+        made = await playwright.chromium.launch(**chromium.started("--autoplay-policy=no-user-gesture-required"))
+        context = await made.new_context(ignore_https_errors=True, locale="en-GB")
         page = await context.new_page()
         await page.goto(f"https://localhost:{(await home.running.event('gateway.ready'))['page_port']}/en/sign-in")
         await page.get_by_label("Household password").fill(PASSWORD)
@@ -111,5 +109,5 @@ async def test_a_gateway_that_dies_is_missed_by_the_open_page_and_the_device(tmp
         await home.running.kill()
         await expect(page.locator("[data-alarm=no_life]")).to_be_visible(timeout=WITHIN_s * 1000)
         assert time.monotonic() - began_s < WITHIN_s
-        await chromium.close()
+        await made.close()
         await until(lambda: home.babyphone.display[1] == "kept, home silent", 60)

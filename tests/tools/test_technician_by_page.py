@@ -17,6 +17,7 @@ from playwright.sync_api import Page, Route, sync_playwright
 
 from simulator.usb.board import BenchDevice
 from simulator.usb.bootrom import ESP32_C3
+from tests import chromium
 from tests.cloud.site.conftest import ADDRESS, Premises
 from tests.cloud.site.test_live_in_browser import Eyes, keep
 from tests.tools.bench_room import FILES_AT, BenchRoom
@@ -86,12 +87,12 @@ def eyes(tmp_path: Path, shelf: Path) -> Iterator[Eyes]:
             headers = {name: value for name, value in got.headers.items() if name not in ("content-encoding", "content-length")}
             route.fulfill(status=got.status_code, headers=headers, body=got.content)
 
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        context = chromium.new_context()
+        made = playwright.chromium.launch(**chromium.started())
+        context = made.new_context()
         context.set_default_timeout(PATIENCE_ms)
         context.route("**/*", answer)
         yield Eyes(context)
-        chromium.close()
+        made.close()
     premises.close()
 
 

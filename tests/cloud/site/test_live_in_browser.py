@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 from protocol import linking
+from tests import chromium
 from tests.cloud.counterpart import Device, Gateway, Person, climate, pressure, weight
 
 OUTPUT = Path(__file__).parents[2] / "output" / "cloud"
@@ -25,11 +26,11 @@ WIDTHS = {390: 844, 1280: 900}
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        made = playwright.chromium.launch(**chromium.started())
+        yield made
+        made.close()
 
 
 class Eyes:
@@ -84,12 +85,12 @@ def a_night(room: Person, babyphone: Device) -> list[Any]:
 
 
 def test_a_newcomer_registers_links_and_sees_readings_arrive(
-    cloud: Any, gateway: Gateway, start: Callable[..., Any], chromium: Browser
+    cloud: Any, gateway: Gateway, start: Callable[..., Any], browser: Browser
 ) -> None:
     """From the first page to weights that appear by themselves, without a reload and with no error in the console."""
     start("--configuration", str(cloud.configuration)).wait_for("cloud.ready")
     person, room, scale, cuff, babyphone = Person("Ada"), Person("Nursery", linking.ROOM), Device(), Device(), Device()
-    eyes = Eyes(chromium.new_context(locale="en-GB", timezone_id="Europe/Paris"))
+    eyes = Eyes(browser.new_context(locale="en-GB", timezone_id="Europe/Paris"))
     page = eyes.page()
 
     page.goto(cloud.address)
@@ -158,7 +159,7 @@ def test_a_newcomer_registers_links_and_sees_readings_arrive(
             if name in ("weight", "pressure", "climate"):
                 page.wait_for_selector("canvas")
             keep(page, f"{name}-{language}")
-    dark = Eyes(chromium.new_context(locale="fr-FR", color_scheme="dark", storage_state=eyes.context.storage_state()))
+    dark = Eyes(browser.new_context(locale="fr-FR", color_scheme="dark", storage_state=eyes.context.storage_state()))
     dark_page = dark.page()
     for name in ("home", "pressure"):
         dark_page.goto(f"{cloud.address}/fr/{name}")

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests import chromium
 from tests.cloud.site.conftest import PASSWORD
 from tests.cloud.site.test_site_in_browser import SIZES, Address, Walk, serious_findings
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        made = playwright.chromium.launch(**chromium.started())
+        yield made
+        made.close()
 
 
 @pytest.fixture
@@ -80,9 +81,9 @@ def look(page: Page, name: str, paths: tuple[str, ...]) -> None:
                 walk.look(f"{name}-{path}")
 
 
-def test_a_passkey_with_prf_opens_and_one_without_follows_the_password(cloud: Any, address: str, chromium: Browser) -> None:
+def test_a_passkey_with_prf_opens_and_one_without_follows_the_password(cloud: Any, address: str, browser: Browser) -> None:
     """The first signs in by itself; its answer serves once; the second opens nothing, and without it the password is not enough."""
-    page = chromium.new_context(locale="en-GB").new_page()
+    page = browser.new_context(locale="en-GB").new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     register(page, address)

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 from cloud import campaigns
 from gateway import orders
 from protocol import commands, linking, steering
+from tests import chromium
 from tests.cloud.conftest import ROOT, Cloud, Running
 from tests.cloud.counterpart import Device, Gateway, Person
 from tests.cloud.postbox import Postbox
@@ -35,11 +36,11 @@ SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        made = playwright.chromium.launch(**chromium.started())
+        yield made
+        made.close()
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +95,9 @@ class Walk:
         self.page.screenshot(path=OUTPUT / f"walk-{name}-{self.language}-{self.size}.png", full_page=True)
 
 
-def test_without_a_connection_there_is_a_page_and_no_reading(running: Cloud, broker: Any, chromium: Browser) -> None:
+def test_without_a_connection_there_is_a_page_and_no_reading(running: Cloud, broker: Any, browser: Browser) -> None:
     """A guest who saw readings and loses the connection is told so, in their language; what lies in the browser holds no reading."""
-    context = chromium.new_context(locale="fr", timezone_id="Europe/Paris")
+    context = browser.new_context(locale="fr", timezone_id="Europe/Paris")
     page, home, person = context.new_page(), Gateway(broker, running.receipt_key), Person("Ada")
     page.goto(f"{running.address}/fr/register")
     assert page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
@@ -146,10 +147,10 @@ def test_without_a_connection_there_is_a_page_and_no_reading(running: Cloud, bro
         pytest.param("fr", "desk", marks=pytest.mark.long),
     ],
 )
-def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_path: Path, language: str, size: str) -> None:
+def test_what_a_person_does(running: Cloud, broker: Any, browser: Browser, tmp_path: Path, language: str, size: str) -> None:
     """All eight, one after the other, without an error in the console and without a serious finding."""
     cloud = running
-    context = chromium.new_context(locale=language, timezone_id="Europe/Paris", viewport=SIZES[size], accept_downloads=True)  # type: ignore[arg-type]
+    context = browser.new_context(locale=language, timezone_id="Europe/Paris", viewport=SIZES[size], accept_downloads=True)  # type: ignore[arg-type]
     walk = Walk(context.new_page(), cloud, language, size)
     page = walk.page
     home = Gateway(broker, cloud.receipt_key)
@@ -218,7 +219,7 @@ def test_what_a_person_does(running: Cloud, broker: Any, chromium: Browser, tmp_
     link = page.get_attribute("[data-link]", "data-link")
     assert link
     walk.look("granted")
-    guest = Walk(chromium.new_context(locale=language, viewport=SIZES[size]).new_page(), cloud, language, size)  # type: ignore[arg-type]
+    guest = Walk(browser.new_context(locale=language, viewport=SIZES[size]).new_page(), cloud, language, size)  # type: ignore[arg-type]
     guest.page.goto(link)
     guest.page.wait_for_selector("canvas")
     assert "#" not in guest.page.url
@@ -341,7 +342,7 @@ def with_what_they_load(browser: Any, pages: dict[str, str]) -> dict[str, tuple[
 
 @pytest.mark.parametrize(("made", "count"), [(pages_of_letters, 12), (pages_of_a_home, 6)])
 def test_the_pages_that_letters_changes_and_homes_lead_to(
-    tmp_path: Path, chromium: Browser, made: Callable[[Path], dict[str, tuple[bytes, str]]], count: int
+    tmp_path: Path, browser: Browser, made: Callable[[Path], dict[str, tuple[bytes, str]]], count: int
 ) -> None:
     """Mailbox, confirming, stopping letters, what changed in the terms, and what a home asks and lets be done: looked at as well."""
     # playwright's own event loop runs in this thread
@@ -355,7 +356,7 @@ def test_the_pages_that_letters_changes_and_homes_lead_to(
     pages = [address for address, (_, kind) in held.items() if kind == "text/html"]
     assert len(pages) == count
     for size, viewport in SIZES.items():
-        context = chromium.new_context(viewport=viewport, color_scheme="dark" if size == "phone" else "light")  # type: ignore[arg-type]  # numbers, as it asks for
+        context = browser.new_context(viewport=viewport, color_scheme="dark" if size == "phone" else "light")  # type: ignore[arg-type]  # numbers, as it asks for
         context.route("**/*", answer)
         for address in pages:
             walk = Walk(context.new_page(), Address(ADDRESS), address[1:3], size)

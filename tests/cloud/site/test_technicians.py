@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Route, sync_playwright
 
+from tests import chromium
 from tests.cloud.site.test_live_in_browser import Eyes, keep
 from tools import build, flash, release
 
@@ -65,8 +66,8 @@ def test_a_board_is_installed_from_the_browser_under_the_strict_policy(stocked: 
             headers = {name: value for name, value in got.headers.items() if name not in ("content-encoding", "content-length")}
             route.fulfill(status=got.status_code, headers=headers, body=got.content)
 
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        context = chromium.new_context()
+        made = playwright.chromium.launch(**chromium.started())
+        context = made.new_context()
         context.route("**/*", answer)
         eyes = Eyes(context)
         page = eyes.page()
@@ -86,4 +87,4 @@ def test_a_board_is_installed_from_the_browser_under_the_strict_policy(stocked: 
         keep(page, "technicians-installing")
         # nobody answers on that port, which the window says too
         assert [words for words in eyes.wrong if "Improv Wi-Fi Serial not detected" not in words] == []
-        chromium.close()
+        made.close()

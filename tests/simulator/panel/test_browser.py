@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests import chromium
 from tests.simulator.panel.household import LivedIn, served
 
-CHROMIUM = Path("/usr/bin/chromium")
 OUTPUT = Path(__file__).parents[2] / "output"
 PHONE, WIDE = (390, 844), (1280, 900)
 
@@ -22,7 +22,7 @@ expect.set_options(timeout=15_000)  # the machine may be busy with other tests
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(**chromium.started())
         yield browser
         browser.close()
 
