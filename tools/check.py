@@ -1,7 +1,9 @@
 """`foyer test`: the linters, the types, the device code through mpy-cross, and every test, in that order.
 
-Each step prints one line; what a step has to complain about follows it. The tests come last, because they take longest and their
-closing lines are what a reader looks for. `--long` runs the campaigns too, which take hours.
+Each step prints one line; what a step has to complain about follows it. Two steps run side by side. The tests come last, because they
+take longest and their closing lines are what a reader looks for. `--long` runs the campaigns too, which take hours.
+
+The tests start hundreds of Pythons, so what Python compiled is kept (`__pycache__`), whatever the shell has to say about that.
 
 A few tests that failed beside others are run once more, alone, and that decides (decision 0018): how busy a machine is must not. They are
 named all the same, because a person has waited for them.
@@ -9,10 +11,12 @@ named all the same, because a person has waited for them.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools import build
@@ -45,6 +49,11 @@ def device_code() -> str:
     return ""
 
 
+def collect() -> str:
+    """Find every test once, which keeps each file compiled: those who run them at once then need not compile it each for themselves."""
+    return _complaints([sys.executable, "-m", "pytest", "--collect-only", "-qq"])
+
+
 def _complaints(command: list[str]) -> str:
     done = subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else (done.stdout + done.stderr).strip() or f"status {done.returncode}"
@@ -55,6 +64,7 @@ STEPS: dict[str, Callable[[], str]] = {
     "ruff: laid out": layout,
     "mypy: strict": types,
     "mpy-cross: device code compiles": device_code,
+    "pytest: every test is found": collect,
 }
 
 
@@ -63,16 +73,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--long", action="store_true", help="run the long campaigns too (hours)")
     parser.add_argument("tests", nargs="*", help="files or folders of tests, instead of all of them")
     chosen = parser.parse_args(arguments)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     failed = False
-    for words, step in STEPS.items():
-        started = time.monotonic()
-        complaint = step()
-        failed = failed or bool(complaint)
-        sys.stdout.write(
-            f"{'✗' if complaint else '✓'} {words} ({time.monotonic() - started:.0f} s)\n{complaint + chr(10) if complaint else ''}"
-        )
-        sys.stdout.flush()
+    with ThreadPoolExecutor(2) as two:
+        for words, (complaint, took_s) in zip(STEPS, two.map(_timed, STEPS.values()), strict=True):
+            failed = failed or bool(complaint)
+            sys.stdout.write(f"{'✗' if complaint else '✓'} {words} ({took_s:.0f} s)\n{complaint + chr(10) if complaint else ''}")
+            sys.stdout.flush()
     return run_tests(build.ROOT, chosen.tests, chosen.long) or int(failed)
+
+
+def _timed(step: Callable[[], str]) -> tuple[str, float]:
+    started = time.monotonic()
+    return step(), time.monotonic() - started
 
 
 def run_tests(root: Path, tests: list[str], long: bool) -> int:

@@ -16,6 +16,12 @@ def test_is_unlucky():
 """
 
 
+@pytest.fixture(autouse=True)
+def one_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file or two need no more processes than one."""
+    monkeypatch.setattr(check, "AT_ONCE", 1)
+
+
 def run(folder: Path, capfd: pytest.CaptureFixture[str], **files: str) -> tuple[int, str]:
     """Run these files of tests; return the status, and what was said after the first run."""
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = long\n")
