@@ -91,7 +91,6 @@ class Wifi(way.Way):
         if self._socket is None:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
-            self._known = self._to = self._address(self._gateway[0])
             self._waiting = select.poll()
             self._waiting.register(self._socket, select.POLLIN)
         return self._socket
@@ -105,9 +104,11 @@ class Wifi(way.Way):
             if datagram == self._said and self._moved is None:
                 self._again(datagram)
             self._said = datagram
+            if self._to is None:
+                self._known = self._to = self._address(self._gateway[0])
             self._socket.sendto(datagram, self._to)
         except OSError:
-            pass  # lost on the way, as any datagram may be: the exchange repeats it
+            pass  # lost on the way, as any datagram may be, or the name leads nowhere yet: the exchange repeats it
 
     def _again(self, datagram):
         from firmware.radio import moved  # spares memory: a home seldom moves

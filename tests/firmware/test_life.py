@@ -104,6 +104,20 @@ def test_a_device_without_wifi_keeps_and_says_so(tmp_path: Path) -> None:
     live(tmp_path, {"babyphone": "babyphone"}, script)
 
 
+def test_a_home_whose_name_leads_nowhere_is_a_silent_home(tmp_path: Path) -> None:
+    """After a power cut a device is up before its home: it keeps what it measures, says that the home is silent, and lives on."""
+
+    async def script(_house: House, devices: dict[str, Device], homes: dict[str, Home]) -> None:
+        babyphone = devices["babyphone"]
+        await until(lambda: any("foyer fault code=82" in line for line in babyphone.console), 60)
+        await until(lambda: sum("stop=kept" in line for line in babyphone.console) >= 12, 60)
+        assert not [line for line in babyphone.console if "Traceback" in line or "code=1" in line.split()]
+        assert sum("foyer ready" in line for line in babyphone.console) == 1
+        assert not homes["babyphone"].got
+
+    live(tmp_path, {"babyphone": "babyphone"}, script, settings={"gateway": ["nobody.invalid", 5683]})
+
+
 @pytest.mark.long
 def test_the_cuff_measures_a_simulated_person(tmp_path: Path) -> None:
     """Within 3 mmHg on the simulator, which proves code, not accuracy."""

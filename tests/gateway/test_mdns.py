@@ -171,8 +171,18 @@ def test_only_reachable_addresses_are_promised() -> None:
 
 
 @pytest.mark.timeout(240)
-async def test_a_device_finds_its_home_where_it_moved_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["", "its name leads nowhere"])
+async def test_a_device_finds_its_home_where_it_moved_to(tmp_path: Path, named: bool) -> None:
     """Paired with a gateway that then comes back elsewhere, a device asks its network, and what it kept arrives once: no person helps."""
+    altered = {}
+    if not named:
+        way = (ROOT / "firmware/radio/wifi.py").read_text(encoding="utf-8")
+        asked = "self._address(self._gateway[0])"
+        assert way.count(asked) == 1
+        # once it is paired
+        altered["firmware/radio/wifi.py"] = way.replace(
+            asked, 'self._address("nobody.invalid" if type(self) is Wifi else self._gateway[0])'
+        )
     source = (ROOT / "firmware/radio/moved.py").read_text(encoding="utf-8")
     blocking = "        self._asking.setblocking(False)\n"
     assert source.count(blocking) == 1
@@ -185,7 +195,8 @@ async def test_a_device_finds_its_home_where_it_moved_to(tmp_path: Path) -> None
         async with gateway(configuration) as running, browser(running) as page:
             await page.set_up()
             old = int((await running.event("gateway.ready"))["coap_port"])
-            device = new_device(house, "scale", old, label, "scale", {"firmware/radio/moved.py": source.replace(blocking, loopback)})
+            altered["firmware/radio/moved.py"] = source.replace(blocking, loopback)
+            device = new_device(house, "scale", old, label, "scale", altered)
             await device.start()
             await paired(page, house, device, label)
             kid = await kid_of_only_device(page)
