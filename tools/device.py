@@ -1,6 +1,6 @@
 """`foyer device …`: what a technician does with a board on the bench, one command each.
 
-Here are the arguments, the lines on the terminal and the exit status; what is done is in release.py, flash.py, introduce.py and
+Here are the arguments, the lines on the terminal and the exit status; what is done is in release.py, flash.py, introduce.py, join.py and
 selftest.py. A failure is one sentence, the next step, and a status that is not 0.
 """
 
@@ -18,7 +18,7 @@ from rich.console import Console
 
 from gateway.edges.link_key import public_half_in
 from gateway.errors import FileUnusable
-from tools import build, calibrate, flash, interpreter_image, introduce, ports, probe, provision, release, selftest, technician
+from tools import build, calibrate, flash, interpreter_image, introduce, join, ports, probe, provision, release, selftest, technician
 from tools.faults import Fault
 from tools.records import Records
 
@@ -84,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     giving.add_argument("--again", action="store_true", help="give new keys to a device that has some")
     giving.add_argument("--patience", type=float, default=technician.PATIENCE_s, metavar="SECONDS", help="how long it may be silent")
     giving.set_defaults(work=_provision)
+
+    joining = commands.add_parser("wifi", help="let a provisioned device join another Wi-Fi; it keeps its keys and readings")
+    joining.add_argument("name", metavar="NAME", help="the network; its password is asked for")
+    joining.add_argument("--port")
+    joining.add_argument("--records", type=Path, default=RECORDS)
+    joining.add_argument("--untried", action="store_true", help="the network is not here: keep it without trying it")
+    joining.set_defaults(work=_wifi)
 
     checking = commands.add_parser("check", help="test a device on the bench; its record keeps the result")
     checking.add_argument("--port")
@@ -293,6 +300,14 @@ def _agree(console: Console, fault: Fault, question: str) -> bool:
     if input(f"{question}? Type yes: ").strip().lower() not in ("yes", "oui"):
         raise Fault("kept")
     return True
+
+
+def _wifi(chosen: argparse.Namespace, console: Console) -> int:
+    port = ports.choose(chosen.port)
+    serial = join.join(port, chosen.name, _password(chosen.name), Records(chosen.records), tried=not chosen.untried)
+    how = "" if chosen.untried else ": it was let in"
+    console.print(f"✓ {serial} joins {chosen.name} from now on{how}. Its keys, its home and its readings are as they were.", markup=False)
+    return 0
 
 
 def _check(chosen: argparse.Namespace, console: Console) -> int:

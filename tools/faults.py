@@ -66,6 +66,15 @@ WORDS: dict[str, _Words] = {
     "no-firmware": _Words("There is no Foyer firmware on the board on {port}.", "Flash it first: `foyer device flash --kind {kind}`."),
     "wrong-kind": _Words("The board on {port} is flashed as a {found}, not as a {kind}.", "Say --kind {found}, or flash it as a {kind}."),
     "not-provisioned": _Words("The device on {port} has no keys yet.", "Run `foyer device provision` first."),
+    "no-such-wifi": _Words(
+        "No Wi-Fi has such a name or password.",
+        "A name has up to 32 bytes, a password 8 to 63 letters, or none where the network is open; nothing was changed.",
+    ),
+    "wifi-refuses": _Words(
+        "The Wi-Fi {wifi} does not take the device on {port}.",
+        "Nothing was changed. Capitals count, and it must be a 2.4 GHz network in reach; one that is elsewhere is kept with --untried.",
+    ),
+    "bluetooth-alone": _Words("The device on {port} has Bluetooth alone.", "It needs no Wi-Fi; nothing was changed."),
     "device-said": _Words("The device on {port} could not do it: {said}.", "Run this again; if it happens again, flash the device anew."),
     "not-calibrated": _Words(
         "The scale on {port} is not calibrated anew: {said}.",
