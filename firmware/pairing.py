@@ -3,7 +3,7 @@
 It is a life of its own: nothing is measured, and its end is a new start. Nothing is written before the home has said that it has the
 device on disk and the person has pressed the button for the digits; then one file is put in place of another, and that is all there is to
 be cut in two. A device that has a home already may tell that same home again who it is, when that home was set back to a time before it
-knew the device; any other home is refused.
+knew the device; any other home is refused. A home whose Wi-Fi is another one now tells it in the same way.
 
 A radio is whatever has `post`: the exchange, `protocol/pairing.py`, does not know which.
 """
@@ -33,8 +33,6 @@ _SHOWN_MS = const(4000)
 _PIN_WAKE = const(2)  # machine.wake_reason() of the stock port
 _CHANGED = const(0x44)
 _TIMING = exchange.Timing(1000, 2, 5000)  # a home that was not yet given the label is silent: ask it often
-_KEY_INFO = b"foyer pairing keys"
-_FINAL = (faults.PAIRING_HAS_HOME, faults.PAIRING_NOT_THE_SAME)
 
 
 class NotPaired(Exception):
@@ -99,7 +97,7 @@ class Acquaintance:
         self._nonce = None  # used: an exchange that breaks off begins with another
         ours, theirs = pairing.names(nonce, home_nonce)
         context = oscore.derive(label, nonce + home_nonce, ours, theirs, hkdf.hkdf)
-        self.entropy = hkdf.hkdf(nonce + home_nonce, label, _KEY_INFO, 32)
+        self.entropy = hkdf.hkdf(nonce + home_nonce, label, b"foyer pairing keys", 32)
         self._sent = 0
         self.link = link.Link(context, self._take_sequence, ccm.seal, ccm.open_, os.urandom, _TIMING)
 
@@ -127,9 +125,9 @@ class Presses:
 
 
 class Finding:
-    """One window. fields: of the identity as they stand; chosen: the settings."""
+    """One window. fields: of the identity as they stand; chosen: the settings; radio: which kind looks for a home."""
 
-    def __init__(self, chosen, fields, clock, display, presses, alive):
+    def __init__(self, radio, chosen, fields, clock, display, presses, alive):
         self._chosen = chosen
         self._fields = fields
         self._clock = clock
@@ -137,7 +135,7 @@ class Finding:
         self._presses = presses
         self._alive = alive
         self._acquaintance = Acquaintance(fields["label"], self._met, fields.get("pairing", b""))
-        self._radio = _radio(chosen)(chosen, self._acquaintance, clock, alive)
+        self._radio = radio(chosen, self._acquaintance, clock, alive)
         self._until_ms = clock.up_ms() + pairing.WINDOW_MS
 
     async def run(self) -> int | None:
@@ -153,7 +151,7 @@ class Finding:
                 fault = faults.PAIRING_NOT_THIS_HOME
             except NotPaired as error:
                 fault = error.fault
-                if fault in _FINAL:
+                if fault in (faults.PAIRING_HAS_HOME, faults.PAIRING_NOT_THE_SAME):
                     return fault
             except errors.ProtocolError:
                 fault = faults.PAIRING_REPLAYED
@@ -198,9 +196,11 @@ class Finding:
         display.show(code, "same")
         await self._post(told, pairing.DEVICE, pairing.STATE)
         state = await self._agree(code)
-        learned = self._radio.keep(state)
+        state = self._radio.keep(state)
+        if state:  # what was learned of where the home is
+            settings.save(dict(self._chosen, **state))
         if homeless:
-            self._keep(own, home, learned)
+            self._keep(own, home)
 
     async def _agree(self, code):
         """Return the home's word once it has it on disk and the person has pressed the button. Raises NotPaired, GatewayStrange."""
@@ -225,10 +225,8 @@ class Finding:
                 raise NotPaired(faults.PAIRING_TOO_LATE)
             await asyncio.sleep_ms(_ASK_MS)
 
-    def _keep(self, own, home, learned):
-        """Put the home into force, settings first: the identity is what makes it so."""
-        if learned:
-            settings.save(dict(self._chosen, **learned))
+    def _keep(self, own, home):
+        """Put the home into force; whatever else a home needs is there before, for the identity is what makes it so."""
         fields = {name: own[name] for name in ("serial", "label", "signing_key", "link_key", "link_public")}
         fields["kid"] = sha256(own["signing_public"]).digest()[:4]
         fields["pairing"] = home[pairing.PAIRING]
@@ -260,9 +258,14 @@ class Finding:
         self._radio.settle()
 
 
-def _radio(chosen):
+async def _radio(chosen, alive):
     """Return the radio that looks for a home; the code of the other would fill the heap."""
-    if chosen["radio"] == "ble" or not chosen["ssid"]:
+    radio = chosen["radio"]
+    if radio == "both":
+        from firmware.radio import reach  # spares memory
+
+        radio = await reach.radio(chosen, alive)
+    if radio == "ble":
         from firmware.radio import meeting  # spares memory
 
         return meeting.Meeting
@@ -288,7 +291,7 @@ async def _live(chosen, fields, clock, display, presses, alive, woken):
     if identity.homeless(fields) and woken != _PIN_WAKE:
         await _wait(clock, display, presses, alive)
     display.show("", "pairing")
-    fault = await Finding(chosen, fields, clock, display, presses, alive).run()
+    fault = await Finding(await _radio(chosen, alive), chosen, fields, clock, display, presses, alive).run()
     if fault is None:
         display.show("", "paired")
     else:

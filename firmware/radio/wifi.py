@@ -93,7 +93,6 @@ class Wifi(way.Way):
             self._socket.setblocking(False)
             self._waiting = select.poll()
             self._waiting.register(self._socket, select.POLLIN)
-        return self._socket
 
     def _address(self, name):
         return socket.getaddrinfo(name, self._gateway[1])[0][-1]

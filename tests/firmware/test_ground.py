@@ -240,8 +240,14 @@ BLUETOOTH = [
     *PHONES,
 ]
 ABSENT = {
-    "wifi": ["firmware/radio/seldom.mpy", "firmware/radio/either.mpy", "firmware/radio/meeting.mpy", *BLUETOOTH],
-    "ble": ["firmware/radio/wifi.mpy", "firmware/radio/either.mpy", "firmware/radio/seeking.mpy", *PHONES],
+    "wifi": [
+        "firmware/radio/reach.mpy",
+        "firmware/radio/seldom.mpy",
+        "firmware/radio/either.mpy",
+        "firmware/radio/meeting.mpy",
+        *BLUETOOTH,
+    ],
+    "ble": ["firmware/radio/reach.mpy", "firmware/radio/wifi.mpy", "firmware/radio/either.mpy", "firmware/radio/seeking.mpy", *PHONES],
     "both": [*PHONES],
 }
 RADIOS = pytest.mark.parametrize("radio", ["wifi", "ble"])

@@ -18,7 +18,19 @@ from simulator.house import House
 from simulator.people.person import Person
 from tests.firmware.living import CACHE, said, until
 from tests.gateway.test_pages import Browser
-from tests.gateway.test_pairings import arrived, flash, home, kid_of_only_device, new_device, paired, paired_after_a_cut, readings_of, shows
+from tests.gateway.test_pairings import (
+    arrived,
+    digits,
+    flash,
+    held,
+    home,
+    kid_of_only_device,
+    new_device,
+    paired,
+    paired_after_a_cut,
+    readings_of,
+    shows,
+)
 from tools.micropython import find
 
 PERSON = Person("Ada", 61.3)
@@ -86,6 +98,38 @@ async def test_a_device_learns_the_wifi_in_its_pairing_and_comes_home_that_way(t
         whole += b"".join(each.read_bytes() for each in (tmp_path / "data").rglob("*") if each.is_file())
         assert name.encode() not in whole
         assert password.encode() not in whole
+
+
+async def test_a_home_with_another_wifi_tells_it_and_the_device_keeps_its_keys(tmp_path: Path) -> None:
+    """The router was replaced: button, label and the new network, over Bluetooth; the next weight comes over that network."""
+    label, name, password = secrets.token_bytes(16), "Les Platanes", secrets.token_hex(16)
+    async with an_air() as air, home(tmp_path, air) as (_, page, house, coap_port):
+        device = new_device(house, "bathroom", coap_port, label, "scale", radio="both")
+        await device.start()
+        await paired(page, house, device, label)
+        kid = await kid_of_only_device(page)
+        await until(lambda: device.display[1] == "step on", 60)
+        before = flash(device)
+        device.station.admits = False
+        await house.step_on(device, PERSON, 9.0)
+        written = labels.write_secret(label)
+        assert (await page.post("/en/pair", code=written, wifi=name, wifi_password=password)).status_code == 303
+        await held(device, house, 4.0, "type my code at home")
+        code = digits(await shows(page, "same digits", 90))
+        await until(lambda: device.display == (code, "same? press me"), 60)
+        house.press(device)
+        device.station.admits = True  # the new one
+        assert (await page.post("/en/pair/answer", said="same")).status_code == 303
+        await until(lambda: device.display[1] == "paired", 60)
+        await until(lambda: device.display[1] == "step on", 60)
+        after = flash(device)
+        assert after["identity.cbor"] == before["identity.cbor"]
+        settings = {**before["settings.cbor"], "ssid": name, "password": password}
+        assert {key: after["settings.cbor"][key] for key in settings} == settings
+        carried = device.relay.carried
+        await house.step_on(device, PERSON, 9.0)
+        await weights(page, kid, 2)
+        assert device.relay.carried > carried
 
 
 @pytest.mark.long
