@@ -196,9 +196,9 @@ class Finding:
         display.show(code, "same")
         await self._post(told, pairing.DEVICE, pairing.STATE)
         state = await self._agree(code)
-        state = self._radio.keep(state)
-        if state:  # what was learned of where the home is
-            settings.save(dict(self._chosen, **state))
+        learned = self._radio.keep(state)
+        if learned:
+            settings.save(dict(self._chosen, **learned))
         if homeless:
             self._keep(own, home)
 

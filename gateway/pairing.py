@@ -93,7 +93,7 @@ class Memory:
 
 class Pairing:
     """One typed label. random(n): n random bytes; taken(id): whether a link already goes by that id; network: name and password of the
-    home's Wi-Fi, for a device that has none, told with the last word over an enciphered radio and forgotten when it is over.
+    home's Wi-Fi, for a device that has none or another, told with the last word over an enciphered radio and forgotten when it is over.
     """
 
     def __init__(

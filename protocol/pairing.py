@@ -6,7 +6,7 @@ home that was given the label answers likewise, and from label and both numbers 
     device → home   OPEN      what the device will reveal, closed in a digest
     device ← home   HOME      the home's link key, the pairing's name, a number
     device → home   DEVICE    the device's number and keys, signed; both ends now compute the same six digits
-    device ← home   STATE     wait, take it (and the home's Wi-Fi, for a device that has none), or no
+    device ← home   STATE     wait, take it (and the home's Wi-Fi, for a device that has none, or another), or no
     device → home   ASK       has the person pressed? as often as need be; each is answered by STATE
 
 The digest comes before the home's number and the device's number after it, so nobody in between can try keys until the digits of both

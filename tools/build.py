@@ -148,7 +148,7 @@ def sources(instead: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def _texts(device: str, found: Mapping[str, str], cache: Path) -> dict[str, str]:
     """Return what a device carries of these sources, as it is compiled; `cache` keeps what was worked out before."""
-    ways = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (constants, sys.modules[__name__])]
+    ways = [Path(file).read_text(encoding="utf-8") for file in (constants.__file__, __file__)]
     digest = hashlib.sha256(json.dumps([device, found, _visitors(), ways, sys.version]).encode()).hexdigest()
     kept = cache / "texts" / f"{digest}.json"
     with suppress(FileNotFoundError, ValueError):

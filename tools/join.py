@@ -3,12 +3,10 @@
 A home's router is replaced more often than its devices. The network is tried before it is kept, so a mistyped password changes nothing.
 """
 
+from gateway.edges.pages.typed import network_in
 from tools import introduce, technician
 from tools.faults import Fault
 from tools.records import Records
-
-_LONGEST_NAME_BYTES = 32  # IEEE 802.11
-_PASSWORD_BYTES = range(8, 64)  # WPA2's passphrase
 
 
 def join(port: str, name: str, password: str, records: Records, *, tried: bool) -> str:
@@ -16,7 +14,7 @@ def join(port: str, name: str, password: str, records: Records, *, tried: bool) 
 
     Raises Fault: nothing was changed.
     """
-    if not 0 < len(name.encode()) <= _LONGEST_NAME_BYTES or (password and len(password.encode()) not in _PASSWORD_BYTES):
+    if network_in(name, password) is None:
         raise Fault("no-such-wifi")
     seen = technician.run(port, "look")
     introduce.check_firmware(port, seen, None)

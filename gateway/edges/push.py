@@ -60,11 +60,12 @@ class Pushes:
         """Whether an address is one of the carriers in the configuration, over TLS; this machine itself may do without."""
         try:
             parts = urlsplit(endpoint)
-            host = parts.hostname or ""
+            host, port = parts.hostname or "", parts.port
         except ValueError:
             return False
         named = any(host == known or host.endswith("." + known) for known in self._settings.carriers)
-        return named and not parts.username and (parts.scheme == "https" or (parts.scheme == "http" and host in _HERE))
+        plain = parts.netloc == (host if port is None else f"{host}:{port}")  # it stands in what is signed
+        return named and plain and (parts.scheme == "https" or (parts.scheme == "http" and host in _HERE))
 
     async def add(self, endpoint: str, p256dh: str, auth: str, language: str) -> bool:
         """Ring this browser from now on; return whether its address and keys are such as a browser has."""

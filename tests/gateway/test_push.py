@@ -215,6 +215,8 @@ async def test_a_browser_that_is_gone_is_forgotten_and_one_elsewhere_never_rung(
                 {"endpoint": "file:///etc/passwd"},
                 {"endpoint": f"http://localhost:{service.port}/push"},
                 {"endpoint": "http://[::1/push"},
+                {"endpoint": "http://127.0.0.1:/push"},
+                {"endpoint": "http://127.0.0.1:99999/push"},
                 {"p256dh": encoded(bytes(65))},
                 {"p256dh": "€"},
                 {"auth": "short"},

@@ -78,6 +78,8 @@ def test_what_cannot_be_is_one_sentence(room: BenchRoom, flashed: BenchDevice) -
     before = room.files_of(flashed)
     for name, typed, words in (
         ("é" * 17, "quite a secret\n", "No Wi-Fi has such a name or password."),
+        ("a\nb", "quite a secret\n", "No Wi-Fi has such a name or password."),
+        ("\udcff", "quite a secret\n", "No Wi-Fi has such a name or password."),
         ("home", "short\n", "No Wi-Fi has such a name or password."),
         ("home", "x" * 64 + "\n", "No Wi-Fi has such a name or password."),
         ("home", "\n", "has no keys yet"),

@@ -23,7 +23,7 @@ def network_in(name: object, password: object) -> tuple[str, str] | None:
     """Return name and password of a Wi-Fi as typed; None: no network has such a name (32 bytes) or password (8 to 63 letters of ASCII)."""
     if not isinstance(name, str) or not isinstance(password, str):
         return None
-    right = 0 < len(name.encode()) <= _SSID_BYTES and name.isprintable() and (password == "" or _WIFI_PASSWORD.fullmatch(password))
+    right = name.isprintable() and 0 < len(name.encode()) <= _SSID_BYTES and (password == "" or _WIFI_PASSWORD.fullmatch(password))
     return (name, password) if right else None
 
 
